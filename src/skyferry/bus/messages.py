@@ -1,0 +1,129 @@
+"""What travels between the device gateways and the workers. Plain data, so that any bus can carry it.
+
+Reports go up (a device said or did something); notices go down (a device must be told something). Devices are named by
+the key of their row: the gateway learnt it when the device logged in. Times are milliseconds since the Unix epoch.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A device logged in on a new connection."""
+
+    device_id: int
+    connection_id: str
+    address: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """A connection ended. Ignored when the device has a newer connection by then."""
+
+    device_id: int
+    connection_id: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class VersionReported:
+    """A device said which version of a module it runs (device-plane reference §2.1)."""
+
+    device_id: int
+    module: str
+    version: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressReported:
+    """A device told a step of its update: 0…100 percent, or -1…-4 for a failure (device-plane reference §2.6).
+
+    `module` is None when the device named none.
+    """
+
+    device_id: int
+    module: str | None
+    step: int
+    description: str
+    at: int
+
+
+class PullForm(StrEnum):
+    """The two ways to ask for a package: they differ in the topic and form of the answer."""
+
+    GET = "get"
+    """`…/thing/ota/firmware/get`, answered on `…/get_reply` with code 200 (device-plane reference §2.7)."""
+
+    REQUEST = "request"
+    """`/ota/device/request/…`, answered on the same topic in the form of a push (older SDKs)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackageRequested:
+    """A device asked for a package.
+
+    Attributes:
+        request_id: the `id` of the device's message as JSON text (`"1"` with quotes, or `1`), to be echoed as it came.
+        module: None when the device named none.
+        version: the version that the older form carries; None otherwise.
+    """
+
+    device_id: int
+    form: PullForm
+    request_id: str
+    module: str | None
+    version: str | None
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeUndelivered:
+    """A push could not be handed to the device: it was not connected any more."""
+
+    device_id: int
+    task_id: int
+    at: int
+
+
+Report = Connected | Disconnected | VersionReported | ProgressReported | PackageRequested | NoticeUndelivered
+
+
+class NoticeKind(StrEnum):
+    """Where a notice goes to."""
+
+    PUSH = "push"
+    """`/ota/device/upgrade/…`, held back until the device can hear it (device-plane reference §1.4, §3)."""
+
+    GET_REPLY = "get_reply"
+    """`…/thing/ota/firmware/get_reply`, at once."""
+
+    REQUEST_REPLY = "request_reply"
+    """`/ota/device/request/…`, at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something to publish to one device.
+
+    Attributes:
+        payload: the complete message, ready to be sent.
+        task_id: the row of the task that a push belongs to; None in an answer that offers nothing.
+    """
+
+    device_id: int
+    kind: NoticeKind
+    payload: bytes
+    task_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DisconnectDevice:
+    """Ends the device's connection, wherever it is (disabled, deleted, secret reset)."""
+
+    device_id: int
+
+
+Command = Notice | DisconnectDevice

@@ -1,0 +1,1 @@
+"""Accounts, products, devices and their credentials. Knows no HTTP and no MQTT."""

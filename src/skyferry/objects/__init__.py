@@ -1,0 +1,1 @@
+"""Package files: upload tickets, form upload, the object store, signed URLs, ranged downloads."""

@@ -1,0 +1,1 @@
+"""One module per resource; one operation is one declaration and one function."""

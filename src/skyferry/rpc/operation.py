@@ -1,0 +1,104 @@
+"""The declaration of an operation, from which dispatch, validation, quota, permission and docs follow."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Generic, TypeVar, get_type_hints
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_pascal
+
+from skyferry.rpc.call import Call
+
+ServicesT = TypeVar("ServicesT")
+RequestT = TypeVar("RequestT", bound="RequestModel")
+ResponseT = TypeVar("ResponseT", bound="ResponseModel")
+
+
+class RequestModel(BaseModel):
+    """Parameters of an operation: Python names are the snake case of the wire's (`firmware_id` is `FirmwareId`).
+
+    Models say types and presence only. A rule with a documented error code of its own is checked by the operation.
+    """
+
+    model_config = ConfigDict(alias_generator=to_pascal, validate_by_name=True, frozen=True, extra="ignore")
+
+
+class ResponseModel(BaseModel):
+    """What an operation answers besides `RequestId` and `Success`. Absent values (None) are left out on the wire."""
+
+    model_config = ConfigDict(alias_generator=to_pascal, validate_by_name=True, serialize_by_alias=True)
+
+
+class Empty(ResponseModel):
+    """The answer of an operation that has nothing to tell but its success."""
+
+
+class Access(Enum):
+    """What an operation does to the data: decides the pre-made read-only policy and what is audited."""
+
+    READ = "read"
+    WRITE = "write"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[ServicesT]):
+    """One operation of the dialect.
+
+    Attributes:
+        name: the API name, such as `CancelOTATaskByDevice`.
+        request: the model of its parameters.
+        response: the model of its answer.
+        qps: calls per second and account that are allowed by default (control-plane reference §2, §9).
+        access: whether it changes anything.
+        methods: the HTTP methods that it answers to.
+        handler: the function that carries it out.
+        summary: the first line of the function's docstring.
+    """
+
+    name: str
+    request: type[RequestModel]
+    response: type[ResponseModel]
+    qps: int
+    access: Access
+    methods: frozenset[str]
+    handler: Callable[[Call[ServicesT], Any], Awaitable[ResponseModel]]
+    summary: str
+
+
+Handler = Callable[[Call[ServicesT], RequestT], Awaitable[ResponseT]]
+
+
+def operation(
+    name: str, *, qps: int, access: Access, methods: Iterable[str] = ("GET", "POST")
+) -> Callable[[Handler[ServicesT, RequestT, ResponseT]], Operation[ServicesT]]:
+    """Declares the decorated function as the operation `name`; its type hints name the request and response models."""
+
+    def declare(handler: Handler[ServicesT, RequestT, ResponseT]) -> Operation[ServicesT]:
+        hints = get_type_hints(handler)
+        return Operation(
+            name=name,
+            request=hints["request"],
+            response=hints["return"],
+            qps=qps,
+            access=access,
+            methods=frozenset(methods),
+            handler=handler,
+            summary=(handler.__doc__ or "").strip().partition("\n")[0],
+        )
+
+    return declare
+
+
+def index(operations: Iterable[Operation[ServicesT]]) -> Mapping[str, Operation[ServicesT]]:
+    """The operations by name.
+
+    Raises:
+        ValueError: two operations share a name.
+    """
+    table: dict[str, Operation[ServicesT]] = {}
+    for item in operations:
+        if item.name in table:
+            raise ValueError(f"The operation {item.name} is declared twice.")
+        table[item.name] = item
+    return table

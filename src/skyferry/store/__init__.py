@@ -1,0 +1,1 @@
+"""Tables, statements and migrations: the only package that holds SQL."""

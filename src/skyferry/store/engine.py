@@ -1,0 +1,174 @@
+"""The database: SQLite (WAL) in one file by default, PostgreSQL when the URL says so.
+
+Statements are plain functions on a connection; `Store.read` and `Store.write` run them in one transaction. SQLite has
+one writer at a time: instead of letting writers collide and retry, they queue for the one writing thread, which takes
+the write lock at once (`BEGIN IMMEDIATE`); readers never wait. Why threads and not an asynchronous driver for SQLite:
+docs/adr/0001-sqlite-in-threads.md.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
+
+from sqlalchemy import create_engine, event, make_url, text
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+_BUSY_TIMEOUT_SECONDS: Final = 10
+_CACHE_KIB: Final = 65_536
+_READERS: Final = 3
+_POSTGRESQL_POOL: Final = 20
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Store:
+    """Runs functions in transactions: the function gets the connection first, then the arguments given here."""
+
+    def __init__(self, url: str | URL) -> None:
+        """Opens nothing yet: connections are made when they are needed.
+
+        Args:
+            url: `sqlite:///path`, `postgresql://…` or a bare path to a SQLite file.
+        """
+        self.url = _parsed(url)
+        self._backend: _Backend = (
+            _Sqlite(self.url) if self.url.get_backend_name() == "sqlite" else _Postgresql(self.url)
+        )
+
+    async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs `work` in a transaction that only reads: it sees one state of the data throughout."""
+        return await self._backend.run(_bound(work, args, kwargs), write=False)
+
+    async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs `work` in a transaction that is committed at the end, or rolled back when `work` raises."""
+        return await self._backend.run(_bound(work, args, kwargs), write=True)
+
+    async def check(self) -> None:
+        """Returns when the database answers.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: it does not.
+        """
+        await self.read(_ping)
+
+    async def close(self) -> None:
+        """Waits for running transactions and closes all connections."""
+        await self._backend.close()
+
+
+class _Backend(Protocol):
+    async def run(self, work: Callable[[Connection], T], *, write: bool) -> T: ...
+
+    async def close(self) -> None: ...
+
+
+class _Sqlite:
+    """One thread that writes, a few that read: a transaction is one hop to a thread, whatever its statements."""
+
+    def __init__(self, url: URL) -> None:
+        if not url.database:
+            raise ValueError("The database URL names no file.")
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        self._writer = _sqlite_engine(url, pool_size=1, begin="BEGIN IMMEDIATE")
+        self._reader = _sqlite_engine(url, pool_size=_READERS, begin="BEGIN")
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="store-write")
+        self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
+
+    async def run(self, work: Callable[[Connection], T], *, write: bool) -> T:
+        engine, threads = (self._writer, self._writing) if write else (self._reader, self._reading)
+        return await asyncio.get_running_loop().run_in_executor(threads, _in_transaction, engine, work)
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._writing.shutdown)
+        await asyncio.to_thread(self._reading.shutdown)
+        self._writer.dispose()
+        self._reader.dispose()
+
+
+class _Postgresql:
+    """A pool of asyncpg connections; the function runs as a greenlet on the event loop."""
+
+    def __init__(self, url: URL) -> None:
+        self._engine = create_async_engine(url, pool_size=_POSTGRESQL_POOL, pool_pre_ping=True)
+
+    async def run(self, work: Callable[[Connection], T], *, write: bool) -> T:  # noqa: ARG002 - one pool for both
+        async with self._engine.begin() as connection:
+            return await connection.run_sync(work)
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+def _bound(
+    work: Callable[Concatenate[Connection, P], T], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Callable[[Connection], T]:
+    def run(connection: Connection) -> T:
+        return work(connection, *args, **kwargs)
+
+    return run
+
+
+def _in_transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
+    with engine.begin() as connection:
+        return work(connection)
+
+
+def _ping(tx: Connection) -> None:
+    tx.execute(text("SELECT 1"))
+
+
+def _parsed(url: str | URL) -> URL:
+    if isinstance(url, str) and "://" not in url:
+        url = URL.create("sqlite", database=url)
+    parsed = make_url(url)
+    drivers = {"sqlite": "sqlite", "postgresql": "postgresql+asyncpg"}
+    try:
+        return parsed.set(drivername=drivers[parsed.get_backend_name()])
+    except KeyError:
+        raise ValueError(f"The database {parsed.drivername} is not supported: use sqlite or postgresql.") from None
+
+
+def _sqlite_engine(url: URL, *, pool_size: int, begin: str) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        connect_args={"isolation_level": None, "timeout": _BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+    )
+
+    def configure(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+        cursor: Any = connection.cursor()
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        cursor.execute("PRAGMA temp_store = MEMORY")
+        cursor.close()
+
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "connect", configure)
+    event.listen(engine, "begin", start)
+    return engine
+
+
+def is_unique_violation(error: BaseException, *columns: str) -> bool:
+    """True when a database error says that a unique constraint over these columns was violated.
+
+    Args:
+        error: the `IntegrityError` that SQLAlchemy raised.
+        columns: `table.column` names as SQLite reports them; PostgreSQL reports the constraint, named after the first.
+    """
+    origin = getattr(error, "orig", error)
+    message = str(origin)
+    if isinstance(origin, sqlite3.IntegrityError):
+        return message.startswith("UNIQUE") and all(column in message for column in columns)
+    return "unique" in message.lower() and all(column.replace(".", "_") in message for column in columns[:1])
