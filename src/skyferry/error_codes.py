@@ -1,0 +1,165 @@
+"""The documented business errors (control-plane reference §8): code on the wire and a sentence that says what to do.
+
+The gateway's own errors (signatures, missing parameters, throttling) are in `skyferry.rpc.gateway_errors`.
+"""
+
+from skyferry.errors import ErrorKind
+
+
+def _firmware(suffix: str, text: str) -> ErrorKind:
+    return ErrorKind(f"iot.firmware.{suffix}", text)
+
+
+# Packages (CreateOTAFirmware, ListOTAFirmware, QueryOTAFirmware)
+ALREADY_EXISTED_FIRMWARE_NAME = _firmware(
+    "AlreadyExistedFirmwareName", "A package of this name exists. Choose another FirmwareName."
+)
+ALREADY_EXISTED_FIRMWARE_VERSION = _firmware(
+    "AlreadyExistedFirmwareVersion", "The product has a package of this DestVersion. Choose another version."
+)
+BLANK_FIRMWARE_NAME = _firmware("BlankFirmwareName", "FirmwareName holds only blanks.")
+NULL_FIRMWARE_NAME = _firmware("NullFirmwareName", "FirmwareName is empty.")
+INCORRECT_FORMATTED_FIRMWARE_NAME = _firmware(
+    "IncorrectFormattedFirmwareName",
+    "FirmwareName has 1 to 40 letters (Chinese, English, Japanese), digits, - _ ( ) and starts with a letter or digit.",
+)
+NULL_FIRMWARE_VERSION = _firmware("NullFirmwareVersion", "DestVersion is empty.")
+INCORRECT_FORMATTED_FIRMWARE_VERSION = _firmware(
+    "IncorrectFormattedFirmwareVersion", "DestVersion has 1 to 64 of A-Z a-z 0-9 . _ -"
+)
+INCORRECT_FORMATTED_SRC_VERSION = _firmware(
+    "IncorrectFormattedSrcVersion", "SrcVersion has 1 to 64 of A-Z a-z 0-9 . _ -"
+)
+SRC_VERSION_IS_MANDATORY = _firmware("SrcVersionIsMandatory", "A differential package (Type 1) needs SrcVersion.")
+SRC_DEST_VERSION_MATCHED = _firmware("SrcDestVersionMatched", "SrcVersion and DestVersion must differ.")
+NULL_FIRMWARE_URL = _firmware("NullFirmwareUrl", "Give FirmwareUrl, or MultiFiles for several files.")
+MALFORMED_FIRMWARE_URL = _firmware("MalformedFirmwareUrl", "FirmwareUrl is not a URL.")
+INVALID_FIRMWARE_URL = _firmware(
+    "InvalidFirmwareUrl",
+    "No uploaded file stands behind this URL. Upload it to a ticket of GenerateOTAUploadURL first.",
+)
+EMPTY_FIRMWARE_FILE = _firmware("EmptyFirmwareFile", "The uploaded file is empty.")
+INVALID_FIRMWARE_SIZE = _firmware("InvalidFirmwareSize", "FirmwareSize is not the size of the uploaded file.")
+INVALID_FIRMWARE_SIGN = _firmware("InvalidFirmwareSign", "FirmwareSign is not the digest of the uploaded file.")
+INVALID_FIRMWARE_SIGN_METHOD = _firmware("InvalidFirmwareSignMethod", "SignMethod is MD5 or SHA256.")
+INVALID_FIRMWARE_TYPE = _firmware("InvalidFirmwareType", "Type is 0 (full) or 1 (differential).")
+FIRMWARE_DESCRIPTION_EXCEED_MAX_LENGTH = _firmware(
+    "FirmwareDescriptionExceedMaxLength", "FirmwareDesc has at most 100 characters."
+)
+FIRMWARE_COUNT_EXCEED_MAX = _firmware(
+    "FirmwareCountExceedMax", "The instance has as many packages as it may have. Delete some that are not needed."
+)
+INVALID_FIRMWARE = _firmware("InvalidFirmware", "The package is not valid.")
+NULL_FIRMWARE_ID = _firmware("NullFirmwareId", "FirmwareId is empty.")
+FIRMWARE_NOT_FOUND = _firmware("FirmwareNotFound", "The specified package does not exist.")
+FIRMWARE_AND_PRODUCT_KEY_MISMATCH = _firmware(
+    "FirmwareAndProductKeyMismatch", "The package belongs to another product than ProductKey names."
+)
+INVALID_GENERATE_OTA_UPLOAD_URL_PARAM = _firmware(
+    "InvalidGenerateOTAUploadURLParam", "FileSuffix is one of bin, dav, apk, tar, gz, tar.gz, zip, gzip."
+)
+INCORRECT_FORMATTED_MODULE_NAME = _firmware(
+    "IncorrectFormattedModuleName", "ModuleName has 1 to 64 of A-Z a-z 0-9 . _ -"
+)
+
+# Jobs
+FIRMWARE_NOT_VERIFIED = _firmware(
+    "FirmwareNotVerified",
+    "The package is not verified. Run CreateOTAVerifyJob first, or create it with NeedToVerify=false.",
+)
+IN_PROGRESS_VERIFY_JOB_EXISTED = _firmware(
+    "InProgressVerifyJobExisted", "A verification of this package is running. Wait for its end or cancel it."
+)
+VERIFY_FIRMWARE_FAILED = _firmware(
+    "VerifyFirmwareFailed", "The package is verified already, or was created with NeedToVerify=false."
+)
+NULL_TARGET_SELECTION = _firmware("NullTargetSelection", "TargetSelection is empty.")
+INVALID_TARGET_SELECTION = _firmware("InvalidTargetSelection", "TargetSelection is ALL, SPECIFIC, GRAY or GROUP.")
+NULL_TARGET_DEVICE_NAMES = _firmware("NullTargetDeviceNames", "TargetSelection SPECIFIC needs TargetDeviceName.N.")
+TARGET_DEVICE_NAMES_NOT_ALLOWED = _firmware(
+    "TargetDeviceNamesNotAllowed", "TargetDeviceName.N goes with TargetSelection SPECIFIC only."
+)
+SRC_VERSIONS_NOT_ALLOWED = _firmware(
+    "SrcVersionsNotAllowed", "SrcVersion.N goes with TargetSelection ALL or GRAY only."
+)
+SRC_VERSIONS_SIZE_EXCEED_MAX = _firmware("SrcVersionsSizeExceedMax", "A job has at most 10 source versions.")
+MORE_THAN_ONE_SRC_VERSION = _firmware(
+    "MoreThanOneSrcVersion", "A differential package has one source version: give that one or none."
+)
+UPGRADE_SRC_VERSION_MISMATCH = _firmware(
+    "UpgradeSrcVersionMismatch", "SrcVersion differs from the source version of the differential package."
+)
+SRC_VERSION_MISMATCH = _firmware(
+    "SrcVersionMismatch", "A named device does not run the source version of the differential package."
+)
+DEVICE_WITH_DESTINATION_VERSION_IN_ARRAY = _firmware(
+    "DeviceWithDestinationVersionInArray", "A named device runs the destination version already."
+)
+NON_VERSIONED_DEVICE_IN_ARRAY = _firmware(
+    "NonVersionedDeviceInArray", "A named device has not reported a version of the package's module."
+)
+NO_DEVICE_CAN_UPGRADE = _firmware("NoDeviceCanUpgrade", "No device of the selection can be updated with this package.")
+PARAMETER_SIZE_EXCEED_MAX = _firmware("ParameterSizeExceedMax", "A list has more items than the operation allows.")
+INVALID_OVERWRITE_MODE = _firmware(
+    "InvalidOverwriteMode", "OverwriteMode is 1 or 2, and not 2 together with MultiModuleMode=true."
+)
+INVALID_MAXIMUM_PER_MINUTE = _firmware("InvalidMaximumPerMinute", "MaximumPerMinute is a number from 10 to 10000.")
+INVALID_TIMEOUT_SETTING = _firmware("InvalidTimeoutSetting", "TimeoutInMinutes is a number from 1 to 1440.")
+NULL_OTA_JOB_ID = _firmware("NullOTAJobId", "JobId is empty.")
+INVALID_OTA_JOB_ID = _firmware("InvalidOTAJobId", "The specified job does not exist.")
+INVALID_TASK_STATUS = _firmware(
+    "InvalidTaskStatus", "TaskStatus is CONFIRM, QUEUED, NOTIFIED, IN_PROGRESS, SUCCEEDED, FAILED or CANCELED."
+)
+DEVICE_UPGRADE_RECORD_NOT_FOUND = _firmware(
+    "DeviceUpgradeRecordNotFound", "None of the named devices has a task of this package to cancel."
+)
+INCORRECT_DEVICE_UPGRADE_JOB_STATUS = _firmware(
+    "IncorrectDeviceUpgradeJobStatus",
+    "No task of the named devices is pending: they have begun or ended and are not changed by this call.",
+)
+INVALID_TAG = ErrorKind(
+    "iot.common.InvalidFormattedParameter",
+    "A job has at most 10 tags: keys of 1 to 30 letters, digits and dots, values of 1 to 1024 characters, 4096 in all.",
+)
+TAG_KEY_DUPLICATED = ErrorKind("iot.ota.tag.KeyDuplicated", "Two tags have the same key.")
+
+# Common
+INVALID_PAGE_PARAMS = ErrorKind("iot.common.InvalidPageParams", "CurrentPage or PageSize is out of range.")
+INVALID_FORMATTED_PARAMETER = ErrorKind("iot.common.InvalidFormattedParameter", "A parameter has a wrong format.")
+API_NOT_SUPPORTED_IN_INSTANCE = ErrorKind(
+    "iot.common.APINotSupportedInInstance", "This server does not support what the request asks for."
+)
+
+# Products
+NULL_PRODUCT_KEY = ErrorKind("iot.prod.NullProductKey", "ProductKey is empty.")
+NOT_EXISTED_PRODUCT = ErrorKind("iot.prod.NotExistedProduct", "The specified product does not exist.")
+NULL_PRODUCT_NAME = ErrorKind("iot.prod.NullProductName", "ProductName is empty.")
+INVALID_FORMATTED_PRODUCT_NAME = ErrorKind(
+    "iot.prod.InvalidFormattedProductName",
+    "ProductName has 4 to 30 Chinese characters (counted twice), letters, digits and _.",
+)
+ALREADY_EXISTED_PRODUCT_NAME = ErrorKind("iot.prod.AlreadyExistedProductName", "A product of this name exists.")
+LONG_PRODUCT_DESC = ErrorKind("iot.prod.LongProductDesc", "Description has at most 100 characters.")
+INVALID_NODE_TYPE = ErrorKind("iot.prod.InvalidNodeType", "NodeType is 0 (device) or 1 (gateway).")
+INVALID_ALIYUN_COMMODITY_CODE = ErrorKind(
+    "iot.prod.InvalidAliyunCommodityCode",
+    "AliyunCommodityCode is iothub or iothub_senior; iothub_senior also needs DataFormat 0 or 1.",
+)
+PRODUCT_COUNT_EXCEED_MAX = ErrorKind(
+    "iot.prod.ProductCountExceedMax", "The account has as many products as it may have."
+)
+
+# Devices
+NULL_DEVICE_NAME = ErrorKind("iot.device.NullDeviceName", "Name the device: IotId, or ProductKey and DeviceName.")
+INVALID_FORMATTED_DEVICE_NAME = ErrorKind(
+    "iot.device.InvalidFormattedDeviceName", "DeviceName has 4 to 32 of A-Z a-z 0-9 - _ @ . :"
+)
+INVALID_DEVICE_NICKNAME = ErrorKind(
+    "iot.device.InvalidFormattedDeviceNickname",
+    "Nickname has 4 to 64 Chinese characters (counted twice), letters, digits and _.",
+)
+ALREADY_EXISTED_DEVICE_NAME = ErrorKind("iot.device.AlreadyExistedDeviceName", "The product has a device of this name.")
+NOT_EXISTED_DEVICE = ErrorKind("iot.device.NotExistedDevice", "The specified device does not exist.")
+INVALID_IOT_ID = ErrorKind("iot.device.InvalidIoTId", "No device has this IotId.")
+DEVICE_APPLY_MANY_FAILED = ErrorKind("iot.device.ApplyManyDevicesFailed", "Count is a number from 1 to 10000.")
+DEVICE_APPLY_IS_NOT_FOUND = ErrorKind("iot.device.DeviceApplyIsNotFound", "The specified ApplyId does not exist.")
