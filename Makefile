@@ -1,14 +1,82 @@
+# Everything is done here; `make help` lists what. The first goal that needs it sets the environment up.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+UV := $(BIN)/uv
+CLIENTS := client-v1 client-legacy device-linkkit
+CLIENT_ENVIRONMENTS := $(CLIENTS:%=.venvs/%/.ready)
+COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11
 
-.PHONY: setup lock lint test demo bench clean
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: help setup clients packages lint format test demo bench lock clean
+
+help:
+	@echo "make setup    the environment in $(VENV); afterwards $(BIN)/skyferry works"
+	@echo "make demo     the main job, shown on a server of its own; KEEP=1 leaves it running"
+	@echo "make test     everything that checks the project: linters, types, import rules, all tests"
+	@echo "make lint     only the linters, types and import rules"
+	@echo "make format   rewrite the code in the project's format"
+	@echo "make bench    measurements"
+	@echo "make lock     resolve the locks in requirements/ anew (UPGRADE=1: to the newest versions)"
+	@echo "make clean    remove the environments"
 
 setup: $(VENV)/.ready
 
-$(VENV)/.ready: requirements/uv.lock requirements/dev.lock pyproject.toml
+$(VENV)/.ready: requirements/uv.lock requirements/dev.lock requirements/build.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "$(PYTHON) is too old or missing: Skyferry needs Python 3.11 or newer (make PYTHON=python3.12 ...)." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	touch $@
+	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes --build-constraints requirements/build.lock requirements/dev.lock
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The clients whose libraries cannot live beside the others: each in an environment of its own, used by tests/clients.
+clients: $(CLIENT_ENVIRONMENTS) tests/clients/node/node_modules/.ready
+
+.venvs/%/.ready: requirements/%.lock requirements/build.lock | $(VENV)/.ready
+	$(UV) venv --quiet --clear --python $(BIN)/python .venvs/$*
+	$(UV) pip sync --quiet --python .venvs/$*/bin/python --require-hashes --build-constraints requirements/build.lock $<
+	@touch $@
+
+tests/clients/node/node_modules/.ready: tests/clients/node/package.json tests/clients/node/package-lock.json
+	@if command -v npm >/dev/null; then \
+		cd tests/clients/node && npm ci --silent --no-audit --no-fund --ignore-scripts && touch node_modules/.ready; \
+	else \
+		echo "npm is not installed: the tests with the Node client will be skipped."; \
+	fi
+
+packages:
+	@.ci/debian-packages
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+test: setup packages clients lint
+	$(BIN)/pytest
+
+demo: setup
+	$(BIN)/skyferry demo $(if $(KEEP),--keep)
+
+bench: setup
+	$(BIN)/python -m bench
+
+# Locks name versions and hashes and no host. Run it after a change of dependencies in pyproject.toml or requirements/*.in.
+lock: $(VENV)/.ready
+	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/uv.in -o requirements/uv.lock
+	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/build.in -o requirements/build.lock
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --all-extras --group dev pyproject.toml -o requirements/dev.lock
+	set -e; for client in $(CLIENTS); do \
+		$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/$$client.in -o requirements/$$client.lock; \
+	done
+
+clean:
+	rm -rf $(VENV) .venvs tests/clients/node/node_modules
