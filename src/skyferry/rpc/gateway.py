@@ -1,0 +1,94 @@
+"""The RPC endpoint: takes requests through the steps, renders the outcome and logs it."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Generic, TypeVar
+
+from aiohttp import web
+
+from skyferry.clock import Clock
+from skyferry.errors import ApiError
+from skyferry.rpc import access_log, gateway_errors, rendering
+from skyferry.rpc.context import Environment, Limits, RequestContext
+from skyferry.rpc.nonces import NonceCache
+from skyferry.rpc.operation import Operation
+from skyferry.rpc.principal import FindPrincipal
+from skyferry.rpc.quota import Quota
+from skyferry.rpc.shapes import structure_of
+from skyferry.rpc.steps import STEPS
+
+VERSION: Final = "2018-01-20"
+_ENDS_CONNECTION: Final = frozenset({gateway_errors.REQUEST_TOO_LARGE, gateway_errors.REQUEST_TIMEOUT})
+
+ServicesT = TypeVar("ServicesT")
+
+
+class Gateway(Generic[ServicesT]):
+    """Serves operations in the RPC dialect."""
+
+    def __init__(
+        self,
+        operations: Mapping[str, Operation[ServicesT]],
+        services: ServicesT,
+        find_principal: FindPrincipal,
+        clock: Clock,
+        *,
+        limits: Limits | None = None,
+        quotas: Mapping[str, int] | None = None,
+    ) -> None:
+        """Prepares the endpoint; `routes` puts it into an application.
+
+        Args:
+            operations: what can be called, by name (`skyferry.rpc.operation.index`).
+            services: what operations work with; they find it in their `Call`.
+            find_principal: who an access key belongs to, usually a `PrincipalCache`.
+            clock: the time, for timestamps, nonces and quotas.
+            limits: what a request may have.
+            quotas: calls per second and account by operation name, in place of what the operations declare.
+
+        Raises:
+            TypeError: an operation's request model has a field that parameters cannot describe.
+        """
+        for item in operations.values():
+            structure_of(item.request)
+        self._environment = Environment(
+            operations=operations,
+            services=services,
+            find_principal=find_principal,
+            clock=clock,
+            limits=limits or Limits(),
+            version=VERSION,
+            nonces=NonceCache(),
+            quota=Quota(quotas),
+        )
+
+    def routes(self) -> list[web.RouteDef]:
+        """The endpoint's route: `/`, or any run of slashes, as some clients send it (§1.1); all methods."""
+        return [web.route("*", "/{slashes:/*}", self.handle)]
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answers one request, whatever happens in it."""
+        context = RequestContext(request, self._environment, received_ms=self._environment.clock.now_ms())
+        error = await _run(context)
+        try:
+            response = rendering.render(context, error)
+        except (TypeError, ValueError) as failure:  # the operation answered something that JSON or XML cannot say
+            access_log.write_failure(context, failure)
+            error = ApiError(gateway_errors.INTERNAL_ERROR)
+            response = rendering.render(context, error)
+        if error is not None and error.kind in _ENDS_CONNECTION:
+            response.force_close()
+        access_log.write(context, error, status=response.status)
+        return response
+
+
+async def _run(context: RequestContext[Any]) -> ApiError | None:
+    """Takes the request through the steps and returns what stopped it."""
+    try:
+        for step in STEPS:
+            await step(context)
+    except ApiError as error:
+        return error
+    except Exception as failure:  # noqa: BLE001 - the caller gets an InternalError, the log gets the traceback
+        access_log.write_failure(context, failure)
+        return ApiError(gateway_errors.INTERNAL_ERROR)
+    return None

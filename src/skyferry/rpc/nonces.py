@@ -1,0 +1,57 @@
+"""Used nonces: no signed request is accepted a second time while its timestamp is within the window (§1.7)."""
+
+import hashlib
+import secrets
+from typing import Final
+
+_MINUTE_MS: Final = 60_000
+_FINGERPRINT_BYTES: Final = 8
+
+
+class NonceCache:
+    """Remembers the nonces of each access key until the requests that carried them have expired.
+
+    A nonce is kept as a fingerprint of eight bytes, in one set per access key and minute of expiry, so that forgetting
+    is dropping a set. The memory is bounded: a key whose share is full must wait, nothing is forgotten early.
+    """
+
+    def __init__(self, *, most_per_key: int = 500_000) -> None:
+        self._most = most_per_key
+        self._used: dict[str, dict[int, set[bytes]]] = {}
+        self._salt = secrets.token_bytes(16)
+        self._swept_minute = 0
+
+    def is_used(self, access_key_id: str, nonce: str) -> bool:
+        """True when the access key has sent the nonce before."""
+        fingerprint = self._fingerprint(nonce)
+        return any(fingerprint in used for used in self._used.get(access_key_id, {}).values())
+
+    def has_room(self, access_key_id: str) -> bool:
+        """False when the access key has sent as many requests within the window as are remembered for one key."""
+        return sum(len(used) for used in self._used.get(access_key_id, {}).values()) < self._most
+
+    def add(self, access_key_id: str, nonce: str, *, now_ms: int, expires_ms: int) -> None:
+        """Remembers a nonce.
+
+        Args:
+            access_key_id: who sent it.
+            nonce: what was sent.
+            now_ms: the time now; what has expired by then is forgotten.
+            expires_ms: when the request's timestamp leaves the window.
+        """
+        self._sweep(now_ms // _MINUTE_MS)
+        minutes = self._used.setdefault(access_key_id, {})
+        minutes.setdefault(expires_ms // _MINUTE_MS, set()).add(self._fingerprint(nonce))
+
+    def _sweep(self, minute: int) -> None:
+        if minute == self._swept_minute:
+            return
+        self._swept_minute = minute
+        for access_key_id, minutes in list(self._used.items()):
+            for expired in [expiry for expiry in minutes if expiry < minute]:
+                del minutes[expired]
+            if not minutes:
+                del self._used[access_key_id]
+
+    def _fingerprint(self, nonce: str) -> bytes:
+        return hashlib.blake2b(nonce.encode(), digest_size=_FINGERPRINT_BYTES, key=self._salt).digest()

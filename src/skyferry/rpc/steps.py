@@ -1,0 +1,252 @@
+"""What happens to a request, in order: `STEPS`. Each step does one thing to the context or raises an `ApiError`.
+
+The order is that of gateway reference §2.2. The nonce comes after the signature, so that outsiders cannot use up the
+nonces of others. Rendering (`rendering.py`) and the access log (`access_log.py`) follow the steps, whatever happens.
+"""
+
+import asyncio
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import astuple
+from datetime import datetime
+from typing import Any, Final
+
+from aiohttp import ClientPayloadError, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from skyferry.errors import ApiError
+from skyferry.rpc import gateway_errors, ram
+from skyferry.rpc.context import RequestContext
+from skyferry.rpc.encoding import read_form
+from skyferry.rpc.parameters import pick, read_request
+from skyferry.rpc.signature import SignedRequest
+from skyferry.rpc.signature_v3 import SignatureV3, is_v3
+
+Context = RequestContext[Any]
+Step = Callable[[Context], Awaitable[None]]
+
+_METHODS: Final = frozenset({"GET", "POST"})
+_TIMESTAMP: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+_FORM: Final = "application/x-www-form-urlencoded"
+_FULL_NONCES_RETRY_MS: Final = 60_000
+
+
+async def assign_request_id(context: Context) -> None:
+    """Gives the request its identifier: an upper-case UUID."""
+    context.request_id = str(uuid.uuid4()).upper()
+
+
+async def detect_scheme(context: Context) -> None:
+    """Tells signatures in headers (V3) from signatures in parameters (V1)."""
+    if is_v3(context.http.headers):
+        context.scheme = SignatureV3()
+
+
+async def check_method(context: Context) -> None:
+    """Lets GET and POST through."""
+    if context.http.method not in _METHODS:
+        raise ApiError(gateway_errors.UNSUPPORTED_HTTP_METHOD)
+
+
+async def read_body(context: Context) -> None:
+    """Reads the body, chunked or not, up to the limits of size and time."""
+    limits, http = context.environment.limits, context.http
+    too_large = ApiError(
+        gateway_errors.REQUEST_TOO_LARGE, f"The request body is larger than {limits.body_bytes} bytes."
+    )
+    if (http.content_length or 0) > limits.body_bytes:
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(limits.body_seconds):
+            async for chunk in http.content.iter_any():
+                body += chunk
+                if len(body) > limits.body_bytes:
+                    raise too_large
+    except TimeoutError:
+        raise ApiError(gateway_errors.REQUEST_TIMEOUT) from None
+    except (web.RequestPayloadError, ClientPayloadError, HttpProcessingError):
+        raise ApiError(gateway_errors.MALFORMED_REQUEST, "The request body is malformed.") from None
+    context.body = bytes(body)
+
+
+async def merge_parameters(context: Context) -> None:
+    """Decodes query and form body; the body wins where both have a name (§1.3)."""
+    most = context.environment.limits.parameters
+    query = read_form(context.raw_query, most=most)
+    parameters = query
+    if context.body and context.http.content_type == _FORM:
+        try:
+            text = context.body.decode()
+        except UnicodeDecodeError:
+            raise ApiError(gateway_errors.MALFORMED_REQUEST, "The form body is not UTF-8 text.") from None
+        parameters = query | read_form(text, most=most)
+    if len(parameters) > most:
+        raise ApiError(gateway_errors.TOO_MANY_PARAMETERS, f"The request has more than {most} parameters.")
+    context.signed = SignedRequest(context.http.method, query, parameters, context.http.headers, context.body)
+
+
+async def read_public_parameters(context: Context) -> None:
+    """Takes action, access key, signature and so on from where the scheme has them; all must be there."""
+    assert context.signed is not None
+    context.public = context.scheme.public_parameters(context.signed)
+    try:
+        "".join(astuple(context.public)).encode()
+    except UnicodeEncodeError:
+        raise ApiError(gateway_errors.MALFORMED_REQUEST, "The headers are not UTF-8 text.") from None
+
+
+async def find_access_key(context: Context) -> None:
+    """Finds out who the access key belongs to."""
+    assert context.public is not None
+    context.principal = await context.environment.find_principal(context.public.access_key_id)
+    if context.principal is None:
+        raise ApiError(gateway_errors.ACCESS_KEY_NOT_FOUND)
+    if not context.principal.active:
+        raise ApiError(gateway_errors.ACCESS_KEY_INACTIVE)
+
+
+async def check_signature_method(context: Context) -> None:
+    """Knows the algorithm."""
+    assert context.public is not None
+    if context.public.signature_method not in context.scheme.methods:
+        raise ApiError(gateway_errors.INVALID_SIGNATURE_METHOD)
+
+
+async def read_timestamp(context: Context) -> None:
+    """Reads `YYYY-MM-DDThh:mm:ssZ`."""
+    assert context.public is not None
+    text = context.public.timestamp
+    if not _TIMESTAMP.fullmatch(text):
+        raise ApiError(gateway_errors.TIMESTAMP_FORMAT)
+    try:
+        signed_at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ApiError(gateway_errors.TIMESTAMP_FORMAT) from None
+    context.timestamp_ms = int(signed_at.timestamp()) * 1_000
+
+
+async def check_window(context: Context) -> None:
+    """The timestamp is near the server's clock: old requests must not come again (§1.7)."""
+    if abs(context.received_ms - context.timestamp_ms) > context.environment.limits.window_ms:
+        raise ApiError(gateway_errors.TIMESTAMP_EXPIRED)
+
+
+async def verify_signature(context: Context) -> None:
+    """The signature is the one that the key's secret makes."""
+    assert context.signed is not None
+    assert context.public is not None
+    assert context.principal is not None
+    context.scheme.verify(context.signed, context.public, context.principal.secret)
+
+
+async def use_nonce(context: Context) -> None:
+    """No request is accepted twice."""
+    assert context.public is not None
+    nonces, limits = context.environment.nonces, context.environment.limits
+    access_key_id, nonce = context.public.access_key_id, context.public.nonce
+    if nonces.is_used(access_key_id, nonce):
+        raise ApiError(gateway_errors.SIGNATURE_NONCE_USED)
+    if not nonces.has_room(access_key_id):
+        raise ApiError(gateway_errors.THROTTLING, retry_after_ms=_FULL_NONCES_RETRY_MS)
+    expires_ms = context.timestamp_ms + limits.window_ms
+    nonces.add(access_key_id, nonce, now_ms=context.received_ms, expires_ms=expires_ms)
+
+
+async def check_version(context: Context) -> None:
+    """The version is the one that is served."""
+    assert context.public is not None
+    if context.public.version != context.environment.version:
+        raise ApiError(gateway_errors.INVALID_VERSION)
+
+
+async def find_operation(context: Context) -> None:
+    """Finds the operation of this name that answers to the HTTP method."""
+    assert context.public is not None
+    operation = context.environment.operations.get(context.public.action)
+    if operation is None or context.http.method not in operation.methods:
+        raise ApiError(gateway_errors.ACTION_NOT_FOUND)
+    context.operation = operation
+
+
+async def authorise(context: Context) -> None:
+    """A RAM user's policies allow the operation; the account itself may do everything (§4.3)."""
+    assert context.operation is not None
+    assert context.principal is not None
+    principal = context.principal
+    if principal.user is None:
+        return
+    decision = ram.decide(principal.statements, context.operation.name, account_uid=principal.account_uid)
+    if decision is not ram.Decision.ALLOWED:
+        detail = {
+            "PolicyType": "AccountLevelIdentityBasedPolicy",
+            "NoPermissionType": decision.value,
+            "AuthAction": f"iot:{context.operation.name}",
+            "AuthPrincipalType": "SubUser",
+            "AuthPrincipalOwnerId": principal.account_uid,
+            "AuthPrincipalDisplayName": principal.user,
+        }
+        raise ApiError(gateway_errors.NO_PERMISSION, data={"AccessDeniedDetail": detail})
+
+
+async def throttle(context: Context) -> None:
+    """The account has a call of this operation left in this second."""
+    assert context.operation is not None
+    assert context.principal is not None
+    wait_ms = context.environment.quota.take(
+        context.principal.account_id, context.operation.name, context.operation.qps, now_ms=context.received_ms
+    )
+    if wait_ms is not None:
+        raise ApiError(gateway_errors.THROTTLING_USER, retry_after_ms=wait_ms)
+
+
+async def find_instance(context: Context) -> None:
+    """Finds the instance that `IotInstanceId` names; the account's default when it names none (§6)."""
+    assert context.signed is not None
+    assert context.principal is not None
+    name = pick(context.signed.parameters, "IotInstanceId")
+    if name:
+        context.instance = context.principal.instances.get(name)
+    else:
+        context.instance = context.principal.default_instance
+    if context.instance is None:
+        raise ApiError(gateway_errors.INSTANCE_NOT_FOUND)
+
+
+async def parse(context: Context) -> None:
+    """Reads the operation's own parameters."""
+    assert context.signed is not None
+    assert context.operation is not None
+    context.request = read_request(context.operation.request, context.signed.parameters)
+
+
+async def carry_out(context: Context) -> None:
+    """Lets the operation do its work."""
+    assert context.operation is not None
+    assert context.request is not None
+    response = await context.operation.handler(context.call(), context.request)
+    context.response = response.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+STEPS: Final[tuple[Step, ...]] = (
+    assign_request_id,
+    detect_scheme,
+    check_method,
+    read_body,
+    merge_parameters,
+    read_public_parameters,
+    find_access_key,
+    check_signature_method,
+    read_timestamp,
+    check_window,
+    verify_signature,
+    use_nonce,
+    check_version,
+    find_operation,
+    authorise,
+    throttle,
+    find_instance,
+    parse,
+    carry_out,
+)
