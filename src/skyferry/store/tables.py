@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
 )
 
 OPEN_BELOW: Final = 100
@@ -288,19 +289,29 @@ jobs = Table(
     Column("tags", JSON, nullable=False),
     Column("selected_up_to", _Key, nullable=False),
     Column("select_up_to", _Key, nullable=False),
+    Column("next_push_at", BigInteger, nullable=False, server_default="0"),
     _time("created_at"),
     _time("modified_at"),
     _time("started_at", nullable=True),
     _time("ended_at", nullable=True),
     Index("ix_jobs_package_id_id", "package_id", "id"),
 )
-"""Devices of the job's product with a key above `selected_up_to` and up to `select_up_to` still wait for their task."""
+"""Devices of the job's product with a key above `selected_up_to` and up to `select_up_to` still wait for their task.
+The job's rate allows its next push at `next_push_at`."""
+job_is_running: Final = jobs.c.status == literal_column("'IN_PROGRESS'")
+"""Written as literals, not as bound values, so that a planner sees that the partial indexes serve."""
 Index(
     "uq_jobs_running_verification",
     jobs.c.package_id,
     unique=True,
-    sqlite_where=(jobs.c.type == "VERIFY_FIRMWARE") & (jobs.c.status == "IN_PROGRESS"),
-    postgresql_where=(jobs.c.type == "VERIFY_FIRMWARE") & (jobs.c.status == "IN_PROGRESS"),
+    sqlite_where=(jobs.c.type == "VERIFY_FIRMWARE") & job_is_running,
+    postgresql_where=(jobs.c.type == "VERIFY_FIRMWARE") & job_is_running,
+)
+Index(
+    "ix_jobs_running",
+    jobs.c.id,
+    sqlite_where=job_is_running,
+    postgresql_where=job_is_running,
 )
 Index(
     "ix_jobs_selecting",
@@ -331,13 +342,14 @@ tasks = Table(
 )
 """One device in one job. `dispatch_at` is when the next push is due; empty while nothing is to be sent.
 `deadline_at` is when the task times out; it is set by the first progress report."""
+task_is_open: Final = tasks.c.status < literal_column(str(OPEN_BELOW))
 Index(
     "uq_tasks_open_device_id_module",
     tasks.c.device_id,
     tasks.c.module,
     unique=True,
-    sqlite_where=tasks.c.status < OPEN_BELOW,
-    postgresql_where=tasks.c.status < OPEN_BELOW,
+    sqlite_where=task_is_open,
+    postgresql_where=task_is_open,
 )
 Index(
     "ix_tasks_due",
@@ -349,6 +361,6 @@ Index(
 Index(
     "ix_tasks_deadline",
     tasks.c.deadline_at,
-    sqlite_where=tasks.c.deadline_at.is_not(None) & (tasks.c.status < OPEN_BELOW),
-    postgresql_where=tasks.c.deadline_at.is_not(None) & (tasks.c.status < OPEN_BELOW),
+    sqlite_where=tasks.c.deadline_at.is_not(None) & task_is_open,
+    postgresql_where=tasks.c.deadline_at.is_not(None) & task_is_open,
 )

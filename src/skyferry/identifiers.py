@@ -1,0 +1,76 @@
+"""Identifiers in the shapes that clients know (control-plane reference §1.6)."""
+
+import secrets
+import string
+from typing import Final
+
+_ALPHANUMERIC: Final = string.ascii_letters + string.digits
+_TASK_KEY_CHARACTERS: Final = 8
+_JOB_CHARACTERS: Final = 12
+_TASK_ID_CHARACTERS: Final = 26
+
+
+def _random(length: int, alphabet: str = _ALPHANUMERIC) -> str:
+    return "".join(secrets.choice(alphabet) for _ in range(length))
+
+
+def product_key() -> str:
+    """11 characters that begin with `a1`."""
+    return "a1" + _random(9)
+
+
+def product_secret() -> str:
+    """16 characters."""
+    return _random(16)
+
+
+def device_name() -> str:
+    """20 characters, for devices that are registered without a name."""
+    return _random(20)
+
+
+def device_secret() -> str:
+    """32 characters."""
+    return _random(32, string.ascii_lowercase + string.digits)
+
+
+def iot_id() -> str:
+    """30 characters: 20 alphanumerics, `0010` and 6 hex digits."""
+    return _random(20) + "0010" + secrets.token_hex(3)
+
+
+def firmware_id() -> str:
+    """26 characters: 20 alphanumerics and 6 digits that begin with `03`."""
+    return _random(20) + "03" + _random(4, string.digits)
+
+
+def job_id() -> str:
+    """26 characters: 20 alphanumerics and 6 digits that begin with `02`."""
+    return _random(20) + "02" + _random(4, string.digits)
+
+
+def task_id(job: str, key: int) -> str:
+    """The TaskId of a task: 26 characters, the last six digits beginning with `01`.
+
+    It is made of the job's random identifier and the row's key, so that a job of a million tasks needs neither a
+    million random texts nor an index over them.
+
+    Args:
+        job: the JobId.
+        key: the key of the task's row.
+    """
+    digits = ""
+    for _ in range(_TASK_KEY_CHARACTERS):
+        key, digit = divmod(key, len(_ALPHANUMERIC))
+        digits = _ALPHANUMERIC[digit] + digits
+    return job[:_JOB_CHARACTERS] + digits + "01" + job[-4:]
+
+
+def task_key(task: str) -> int | None:
+    """The row's key in a TaskId, or None when the text is no TaskId. Whether the row's job fits is for the caller."""
+    if len(task) != _TASK_ID_CHARACTERS or not task.isascii() or not task.isalnum():
+        return None
+    key = 0
+    for character in task[_JOB_CHARACTERS : _JOB_CHARACTERS + _TASK_KEY_CHARACTERS]:
+        key = key * len(_ALPHANUMERIC) + _ALPHANUMERIC.index(character)
+    return key

@@ -1,0 +1,167 @@
+"""Statements on jobs."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, exists, func, select, update
+
+from skyferry.store import rows
+from skyferry.store.tables import job_is_running, jobs, task_is_open, tasks
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A row of `jobs`."""
+
+    id: int
+    instance_id: int
+    product_id: int
+    package_id: int
+    job_id: str
+    type: str
+    selection: str
+    target_selection: str
+    status: str
+    src_versions: list[str]
+    timeout_minutes: int | None
+    maximum_per_minute: int
+    overwrite_mode: int
+    need_push: bool
+    need_confirm: bool
+    multi_module: bool
+    download_protocol: str
+    tags: dict[str, str]
+    selected_up_to: int
+    select_up_to: int
+    next_push_at: int
+    created_at: int
+    modified_at: int
+    started_at: int | None
+    ended_at: int | None
+
+
+_COLUMNS = rows.columns(JobRecord, jobs)
+
+
+def insert(tx: Connection, values: Mapping[str, Any]) -> int:
+    """Adds a job and returns its key.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: a second running verification of the package.
+    """
+    return int(tx.execute(jobs.insert().returning(jobs.c.id), dict(values)).scalar_one())
+
+
+def find(tx: Connection, instance_id: int, job_id: str) -> JobRecord | None:
+    """The job of this JobId."""
+    statement = select(*_COLUMNS).where(jobs.c.job_id == job_id, jobs.c.instance_id == instance_id)
+    return rows.one_of(JobRecord, tx.execute(statement))
+
+
+def by_id(tx: Connection, key: int) -> JobRecord | None:
+    """The job of this key."""
+    return rows.one_of(JobRecord, tx.execute(select(*_COLUMNS).where(jobs.c.id == key)))
+
+
+def count_of_package(tx: Connection, package_id: int) -> int:
+    """How many jobs a package has."""
+    return tx.execute(select(func.count()).select_from(jobs).where(jobs.c.package_id == package_id)).scalar_one()
+
+
+def page_of_package(tx: Connection, package_id: int, *, offset: int, limit: int) -> Sequence[JobRecord]:
+    """Jobs of a package, newest first."""
+    statement = (
+        select(*_COLUMNS).where(jobs.c.package_id == package_id).order_by(jobs.c.id.desc()).offset(offset).limit(limit)
+    )
+    return rows.all_of(JobRecord, tx.execute(statement))
+
+
+def latest_of_package(tx: Connection, package_id: int, job_type: str) -> JobRecord | None:
+    """The newest job of a type that a package has."""
+    statement = (
+        select(*_COLUMNS)
+        .where(jobs.c.package_id == package_id, jobs.c.type == job_type)
+        .order_by(jobs.c.id.desc())
+        .limit(1)
+    )
+    return rows.one_of(JobRecord, tx.execute(statement))
+
+
+def next_selecting(tx: Connection) -> JobRecord | None:
+    """The oldest running job whose devices are not all turned into tasks."""
+    statement = (
+        select(*_COLUMNS)
+        .where(jobs.c.selected_up_to < jobs.c.select_up_to, job_is_running)
+        .order_by(jobs.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    return rows.one_of(JobRecord, tx.execute(statement))
+
+
+def set_selected(tx: Connection, key: int, *, old: int, new: int, now: int) -> bool:
+    """Notes that the devices up to the key `new` have their tasks; False when someone else did so before."""
+    statement = (
+        update(jobs).where(jobs.c.id == key, jobs.c.selected_up_to == old).values(selected_up_to=new, modified_at=now)
+    )
+    return tx.execute(statement).rowcount == 1
+
+
+@dataclass(frozen=True, slots=True)
+class EndedJob:
+    """A job that ended just now."""
+
+    id: int
+    package_id: int
+    type: str
+
+
+def end_finished(tx: Connection, keys: Collection[int], *, ended: str, now: int) -> Sequence[EndedJob]:
+    """Ends those of the static jobs that have all their tasks and none of them open."""
+    open_tasks = exists().where(tasks.c.job_id == jobs.c.id, task_is_open)
+    found: list[EndedJob] = []
+    for chunk in rows.chunks(keys):
+        statement = (
+            update(jobs)
+            .where(
+                jobs.c.id.in_(chunk),
+                job_is_running,
+                jobs.c.selection == "STATIC",
+                jobs.c.selected_up_to >= jobs.c.select_up_to,
+                ~open_tasks,
+            )
+            .values(status=ended, ended_at=now, modified_at=now)
+            .returning(jobs.c.id, jobs.c.package_id, jobs.c.type)
+        )
+        found += rows.all_of(EndedJob, tx.execute(statement))
+    return found
+
+
+def due(tx: Connection, now: int) -> Sequence[JobRecord]:
+    """Running jobs that have a push to send now and are allowed one by their rate."""
+    due_tasks = exists().where(tasks.c.job_id == jobs.c.id, tasks.c.dispatch_at <= now)
+    statement = (
+        select(*_COLUMNS)
+        .where(job_is_running, jobs.c.next_push_at <= now, due_tasks)
+        .order_by(jobs.c.id)
+        .with_for_update(skip_locked=True)
+    )
+    return rows.all_of(JobRecord, tx.execute(statement))
+
+
+def next_due_at(tx: Connection) -> int | None:
+    """When the next push of any running job is due, its rate considered; None when nothing waits."""
+    first = (
+        select(func.min(tasks.c.dispatch_at))
+        .where(tasks.c.job_id == jobs.c.id, tasks.c.dispatch_at.is_not(None))
+        .scalar_subquery()
+    )
+    statement = select(first, jobs.c.next_push_at).where(job_is_running)
+    waiting = [max(due_at, push_at) for due_at, push_at in tx.execute(statement) if due_at is not None]
+    return min(waiting, default=None)
+
+
+def spend_rate(tx: Connection, key: int, next_push_at: int) -> None:
+    """Moves the time of a job's next push."""
+    tx.execute(update(jobs).where(jobs.c.id == key).values(next_push_at=next_push_at))

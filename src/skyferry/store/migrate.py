@@ -1,0 +1,36 @@
+"""Brings the schema up to date by Alembic, at every start and by `skyferry db`."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from skyferry.store.engine import Store
+
+_SCRIPTS = Path(__file__).parent / "migrations"
+
+
+def _config(tx: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS))
+    config.attributes["connection"] = tx
+    return config
+
+
+def newest() -> str:
+    """The revision that this version of Skyferry works with."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    if head is None:
+        raise RuntimeError("Skyferry was installed without its migrations.")
+    return head
+
+
+def _upgrade(tx: Connection) -> None:
+    command.upgrade(_config(tx), "head")
+
+
+async def upgrade(store: Store) -> None:
+    """Creates or migrates the schema, in one transaction."""
+    await store.write(_upgrade)

@@ -1,0 +1,147 @@
+"""Statements on packages and their files."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select, update
+
+from skyferry.store import rows
+from skyferry.store.tables import package_files, packages, products
+
+
+@dataclass(frozen=True, slots=True)
+class PackageRecord:
+    """A row of `packages` with the product that it belongs to."""
+
+    id: int
+    instance_id: int
+    product_id: int
+    firmware_id: str
+    name: str
+    module: str
+    dest_version: str
+    src_version: str | None
+    type: int
+    sign_method: str
+    description: str | None
+    udi: str | None
+    status: int
+    multi_file: bool
+    created_at: int
+    modified_at: int
+    product_key: str
+    product_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A row of `package_files`. `sign` is the digest by the package's sign method."""
+
+    package_id: int
+    position: int
+    object_key: str
+    name: str | None
+    size: int
+    sign: str
+    md5: str
+
+
+_FILE_COLUMNS = rows.columns(FileRecord, package_files)
+
+
+def _select() -> Select[Any]:
+    own = [packages.c[name] for name in PackageRecord.__dataclass_fields__ if name in packages.c]
+    return select(*own, products.c.product_key, products.c.name).join(products, packages.c.product_id == products.c.id)
+
+
+def insert(tx: Connection, values: Mapping[str, Any], files: Sequence[Mapping[str, Any]]) -> int:
+    """Adds a package with its files and returns its key.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: the name or the version is taken, or an object does not exist.
+    """
+    package_id = int(tx.execute(packages.insert().returning(packages.c.id), dict(values)).scalar_one())
+    tx.execute(package_files.insert(), [{**file, "package_id": package_id} for file in files])
+    return package_id
+
+
+def find(tx: Connection, instance_id: int, firmware_id: str) -> PackageRecord | None:
+    """The package of this FirmwareId."""
+    statement = _select().where(packages.c.firmware_id == firmware_id, packages.c.instance_id == instance_id)
+    return rows.one_of(PackageRecord, tx.execute(statement))
+
+
+def by_ids(tx: Connection, package_ids: Collection[int]) -> dict[int, PackageRecord]:
+    """Packages by their keys."""
+    statement = _select().where(packages.c.id.in_(package_ids))
+    return {package.id: package for package in rows.all_of(PackageRecord, tx.execute(statement))}
+
+
+def name_is_taken(tx: Connection, instance_id: int, name: str) -> bool:
+    """True when the instance has a package of this name."""
+    statement = select(packages.c.id).where(packages.c.instance_id == instance_id, packages.c.name == name)
+    return tx.execute(statement).first() is not None
+
+
+def version_is_taken(tx: Connection, product_id: int, dest_version: str) -> bool:
+    """True when the product has a package of this version."""
+    statement = select(packages.c.id).where(
+        packages.c.product_id == product_id, packages.c.dest_version == dest_version
+    )
+    return tx.execute(statement).first() is not None
+
+
+def _filtered(
+    statement: Select[Any], instance_id: int, product_key: str | None, dest_version: str | None
+) -> Select[Any]:
+    statement = statement.where(packages.c.instance_id == instance_id)
+    if product_key is not None:
+        statement = statement.where(products.c.product_key == product_key)
+    if dest_version is not None:
+        statement = statement.where(packages.c.dest_version == dest_version)
+    return statement
+
+
+def count(tx: Connection, instance_id: int, *, product_key: str | None = None, dest_version: str | None = None) -> int:
+    """How many packages the instance has, with the filters of ListOTAFirmware."""
+    statement = select(func.count()).select_from(packages.join(products, packages.c.product_id == products.c.id))
+    return int(tx.execute(_filtered(statement, instance_id, product_key, dest_version)).scalar_one())
+
+
+def page(
+    tx: Connection,
+    instance_id: int,
+    *,
+    offset: int,
+    limit: int,
+    product_key: str | None = None,
+    dest_version: str | None = None,
+) -> Sequence[PackageRecord]:
+    """Packages of the instance, newest first."""
+    statement = _filtered(_select(), instance_id, product_key, dest_version)
+    statement = statement.order_by(packages.c.id.desc()).offset(offset).limit(limit)
+    return rows.all_of(PackageRecord, tx.execute(statement))
+
+
+def files_of(tx: Connection, package_ids: Collection[int]) -> dict[int, list[FileRecord]]:
+    """The files of packages, in their order."""
+    statement = (
+        select(*_FILE_COLUMNS)
+        .where(package_files.c.package_id.in_(package_ids))
+        .order_by(package_files.c.package_id, package_files.c.position)
+    )
+    found: dict[int, list[FileRecord]] = {}
+    for file in rows.all_of(FileRecord, tx.execute(statement)):
+        found.setdefault(file.package_id, []).append(file)
+    return found
+
+
+def set_status(tx: Connection, package_id: int, *, old: Collection[int], new: int, now: int) -> bool:
+    """Moves a package on; False when it was in none of the old states."""
+    statement = (
+        update(packages)
+        .where(packages.c.id == package_id, packages.c.status.in_(old))
+        .values(status=new, modified_at=now)
+    )
+    return tx.execute(statement).rowcount == 1

@@ -1,0 +1,125 @@
+"""Statements on what devices say of themselves: presence and module versions."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, func, select, update
+
+from skyferry.store import rows
+from skyferry.store.dialect import upserting
+from skyferry.store.tables import devices, module_versions
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A device came online."""
+
+    device_id: int
+    connection_id: str
+    address: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A connection of a device ended."""
+
+    device_id: int
+    connection_id: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedVersion:
+    """A device runs this version of a module."""
+
+    device_id: int
+    module: str
+    version: str
+    at: int
+
+
+def note_arrivals(tx: Connection, arrivals: Sequence[Arrival]) -> None:
+    """Marks devices online, on their newest connection."""
+    statement = (
+        update(devices)
+        .where(devices.c.id == bindparam("device"))
+        .values(
+            connection_id=bindparam("connection"),
+            address=bindparam("source"),
+            online_at=bindparam("at"),
+            status_at=bindparam("at"),
+            activated_at=func.coalesce(devices.c.activated_at, bindparam("at")),
+        )
+    )
+    tx.execute(
+        statement,
+        [
+            {"device": item.device_id, "connection": item.connection_id, "source": item.address, "at": item.at}
+            for item in arrivals
+        ],
+    )
+
+
+def note_departures(tx: Connection, departures: Sequence[Departure]) -> None:
+    """Marks devices offline, unless they have a newer connection."""
+    statement = (
+        update(devices)
+        .where(devices.c.id == bindparam("device"), devices.c.connection_id == bindparam("connection"))
+        .values(connection_id=None, status_at=bindparam("at"))
+    )
+    tx.execute(
+        statement,
+        [{"device": item.device_id, "connection": item.connection_id, "at": item.at} for item in departures],
+    )
+
+
+def forget_connections(tx: Connection, now: int) -> int:
+    """Marks every device offline and tells how many were online: the connections of a stopped server are gone."""
+    statement = update(devices).where(devices.c.connection_id.is_not(None)).values(connection_id=None, status_at=now)
+    return tx.execute(statement).rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class DevicePresence:
+    """When a device's connection began; whether it still stands."""
+
+    id: int
+    online_at: int | None
+    connection_id: str | None
+
+
+def of_devices(tx: Connection, device_ids: Collection[int]) -> dict[int, DevicePresence]:
+    """The presence of devices; devices that do not exist any more are absent."""
+    found: dict[int, DevicePresence] = {}
+    for chunk in rows.chunks(device_ids):
+        statement = select(*rows.columns(DevicePresence, devices)).where(devices.c.id.in_(chunk))
+        found.update((item.id, item) for item in rows.all_of(DevicePresence, tx.execute(statement)))
+    return found
+
+
+def versions_of(tx: Connection, device_ids: Collection[int]) -> dict[tuple[int, str], str]:
+    """The versions of devices as last reported, by device and module."""
+    found: dict[tuple[int, str], str] = {}
+    for chunk in rows.chunks(device_ids):
+        statement = select(module_versions.c.device_id, module_versions.c.module, module_versions.c.version).where(
+            module_versions.c.device_id.in_(chunk)
+        )
+        found.update(((device_id, module), version) for device_id, module, version in tx.execute(statement).tuples())
+    return found
+
+
+def note_versions(tx: Connection, versions: Sequence[ReportedVersion]) -> None:
+    """Writes reported versions; each device and module occurs once."""
+    statement = upserting(tx, module_versions)
+    statement = statement.on_conflict_do_update(
+        index_elements=[module_versions.c.device_id, module_versions.c.module],
+        set_={"version": statement.excluded.version, "reported_at": statement.excluded.reported_at},
+    )
+    tx.execute(
+        statement,
+        [
+            {"device_id": item.device_id, "module": item.module, "version": item.version, "reported_at": item.at}
+            for item in versions
+        ],
+    )

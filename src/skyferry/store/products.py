@@ -1,0 +1,96 @@
+"""Statements on products."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from skyferry.store import rows
+from skyferry.store.tables import devices, instances, products
+
+
+@dataclass(frozen=True, slots=True)
+class ProductRecord:
+    """A row of `products`."""
+
+    id: int
+    instance_id: int
+    product_key: str
+    name: str
+    secret_sealed: bytes
+    node_type: int
+    commodity_code: str
+    data_format: int | None
+    net_type: int
+    auth_type: str
+    protocol_type: str | None
+    category_key: str | None
+    description: str | None
+    id2: bool
+    validate_type: int
+    status: str
+    created_at: int
+    modified_at: int
+
+
+_COLUMNS = rows.columns(ProductRecord, products)
+
+
+def insert(tx: Connection, **values: object) -> int:
+    """Adds a product and returns its key.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: the name is taken in the instance.
+    """
+    return int(tx.execute(products.insert().returning(products.c.id), values).scalar_one())
+
+
+def find(tx: Connection, instance_id: int, product_key: str) -> ProductRecord | None:
+    """The product of this key in the instance."""
+    statement = select(*_COLUMNS).where(products.c.product_key == product_key, products.c.instance_id == instance_id)
+    return rows.one_of(ProductRecord, tx.execute(statement))
+
+
+def name_is_taken(tx: Connection, instance_id: int, name: str) -> bool:
+    """True when the instance has a product of this name."""
+    statement = select(products.c.id).where(products.c.instance_id == instance_id, products.c.name == name)
+    return tx.execute(statement).first() is not None
+
+
+def count(tx: Connection, instance_id: int, *, commodity_code: str | None = None) -> int:
+    """How many products the instance has."""
+    statement = select(func.count()).select_from(products).where(products.c.instance_id == instance_id)
+    if commodity_code is not None:
+        statement = statement.where(products.c.commodity_code == commodity_code)
+    return tx.execute(statement).scalar_one()
+
+
+def count_of_account(tx: Connection, account_id: int) -> int:
+    """How many products the account has in all its instances."""
+    statement = (
+        select(func.count())
+        .select_from(products.join(instances, products.c.instance_id == instances.c.id))
+        .where(instances.c.account_id == account_id)
+    )
+    return tx.execute(statement).scalar_one()
+
+
+def page(
+    tx: Connection, instance_id: int, *, offset: int, limit: int, commodity_code: str | None = None
+) -> Sequence[ProductRecord]:
+    """Products of the instance, newest first."""
+    statement = select(*_COLUMNS).where(products.c.instance_id == instance_id)
+    if commodity_code is not None:
+        statement = statement.where(products.c.commodity_code == commodity_code)
+    statement = statement.order_by(products.c.id.desc()).offset(offset).limit(limit)
+    return rows.all_of(ProductRecord, tx.execute(statement))
+
+
+def device_counts(tx: Connection, product_ids: Sequence[int]) -> dict[int, int]:
+    """How many devices each product has; products without devices are absent."""
+    statement = (
+        select(devices.c.product_id, func.count())
+        .where(devices.c.product_id.in_(product_ids))
+        .group_by(devices.c.product_id)
+    )
+    return dict(tx.execute(statement).tuples().all())

@@ -1,0 +1,158 @@
+"""Statements that turn devices into tasks: one rule, used to look, to replace and to insert."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, case, exists, insert, literal, literal_column, null, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from skyferry.store.tables import OPEN_BELOW, devices, module_versions, task_is_open, tasks
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionRule:
+    """Which devices a job is for.
+
+    Attributes:
+        product_id: only devices of this product,
+        module: that have reported a version of this module,
+        dest_version: other than this one,
+        src_versions: and one of these, unless the list is empty,
+        after: with a key above this one,
+        up_to: and not above that one,
+        device_ids: and one of these, unless None.
+    """
+
+    product_id: int
+    module: str
+    dest_version: str
+    src_versions: Sequence[str]
+    after: int
+    up_to: int
+    device_ids: Collection[int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewTasks:
+    """How the tasks of a job begin.
+
+    Attributes:
+        job_id: key of the job.
+        package_id: key of its package.
+        any_module: True when an open task of any module of the device is in the way, False for the same module only.
+        initial: the state of a task that can run.
+        blocked: the state of a task for a device that has another open one,
+        blocked_description: and what the task says then.
+        push: whether the notice is due at once for devices that are online,
+        jitter_ms: spread over this many milliseconds.
+        now: the time of creation.
+    """
+
+    job_id: int
+    package_id: int
+    any_module: bool
+    initial: int
+    blocked: int
+    blocked_description: str
+    push: bool
+    jitter_ms: int
+    now: int
+
+
+_SPREAD = 7_919
+"""A prime: neighbours in the table are pushed at times far from each other."""
+
+
+def _devices(rule: SelectionRule, *selected: ColumnElement[Any]) -> Select[Any]:
+    same_module = and_(module_versions.c.device_id == devices.c.id, module_versions.c.module == rule.module)
+    statement = (
+        select(*selected)
+        .select_from(devices.join(module_versions, same_module))
+        .where(
+            devices.c.product_id == rule.product_id,
+            devices.c.id > rule.after,
+            devices.c.id <= rule.up_to,
+            module_versions.c.version != rule.dest_version,
+        )
+    )
+    if rule.src_versions:
+        statement = statement.where(module_versions.c.version.in_(rule.src_versions))
+    if rule.device_ids is not None:
+        statement = statement.where(devices.c.id.in_(rule.device_ids))
+    return statement
+
+
+def any_device(tx: Connection, rule: SelectionRule) -> bool:
+    """True when the rule selects a device."""
+    return tx.execute(_devices(rule, devices.c.id).limit(1)).first() is not None
+
+
+def end_of_chunk(tx: Connection, rule: SelectionRule, size: int) -> int:
+    """The key up to which the product has `size` devices after `rule.after`; `rule.up_to` when it has fewer."""
+    statement = (
+        select(devices.c.id)
+        .where(devices.c.product_id == rule.product_id, devices.c.id > rule.after, devices.c.id <= rule.up_to)
+        .order_by(devices.c.id)
+        .offset(size - 1)
+        .limit(1)
+    )
+    return tx.execute(statement).scalar() or rule.up_to
+
+
+def overwrite(
+    tx: Connection,
+    rule: SelectionRule,
+    *,
+    any_module: bool,
+    sources: Collection[int],
+    target: int,
+    description: str,
+    now: int,
+) -> set[int]:
+    """Ends the open tasks of the selected devices that are in a source state, and tells the jobs that they were of."""
+    statement = (
+        update(tasks)
+        .where(task_is_open, tasks.c.status.in_(sources), tasks.c.device_id.in_(_devices(rule, devices.c.id)))
+        .values(status=target, description=description, dispatch_at=None, modified_at=now)
+        .returning(tasks.c.job_id)
+    )
+    if not any_module:
+        statement = statement.where(tasks.c.module == rule.module)
+    return set(tx.execute(statement).scalars())
+
+
+def insert_tasks(tx: Connection, rule: SelectionRule, new: NewTasks) -> int:
+    """Makes a task for each selected device, and tells how many."""
+    other = tasks.alias("other")
+    in_the_way = exists().where(other.c.device_id == devices.c.id, other.c.status < literal_column(str(OPEN_BELOW)))
+    if not new.any_module:
+        in_the_way = in_the_way.where(other.c.module == rule.module)
+    due_at = literal(new.now) + (devices.c.id * _SPREAD) % max(new.jitter_ms, 1)
+    due = case((and_(devices.c.connection_id.is_not(None), ~in_the_way), due_at), else_=null()) if new.push else null()
+    source = _devices(
+        rule,
+        literal(new.job_id),
+        literal(new.package_id),
+        devices.c.id,
+        literal(rule.module),
+        module_versions.c.version,
+        case((in_the_way, new.blocked), else_=new.initial),
+        case((in_the_way, new.blocked_description), else_=""),
+        due,
+        literal(new.now),
+        literal(new.now),
+    ).order_by(devices.c.id)
+    names = [
+        "job_id",
+        "package_id",
+        "device_id",
+        "module",
+        "src_version",
+        "status",
+        "description",
+        "dispatch_at",
+        "created_at",
+        "modified_at",
+    ]
+    return tx.execute(insert(tasks).from_select(names, source)).rowcount

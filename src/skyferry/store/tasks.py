@@ -1,0 +1,199 @@
+"""Statements on tasks. Every change of state names the states that it starts from, and tells what it changed."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select, update
+
+from skyferry.store import rows
+from skyferry.store.tables import devices, jobs, packages, task_is_open, tasks
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """A row of `tasks` with the device that it is for."""
+
+    id: int
+    job_id: int
+    package_id: int
+    device_id: int
+    module: str
+    src_version: str
+    status: int
+    progress: int
+    description: str
+    created_at: int
+    modified_at: int
+    device_name: str
+    iot_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTask:
+    """An open task, with what deciding on a device's report takes."""
+
+    id: int
+    job_id: int
+    package_id: int
+    device_id: int
+    module: str
+    src_version: str
+    status: int
+    progress: int
+    dispatch_at: int | None
+    notified_at: int | None
+    deadline_at: int | None
+    dest_version: str
+    package_type: int
+    need_push: bool
+    timeout_minutes: int | None
+    maximum_per_minute: int
+    next_push_at: int
+
+
+def _select() -> Select[Any]:
+    own = [tasks.c[name] for name in TaskRecord.__dataclass_fields__ if name in tasks.c]
+    return select(*own, devices.c.name, devices.c.iot_id).join(devices, tasks.c.device_id == devices.c.id)
+
+
+def page_of_job(
+    tx: Connection, job_id: int, *, offset: int, limit: int, status: int | None = None
+) -> Sequence[TaskRecord]:
+    """Tasks of a job, in the order of creation."""
+    keys = select(tasks.c.id).where(tasks.c.job_id == job_id)
+    if status is not None:
+        keys = keys.where(tasks.c.status == status)
+    keys = keys.order_by(tasks.c.id).offset(offset).limit(limit)
+    # The page is cut on the index alone; rows and devices are read for the page only.
+    statement = _select().where(tasks.c.id.in_(keys.subquery().select())).order_by(tasks.c.id)
+    return rows.all_of(TaskRecord, tx.execute(statement))
+
+
+def of_devices(
+    tx: Connection, job_id: int, device_names: Collection[str], *, status: int | None = None
+) -> Sequence[TaskRecord]:
+    """Tasks that a job has for the named devices of its product."""
+    statement = (
+        _select()
+        .join(jobs, tasks.c.job_id == jobs.c.id)
+        .where(devices.c.product_id == jobs.c.product_id, devices.c.name.in_(device_names), tasks.c.job_id == job_id)
+        .order_by(tasks.c.id)
+    )
+    if status is not None:
+        statement = statement.where(tasks.c.status == status)
+    return rows.all_of(TaskRecord, tx.execute(statement))
+
+
+def count_by_status(tx: Connection, job_id: int) -> dict[int, int]:
+    """How many tasks of a job are in each state."""
+    statement = select(tasks.c.status, func.count()).where(tasks.c.job_id == job_id).group_by(tasks.c.status)
+    return dict(tx.execute(statement).tuples().all())
+
+
+def statuses_of_devices(
+    tx: Connection, device_ids: Collection[int], *, package_id: int, job_id: int | None
+) -> set[int]:
+    """The states of the tasks that devices have for a package."""
+    statement = (
+        select(tasks.c.status).where(tasks.c.device_id.in_(device_ids), tasks.c.package_id == package_id).distinct()
+    )
+    if job_id is not None:
+        statement = statement.where(tasks.c.job_id == job_id)
+    return set(tx.execute(statement).scalars())
+
+
+@dataclass(frozen=True, slots=True)
+class CanceledTask:
+    """A task that was cancelled just now."""
+
+    id: int
+    job_id: int
+    device_id: int
+
+
+def cancel_of_devices(
+    tx: Connection,
+    device_ids: Collection[int],
+    *,
+    package_id: int,
+    job_id: int | None,
+    sources: Collection[int],
+    target: int,
+    description: str,
+    now: int,
+) -> Sequence[CanceledTask]:
+    """Cancels the tasks that devices have for a package, as far as they are in one of the source states."""
+    statement = (
+        update(tasks)
+        .where(
+            tasks.c.device_id.in_(device_ids),
+            tasks.c.package_id == package_id,
+            task_is_open,
+            tasks.c.status.in_(sources),
+        )
+        .values(status=target, description=description, dispatch_at=None, modified_at=now)
+        .returning(tasks.c.id, tasks.c.job_id, tasks.c.device_id)
+    )
+    if job_id is not None:
+        statement = statement.where(tasks.c.job_id == job_id)
+    return rows.all_of(CanceledTask, tx.execute(statement))
+
+
+def open_of_devices(tx: Connection, device_ids: Collection[int]) -> Sequence[OpenTask]:
+    """The open tasks of devices, locked against other writers."""
+    own = [tasks.c[name] for name in OpenTask.__dataclass_fields__ if name in tasks.c]
+    found: list[OpenTask] = []
+    for chunk in rows.chunks(device_ids):
+        statement = (
+            select(
+                *own,
+                packages.c.dest_version,
+                packages.c.type,
+                jobs.c.need_push,
+                jobs.c.timeout_minutes,
+                jobs.c.maximum_per_minute,
+                jobs.c.next_push_at,
+            )
+            .join(packages, tasks.c.package_id == packages.c.id)
+            .join(jobs, tasks.c.job_id == jobs.c.id)
+            .where(tasks.c.device_id.in_(chunk), task_is_open)
+            .with_for_update(of=tasks)
+        )
+        found += rows.all_of(OpenTask, tx.execute(statement))
+    return found
+
+
+def change(tx: Connection, keys: Collection[int], *, sources: Collection[int], values: Mapping[str, Any]) -> int:
+    """Changes tasks that are in one of the source states, and tells how many they were."""
+    changed = 0
+    for chunk in rows.chunks(keys):
+        statement = update(tasks).where(tasks.c.id.in_(chunk), tasks.c.status.in_(sources)).values(**values)
+        changed += tx.execute(statement).rowcount
+    return changed
+
+
+def take_due(
+    tx: Connection, job_id: int, *, sources: Collection[int], now: int, limit: int
+) -> Sequence[tuple[int, int, int]]:
+    """The tasks of a job whose push is due, longest waiting first: key, device, state."""
+    statement = (
+        select(tasks.c.id, tasks.c.device_id, tasks.c.status)
+        .where(tasks.c.job_id == job_id, tasks.c.dispatch_at <= now, tasks.c.status.in_(sources))
+        .order_by(tasks.c.dispatch_at, tasks.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return tx.execute(statement).tuples().all()
+
+
+def overdue(tx: Connection, now: int, limit: int) -> Sequence[tuple[int, int, int]]:
+    """Open tasks whose time is over: key, job, state."""
+    statement = (
+        select(tasks.c.id, tasks.c.job_id, tasks.c.status)
+        .where(tasks.c.deadline_at <= now, task_is_open)
+        .order_by(tasks.c.deadline_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return tx.execute(statement).tuples().all()
