@@ -1,0 +1,284 @@
+"""Statements on accounts, instances, RAM users, access keys and policies."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, exists, func, select, update
+
+from skyferry.store import rows
+from skyferry.store.tables import access_keys, accounts, instances, policies, policy_attachments, ram_users
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRecord:
+    """A row of `accounts`."""
+
+    id: int
+    uid: str
+    name: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRecord:
+    """A row of `instances` without its upload key."""
+
+    id: int
+    account_id: int
+    name: str
+    is_default: bool
+    cancel_by_device: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserRecord:
+    """A row of `ram_users`."""
+
+    id: int
+    account_id: int
+    name: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """A row of `access_keys`."""
+
+    access_key_id: str
+    account_id: int
+    ram_user_id: int | None
+    secret_sealed: bytes
+    active: bool
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRecord:
+    """A row of `policies`."""
+
+    id: int
+    account_id: int
+    name: str
+    document: Any
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyOwner:
+    """An access key with the account and the RAM user that it belongs to."""
+
+    access_key_id: str
+    secret_sealed: bytes
+    active: bool
+    account_id: int
+    account_uid: str
+    ram_user_id: int | None
+    user: str | None
+
+
+_ACCOUNT = rows.columns(AccountRecord, accounts)
+_INSTANCE = rows.columns(InstanceRecord, instances)
+_USER = rows.columns(UserRecord, ram_users)
+_KEY = rows.columns(KeyRecord, access_keys)
+_POLICY = rows.columns(PolicyRecord, policies)
+
+
+def insert_account(tx: Connection, **values: object) -> int:
+    """Adds an account and returns its key.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: name or uid is taken.
+    """
+    return int(tx.execute(accounts.insert().returning(accounts.c.id), values).scalar_one())
+
+
+def account_named(tx: Connection, name: str) -> AccountRecord | None:
+    """The account of this name."""
+    return rows.one_of(AccountRecord, tx.execute(select(*_ACCOUNT).where(accounts.c.name == name)))
+
+
+def all_accounts(tx: Connection) -> Sequence[AccountRecord]:
+    """All accounts, oldest first."""
+    return rows.all_of(AccountRecord, tx.execute(select(*_ACCOUNT).order_by(accounts.c.id)))
+
+
+def insert_instance(tx: Connection, **values: object) -> int:
+    """Adds an instance and returns its key.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: the account has an instance of this name, or a default one already.
+    """
+    return int(tx.execute(instances.insert().returning(instances.c.id), values).scalar_one())
+
+
+def instances_of(tx: Connection, account_id: int) -> Sequence[InstanceRecord]:
+    """The account's instances, oldest first."""
+    statement = select(*_INSTANCE).where(instances.c.account_id == account_id).order_by(instances.c.id)
+    return rows.all_of(InstanceRecord, tx.execute(statement))
+
+
+def set_cancel_by_device(tx: Connection, account_id: int, name: str, value: str) -> bool:
+    """Sets which tasks CancelOTATaskByDevice may cancel; False when the account has no instance of this name."""
+    statement = (
+        update(instances)
+        .where(instances.c.account_id == account_id, instances.c.name == name)
+        .values(cancel_by_device=value)
+    )
+    return tx.execute(statement).rowcount == 1
+
+
+def insert_user(tx: Connection, **values: object) -> int:
+    """Adds a RAM user and returns its key.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: the account has a user of this name.
+    """
+    return int(tx.execute(ram_users.insert().returning(ram_users.c.id), values).scalar_one())
+
+
+def user_named(tx: Connection, account_id: int, name: str) -> UserRecord | None:
+    """The account's RAM user of this name."""
+    statement = select(*_USER).where(ram_users.c.account_id == account_id, ram_users.c.name == name)
+    return rows.one_of(UserRecord, tx.execute(statement))
+
+
+def users_of(tx: Connection, account_id: int) -> Sequence[UserRecord]:
+    """The account's RAM users by name."""
+    statement = select(*_USER).where(ram_users.c.account_id == account_id).order_by(ram_users.c.name)
+    return rows.all_of(UserRecord, tx.execute(statement))
+
+
+def delete_user(tx: Connection, account_id: int, name: str) -> bool:
+    """Removes a RAM user with its access keys and attachments; False when there is none of this name."""
+    statement = delete(ram_users).where(ram_users.c.account_id == account_id, ram_users.c.name == name)
+    return tx.execute(statement).rowcount == 1
+
+
+def insert_key(tx: Connection, **values: object) -> None:
+    """Adds an access key.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: the AccessKeyId is taken.
+    """
+    tx.execute(access_keys.insert(), values)
+
+
+def key(tx: Connection, access_key_id: str) -> KeyRecord | None:
+    """The access key, whoever owns it."""
+    statement = select(*_KEY).where(access_keys.c.access_key_id == access_key_id)
+    return rows.one_of(KeyRecord, tx.execute(statement))
+
+
+def keys_of(tx: Connection, account_id: int) -> Sequence[KeyRecord]:
+    """The access keys of the account and of its RAM users, oldest first."""
+    statement = (
+        select(*_KEY)
+        .where(access_keys.c.account_id == account_id)
+        .order_by(access_keys.c.created_at, access_keys.c.access_key_id)
+    )
+    return rows.all_of(KeyRecord, tx.execute(statement))
+
+
+def update_key(tx: Connection, account_id: int, access_key_id: str, **values: object) -> bool:
+    """Changes columns of an access key; False when the account has no such key."""
+    statement = (
+        update(access_keys)
+        .where(access_keys.c.account_id == account_id, access_keys.c.access_key_id == access_key_id)
+        .values(**values)
+    )
+    return tx.execute(statement).rowcount == 1
+
+
+def delete_key(tx: Connection, account_id: int, access_key_id: str) -> bool:
+    """Removes an access key; False when the account has no such key."""
+    statement = delete(access_keys).where(
+        access_keys.c.account_id == account_id, access_keys.c.access_key_id == access_key_id
+    )
+    return tx.execute(statement).rowcount == 1
+
+
+def key_owner(tx: Connection, access_key_id: str) -> KeyOwner | None:
+    """The access key with its owner."""
+    statement = (
+        select(
+            access_keys.c.access_key_id,
+            access_keys.c.secret_sealed,
+            access_keys.c.active,
+            access_keys.c.account_id,
+            accounts.c.uid,
+            access_keys.c.ram_user_id,
+            ram_users.c.name,
+        )
+        .select_from(access_keys.join(accounts).outerjoin(ram_users, ram_users.c.id == access_keys.c.ram_user_id))
+        .where(access_keys.c.access_key_id == access_key_id)
+    )
+    return rows.one_of(KeyOwner, tx.execute(statement))
+
+
+def insert_policy(tx: Connection, **values: object) -> int:
+    """Adds a policy and returns its key.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: the account has a policy of this name.
+    """
+    return int(tx.execute(policies.insert().returning(policies.c.id), values).scalar_one())
+
+
+def policy_named(tx: Connection, account_id: int, name: str) -> PolicyRecord | None:
+    """The account's policy of this name."""
+    statement = select(*_POLICY).where(policies.c.account_id == account_id, policies.c.name == name)
+    return rows.one_of(PolicyRecord, tx.execute(statement))
+
+
+def policies_of(tx: Connection, account_id: int) -> Sequence[PolicyRecord]:
+    """The account's policies by name."""
+    statement = select(*_POLICY).where(policies.c.account_id == account_id).order_by(policies.c.name)
+    return rows.all_of(PolicyRecord, tx.execute(statement))
+
+
+def policies_of_user(tx: Connection, ram_user_id: int) -> Sequence[PolicyRecord]:
+    """The policies that are attached to a RAM user, by name."""
+    statement = (
+        select(*_POLICY)
+        .select_from(policies.join(policy_attachments))
+        .where(policy_attachments.c.ram_user_id == ram_user_id)
+        .order_by(policies.c.name)
+    )
+    return rows.all_of(PolicyRecord, tx.execute(statement))
+
+
+def set_policy_document(tx: Connection, account_id: int, name: str, document: object) -> bool:
+    """Replaces a policy's document; False when the account has no policy of this name."""
+    statement = (
+        update(policies).where(policies.c.account_id == account_id, policies.c.name == name).values(document=document)
+    )
+    return tx.execute(statement).rowcount == 1
+
+
+def delete_policy(tx: Connection, account_id: int, name: str) -> bool:
+    """Removes a policy and detaches it from everyone; False when the account has no policy of this name."""
+    statement = delete(policies).where(policies.c.account_id == account_id, policies.c.name == name)
+    return tx.execute(statement).rowcount == 1
+
+
+def attach(tx: Connection, policy_id: int, ram_user_id: int) -> None:
+    """Attaches a policy to a RAM user; nothing happens when it is attached already."""
+    there = exists().where(policy_attachments.c.policy_id == policy_id, policy_attachments.c.ram_user_id == ram_user_id)
+    if not tx.execute(select(there)).scalar_one():
+        tx.execute(policy_attachments.insert(), {"policy_id": policy_id, "ram_user_id": ram_user_id})
+
+
+def detach(tx: Connection, policy_id: int, ram_user_id: int) -> bool:
+    """Detaches a policy from a RAM user; False when it was not attached."""
+    statement = delete(policy_attachments).where(
+        policy_attachments.c.policy_id == policy_id, policy_attachments.c.ram_user_id == ram_user_id
+    )
+    return tx.execute(statement).rowcount == 1
+
+
+def attachment_count(tx: Connection, policy_id: int) -> int:
+    """To how many RAM users the policy is attached."""
+    statement = select(func.count()).select_from(policy_attachments).where(policy_attachments.c.policy_id == policy_id)
+    return int(tx.execute(statement).scalar_one())
