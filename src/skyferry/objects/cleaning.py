@@ -1,0 +1,63 @@
+"""Removing files that nobody needs: uploads that no package was made of, and what crashes have left."""
+
+import structlog
+
+from skyferry.clock import Clock
+from skyferry.objects.interface import ObjectStore
+from skyferry.objects.limits import ObjectLimits
+from skyferry.store import objects as statements
+from skyferry.store.engine import Store
+
+_log = structlog.get_logger("skyferry.objects")
+
+
+async def remove_orphans(store: Store, objects: ObjectStore, clock: Clock, limits: ObjectLimits) -> int:
+    """Removes objects that no package refers to an hour after their upload (control-plane reference §3.1).
+
+    At most `limits.cleaning_batch` of them: when that many were removed there may be more. Rows go first, so that no
+    package can be made of a file that is about to go.
+
+    Returns:
+        How many were removed.
+    """
+    created_before = clock.now_ms() - limits.unused_seconds * 1_000
+    removed = await store.write(statements.delete_orphans, created_before, limits.cleaning_batch)
+    for item in removed:
+        await objects.delete(item.blob)
+        _log.info("unused object removed", key=item.key)
+    return len(removed)
+
+
+async def remove_strays(store: Store, objects: ObjectStore, limits: ObjectLimits, *, stored_before: int) -> int:
+    """Removes files without a row: a crash between a file and its row, or between a row and its file, leaves one.
+
+    Args:
+        store: the database.
+        objects: the object store; all of its names are read.
+        limits: how many names are looked up at a time.
+        stored_before: leaves younger files alone, in milliseconds since the Unix epoch by the object store's clock.
+            An upload that is still running has a file before it has a row, so only a process that knows of none may
+            give the present.
+
+    Returns:
+        How many were removed.
+    """
+    removed = 0
+    batch: list[str] = []
+    async for blob in objects.blobs():
+        if blob.modified_ms < stored_before:
+            batch.append(blob.name)
+        if len(batch) >= limits.cleaning_batch:
+            removed += await _remove_unknown(store, objects, batch)
+            batch.clear()
+    return removed + await _remove_unknown(store, objects, batch)
+
+
+async def _remove_unknown(store: Store, objects: ObjectStore, names: list[str]) -> int:
+    keys = [name.rpartition(".")[0] for name in names]
+    known = await store.read(statements.blobs_of, keys)
+    strays = [name for name in names if name not in known]
+    for name in strays:
+        await objects.delete(name)
+        _log.info("stray file removed", name=name)
+    return len(strays)

@@ -1,0 +1,24 @@
+"""The shape of object keys: the only names that ever reach a file system (control-plane reference §1.6)."""
+
+import re
+import secrets
+import string
+from typing import Final
+
+PATTERN: Final = r"ota/(?P<prefix>[0-9a-f]{32})/[a-z0-9]{25}(?:\.[a-z0-9]{1,8}){1,2}"
+
+_KEY: Final = re.compile(PATTERN, re.ASCII)
+_ALPHABET: Final = string.ascii_lowercase + string.digits
+_ID_LENGTH: Final = 25
+
+
+def new_key(object_prefix: str, suffix: str) -> str:
+    """A key that nobody has used: `ota/{object_prefix}/{25 random characters}.{suffix}`."""
+    name = "".join(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH))
+    return f"ota/{object_prefix}/{name}.{suffix}"
+
+
+def prefix_of(key: str) -> str | None:
+    """The instance's part of an object key; None when the text is no object key at all."""
+    match = _KEY.fullmatch(key)
+    return match["prefix"] if match else None

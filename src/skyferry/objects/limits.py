@@ -1,0 +1,37 @@
+"""Every limit of uploads and stored files, with its unit, in one place."""
+
+from dataclasses import dataclass
+from typing import Final
+
+MEBIBYTE: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectLimits:
+    """What an upload may be and how long things live (gateway reference §5, control-plane reference §3).
+
+    Attributes:
+        most_file_bytes: the largest package file, in bytes.
+        most_body_bytes: the largest request body, file and form together, in bytes.
+        most_form_bytes: everything of the body but the file, in bytes; what a stranger can make the server hold.
+        most_field_name_bytes: the longest name of a form field, in bytes.
+        most_field_value_bytes: the longest value of a form field, in bytes.
+        most_fields: how many form fields there may be.
+        block_bytes: how much of a file is hashed and written at a time, in bytes: the memory of one upload.
+        stall_seconds: a transfer in which nothing moves for this long is given up.
+        ticket_seconds: how long an upload ticket is valid.
+        unused_seconds: how long an uploaded file waits for a package to refer to it.
+        cleaning_batch: how many unused files one cleaning removes.
+    """
+
+    most_file_bytes: int = 1_048_576_000
+    most_body_bytes: int = 5 << 30
+    most_form_bytes: int = 4 * MEBIBYTE
+    most_field_name_bytes: int = 8 << 10
+    most_field_value_bytes: int = 2 * MEBIBYTE
+    most_fields: int = 100
+    block_bytes: int = MEBIBYTE
+    stall_seconds: float = 60
+    ticket_seconds: int = 60
+    unused_seconds: int = 3_600
+    cleaning_batch: int = 500

@@ -1,0 +1,151 @@
+"""Statements about uploaded files and the keys with which they are uploaded."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Select, delete, exists, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from skyferry.store import rows
+from skyferry.store.tables import instances, objects, package_files
+
+
+class ObjectInUseError(Exception):
+    """The object may not be replaced: a package refers to it, or the caller forbade it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedUploadKey:
+    """The key pair with which an instance's uploads are signed.
+
+    Attributes:
+        instance_id: the instance.
+        object_prefix: the 32 hexadecimal digits of the instance in object keys.
+        access_key_id: the public half.
+        sealed_secret: the secret half, sealed by `skyferry.keys.SecretBox`.
+    """
+
+    instance_id: int
+    object_prefix: str
+    access_key_id: str
+    sealed_secret: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An uploaded file.
+
+    Attributes:
+        key: the object key, unique over all instances.
+        instance_id: the instance that owns it.
+        size: in bytes.
+        md5: lower-case hexadecimal digest.
+        sha256: lower-case hexadecimal digest.
+        crc64: CRC-64/XZ as a decimal number.
+        created_at: when its upload began, in milliseconds since the Unix epoch.
+    """
+
+    key: str
+    instance_id: int
+    size: int
+    md5: str
+    sha256: str
+    crc64: str
+    created_at: int
+
+    @property
+    def blob(self) -> str:
+        """The name of its bytes in the object store."""
+        return f"{self.key}.{self.sha256}"
+
+
+_COLUMNS: Final = rows.columns(StoredObject, objects)
+
+
+def find_upload_key(tx: Connection, upload_key_id: str) -> SealedUploadKey | None:
+    """The upload key of this public half, whichever instance it belongs to: the key is what names the instance."""
+    return rows.one_of(SealedUploadKey, tx.execute(_upload_keys().where(instances.c.upload_key_id == upload_key_id)))
+
+
+def upload_key_of(tx: Connection, instance_id: int) -> SealedUploadKey:
+    """The upload key of an instance that exists."""
+    return SealedUploadKey(*tx.execute(_upload_keys().where(instances.c.id == instance_id)).one())
+
+
+def find_object(tx: Connection, instance_id: int, key: str) -> StoredObject | None:
+    """An instance's object. It stays as it is until the transaction ends, so that a package can be made of it."""
+    query = select(*_COLUMNS).where(objects.c.key == key, objects.c.instance_id == instance_id)
+    return rows.one_of(StoredObject, tx.execute(query.with_for_update(read=True)))
+
+
+def find_object_of_url(tx: Connection, key: str) -> StoredObject | None:
+    """The object of a download URL. No instance fences this look-up: the URL's signature is the caller's right."""
+    return rows.one_of(StoredObject, tx.execute(select(*_COLUMNS).where(objects.c.key == key)))
+
+
+def put_object(tx: Connection, new: StoredObject, *, overwrite: bool = True) -> StoredObject | None:
+    """Stores the row of an object, or replaces it while no package refers to it.
+
+    Args:
+        tx: the transaction.
+        new: the object.
+        overwrite: False to refuse a key that is taken.
+
+    Returns:
+        What was replaced, if anything.
+
+    Raises:
+        ObjectInUseError: the row was left as it is.
+    """
+    taken = select(*_COLUMNS).where(objects.c.key == new.key).with_for_update()
+    replaced = rows.one_of(StoredObject, tx.execute(taken))
+    if replaced is not None and not overwrite:
+        raise ObjectInUseError(new.key)
+    if tx.execute(_guarded_upsert(tx.dialect.name, new)).rowcount == 0:
+        raise ObjectInUseError(new.key)
+    return replaced
+
+
+def orphans(tx: Connection, created_before: int, limit: int) -> list[StoredObject]:
+    """Objects that no package refers to, the oldest first; one that somebody is working with is passed over.
+
+    Args:
+        tx: the transaction.
+        created_before: milliseconds since the Unix epoch.
+        limit: at most this many.
+    """
+    query = select(*_COLUMNS).where(objects.c.created_at < created_before, ~_is_referred_to())
+    ordered = query.order_by(objects.c.created_at).limit(limit)
+    return rows.all_of(StoredObject, tx.execute(ordered.with_for_update(skip_locked=True)))
+
+
+def delete_orphans(tx: Connection, created_before: int, limit: int) -> list[StoredObject]:
+    """Deletes what `orphans` finds and returns what was deleted."""
+    keys = [orphan.key for orphan in orphans(tx, created_before, limit)]
+    statement = delete(objects).where(objects.c.key.in_(keys), ~_is_referred_to())
+    return rows.all_of(StoredObject, tx.execute(statement.returning(*_COLUMNS)))
+
+
+def blobs_of(tx: Connection, keys: Sequence[str]) -> frozenset[str]:
+    """The blobs that the objects of these keys are made of."""
+    found = rows.all_of(StoredObject, tx.execute(select(*_COLUMNS).where(objects.c.key.in_(keys))))
+    return frozenset(item.blob for item in found)
+
+
+def _upload_keys() -> Select[Any]:
+    return select(instances.c.id, instances.c.object_prefix, instances.c.upload_key_id, instances.c.upload_key_sealed)
+
+
+def _guarded_upsert(dialect: str, new: StoredObject) -> sqlite.Insert | postgresql.Insert:
+    """Inserts, or replaces only the same instance's row, and only while no package refers to it."""
+    insert = postgresql.insert(objects) if dialect == "postgresql" else sqlite.insert(objects)
+    return insert.values(asdict(new)).on_conflict_do_update(
+        index_elements=[objects.c.key],
+        set_={name: insert.excluded[name] for name in asdict(new)},
+        where=(objects.c.instance_id == new.instance_id) & ~_is_referred_to(),
+    )
+
+
+def _is_referred_to() -> ColumnElement[bool]:
+    return exists().where(package_files.c.object_key == objects.c.key).correlate(objects)
