@@ -1,8 +1,90 @@
 """The topics of the device protocol (device-plane reference §2). The simulator uses these names too."""
 
+from enum import StrEnum
+from itertools import zip_longest
+from typing import Final
+
 INFORM = "/ota/device/inform/{product_key}/{device_name}"
 UPGRADE = "/ota/device/upgrade/{product_key}/{device_name}"
 PROGRESS = "/ota/device/progress/{product_key}/{device_name}"
 REQUEST = "/ota/device/request/{product_key}/{device_name}"
 FIRMWARE_GET = "/sys/{product_key}/{device_name}/thing/ota/firmware/get"
 FIRMWARE_GET_REPLY = "/sys/{product_key}/{device_name}/thing/ota/firmware/get_reply"
+
+_OWNER: Final = "/{product_key}/{device_name}"
+_SYSTEM: Final = "/sys" + _OWNER
+_FAMILIES: Final = (
+    "/ota/device/+" + _OWNER,
+    _SYSTEM + "/#",
+    "/ext/+" + _OWNER + "/#",
+    "/shadow/+" + _OWNER,
+    _OWNER + "/#",
+)
+"""All that a device may subscribe to; the last are the topics that an application invents."""
+
+
+class Uplink(StrEnum):
+    """What a device can say, by its topic."""
+
+    INFORM = "inform"
+    PROGRESS = "progress"
+    GET = "get"
+    REQUEST = "request"
+    OTHER = "other"
+    """A request of another service of the platform: properties, time, shadow, sub-devices."""
+
+
+_BY_HEAD: Final = {
+    INFORM.removesuffix(_OWNER): Uplink.INFORM,
+    PROGRESS.removesuffix(_OWNER): Uplink.PROGRESS,
+    REQUEST.removesuffix(_OWNER): Uplink.REQUEST,
+}
+_BY_TAIL: Final = {FIRMWARE_GET.removeprefix(_SYSTEM): Uplink.GET}
+
+
+class DeviceTopics:
+    """The topics of one device. They are made when they are needed: a device that idles holds one short text."""
+
+    __slots__ = ("_owner",)
+
+    def __init__(self, product_key: str, device_name: str) -> None:
+        self._owner = f"/{product_key}/{device_name}"
+
+    def __str__(self) -> str:
+        return self._owner
+
+    def of(self, pattern: str) -> str:
+        """This device's topic of a pattern of this module."""
+        return pattern.replace(_OWNER, self._owner)
+
+    def uplink(self, topic: str) -> Uplink | None:
+        """What the device says with a topic; None when the topic is not its own, or unknown."""
+        owner = self._owner
+        if topic.endswith(owner):
+            return _BY_HEAD.get(topic.removesuffix(owner))
+        if topic.startswith(f"/sys{owner}/"):
+            return _BY_TAIL.get(topic.removeprefix(f"/sys{owner}"), Uplink.OTHER)
+        if topic.startswith("/ext/") and f"{owner}/" in topic:
+            return Uplink.OTHER
+        return None
+
+    def may_subscribe(self, topic_filter: str) -> bool:
+        """True when a filter can match a topic of this device.
+
+        A wildcard that covers others as well is harmless: a device is sent what is addressed to it and nothing else.
+        """
+        return any(_overlap(topic_filter, self.of(family)) for family in _FAMILIES)
+
+    def hears_pushes(self, topic_filter: str) -> bool:
+        """True when a filter matches the topic of pushes."""
+        return _overlap(topic_filter, self.of(UPGRADE))
+
+
+def _overlap(one: str, other: str) -> bool:
+    """True when there is a topic that both filters match, by the rules of MQTT 3.1.1 §4.7."""
+    for left, right in zip_longest(one.split("/"), other.split("/")):
+        if "#" in {left, right}:
+            return True
+        if left != right and (left is None or right is None or "+" not in {left, right}):
+            return False
+    return True

@@ -1,0 +1,117 @@
+"""The device gateway: the role that holds the devices' connections. It keeps nothing that a restart would lose."""
+
+import secrets
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from skyferry.bus.interface import Bus
+from skyferry.bus.messages import Command, DisconnectDevice, Notice, NoticeUndelivered
+from skyferry.clock import Clock
+from skyferry.devices import metrics
+from skyferry.devices.authentication import Authenticator, LoginRefusedError
+from skyferry.devices.limits import GatewaySettings
+from skyferry.devices.mqtt.interface import Session
+from skyferry.devices.mqtt.packets import Connect, ConnectCode
+from skyferry.devices.mqtt.server import MqttServer
+from skyferry.devices.reports import Reports
+from skyferry.devices.sessions import DeviceSession, SessionContext, Sessions
+from skyferry.keys import SecretBox
+from skyferry.store.engine import Store
+
+log = structlog.get_logger(__name__)
+
+_NOT_CONNECTED: Final = metrics.DROPPED.labels("not_connected")
+_ACCEPTED: Final = metrics.LOGINS.labels("accepted")
+_RUN_ID_BYTES: Final = 6
+_LOGGED_LENGTH: Final = 128
+
+
+class DeviceGateway:
+    """Lets devices in, hands what they say to the workers and what the workers say to them.
+
+    The composition root gives `on_commands` to the bus before it starts the gateway.
+    """
+
+    def __init__(
+        self, store: Store, box: SecretBox, bus: Bus, clock: Clock, settings: GatewaySettings | None = None
+    ) -> None:
+        settings = settings or GatewaySettings()
+        self._clock = clock
+        self._sessions = Sessions()
+        self._reports = Reports(bus)
+        self._context = SessionContext(self._sessions, self._reports, clock, settings)
+        self._authenticator = Authenticator(store, box, logins_per_lookup=settings.logins_per_lookup)
+        self._server = MqttServer(self, settings.mqtt)
+        self._run_id = secrets.token_hex(_RUN_ID_BYTES)
+        self._made = 0
+
+    async def start(self, host: str, port: int) -> int:
+        """Starts to serve MQTT over TCP and gives the port, which is a free one when 0 was asked for.
+
+        Raises:
+            OSError: the address cannot be used.
+        """
+        return await self._server.listen(host, port)
+
+    async def stop(self) -> None:
+        """Ends all connections; what they had to report is stored, or has failed to be, when this returns."""
+        await self._server.stop()
+        await self._authenticator.drain()
+        await self._reports.drain()
+
+    def check(self) -> None:
+        """Returns when devices can connect.
+
+        Raises:
+            ConnectionError: they cannot.
+        """
+        if not self._server.serving:
+            raise ConnectionError("The MQTT endpoint is not open.")
+
+    @property
+    def connections(self) -> int:
+        """How many devices are logged in."""
+        return len(self._sessions)
+
+    async def on_commands(self, commands: Sequence[Command]) -> None:
+        """Carries out commands of the workers. A notice that cannot be handed over is reported back."""
+        for command in commands:
+            if isinstance(command, DisconnectDevice):
+                self._disconnect(command)
+            else:
+                self._deliver(command)
+
+    async def log_in(self, connect: Connect, address: str) -> Session | ConnectCode:
+        """See `skyferry.devices.mqtt.interface.Handler.log_in`."""
+        try:
+            identity = await self._authenticator.log_in(connect)
+        except LoginRefusedError as refusal:
+            metrics.LOGINS.labels(refusal.reason).inc()
+            user = (connect.username or "")[:_LOGGED_LENGTH]
+            log.info("login_refused", user=user, address=address, reason=refusal.reason)
+            return refusal.code
+        except SQLAlchemyError as error:
+            metrics.LOGINS.labels("store_unavailable").inc()
+            log.warning("login_not_checked", address=address, error=repr(error))
+            return ConnectCode.SERVER_UNAVAILABLE
+        _ACCEPTED.inc()
+        log.debug("login", user=connect.username, address=address)
+        self._made += 1
+        return DeviceSession(self._context, identity, f"{self._run_id}-{self._made:x}", address)
+
+    def _disconnect(self, command: DisconnectDevice) -> None:
+        session = self._sessions.get(command.device_id)
+        if session is not None:
+            session.close("command")
+
+    def _deliver(self, notice: Notice) -> None:
+        session = self._sessions.get(notice.device_id)
+        if session is None:
+            _NOT_CONNECTED.inc()
+        elif session.deliver(notice):
+            return
+        if notice.task_id is not None:
+            self._reports.send(NoticeUndelivered(notice.device_id, notice.task_id, self._clock.now_ms()))

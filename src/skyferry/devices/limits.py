@@ -1,0 +1,53 @@
+"""Every limit and delay of the device plane, with its default and its unit."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MqttLimits:
+    """What one MQTT connection may do. The platform's own figures: device-plane reference §1.2.
+
+    Attributes:
+        connect_timeout_s: seconds from the TCP connection to a complete CONNECT.
+        keepalive_most_s: seconds; a client that asks for a longer keepalive, or for none, is watched as if it had
+            asked for this.
+        keepalive_grace: how many keepalive times a client may be silent.
+        sweep_s: seconds between two looks at which connections have been silent for too long.
+        linger_s: seconds that a closing connection has to take its last bytes.
+        payload_bytes: bytes of the largest payload in either direction.
+        overhead_bytes: bytes that a packet may have besides its payload.
+        unread_bytes: bytes that may wait for a client that does not read; it is cut off above.
+        unanswered: messages of one client that are being stored at a time; above, nothing more is read from it.
+    """
+
+    connect_timeout_s: float = 10
+    keepalive_most_s: float = 1_200
+    keepalive_grace: float = 1.5
+    sweep_s: float = 1
+    linger_s: float = 5
+    payload_bytes: int = 262_144
+    overhead_bytes: int = 1_024
+    unread_bytes: int = 1_048_576
+    unanswered: int = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySettings:
+    """What the device gateway may be told.
+
+    Attributes:
+        mqtt: limits of a connection.
+        subscriptions: topic filters of one device at a time (device-plane reference §1.2).
+        topic_bytes: bytes of the longest topic filter that is granted.
+        push_delay_ms: milliseconds after the log-in when a push goes out at the latest, though the device gave no sign
+            that it listens.
+        pushes_unacknowledged: pushes that one device may leave without PUBACK; above, a push counts as undelivered.
+        logins_per_lookup: the most log-ins that are looked up in one transaction.
+    """
+
+    mqtt: MqttLimits = field(default_factory=MqttLimits)
+    subscriptions: int = 100
+    topic_bytes: int = 256
+    push_delay_ms: int = 5_000
+    pushes_unacknowledged: int = 32
+    logins_per_lookup: int = 1_000

@@ -1,0 +1,11 @@
+"""What the device plane counts, for `/metrics`."""
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge
+
+CONNECTIONS: Final = Gauge("skyferry_device_connections", "Devices that are logged in.")
+LOGINS: Final = Counter("skyferry_device_logins", "Log-ins of devices, by result.", ["result"])
+PUBLISHES: Final = Counter("skyferry_device_publishes", "Messages from devices, by what they say.", ["uplink"])
+NOTICES: Final = Counter("skyferry_device_notices", "Messages to devices, by kind.", ["kind"])
+DROPPED: Final = Counter("skyferry_device_dropped", "Messages from and to devices that were dropped.", ["reason"])

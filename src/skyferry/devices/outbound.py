@@ -1,0 +1,167 @@
+"""What goes to one device: pushes, held back until it can hear them, and answers (device-plane reference §1.4, §3)."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from skyferry.bus.messages import Notice, NoticeKind
+from skyferry.devices import metrics
+from skyferry.devices.limits import GatewaySettings
+from skyferry.devices.mqtt.interface import Channel
+from skyferry.devices.mqtt.packets import SUBSCRIPTION_REFUSED
+from skyferry.devices.payloads import read_offer
+from skyferry.devices.topics import FIRMWARE_GET_REPLY, REQUEST, UPGRADE, DeviceTopics
+
+_PACKET_IDS: Final = 65_535
+_TOPICS: Final = {
+    NoticeKind.PUSH: UPGRADE,
+    NoticeKind.GET_REPLY: FIRMWARE_GET_REPLY,
+    NoticeKind.REQUEST_REPLY: REQUEST,
+}
+_SENT: Final = {kind: metrics.NOTICES.labels(kind.value) for kind in NoticeKind}
+_ALREADY_INSTALLED: Final = metrics.DROPPED.labels("already_installed")
+_REPLACED: Final = metrics.DROPPED.labels("replaced")
+
+
+class Outbox:
+    """Sends to one connection what the workers want its device to know.
+
+    What the device is sent does not depend on its subscriptions, so nothing is sent twice however they overlap. They
+    only tell that it listens. A device that expects system topics (`_ss=1`) subscribes to nothing: it listens once it
+    has reported a version. One that gave no sign is pushed to a while after its log-in all the same.
+    """
+
+    __slots__ = (
+        "_asked_for_pushes",
+        "_channel",
+        "_expects_system_topics",
+        "_fallback",
+        "_filters",
+        "_held",
+        "_listening",
+        "_opened_at",
+        "_packet_id",
+        "_settings",
+        "_topics",
+        "_unacknowledged",
+    )
+
+    def __init__(
+        self, channel: Channel, topics: DeviceTopics, settings: GatewaySettings, *, expects_system_topics: bool
+    ) -> None:
+        """Is made when CONNACK goes out: the delay of pushes counts from here."""
+        self._channel = channel
+        self._topics = topics
+        self._settings = settings
+        self._expects_system_topics = expects_system_topics
+        self._opened_at = asyncio.get_running_loop().time()
+        self._asked_for_pushes = False
+        self._listening = False
+        self._fallback: asyncio.TimerHandle | None = None
+        self._filters: dict[str, None] = {}
+        self._held: dict[int | None, Notice] = {}
+        self._unacknowledged: dict[int, int | None] = {}
+        self._packet_id = 0
+
+    def deliver(self, notice: Notice) -> bool:
+        """Sends a notice, or holds a push until the device listens.
+
+        Returns:
+            False when nothing was done because the device leaves too many pushes without PUBACK.
+        """
+        if notice.kind is not NoticeKind.PUSH:
+            self._publish(notice, 0)
+            return True
+        if self._held.pop(notice.task_id, None):
+            _REPLACED.inc()
+        if len(self._unacknowledged) + len(self._held) >= self._settings.pushes_unacknowledged:
+            return False
+        loop = asyncio.get_running_loop()
+        due = self._opened_at + self._settings.push_delay_ms / 1_000
+        if self._listening or loop.time() >= due:
+            self._push(notice)
+            return True
+        self._held[notice.task_id] = notice
+        if self._fallback is None:
+            self._fallback = loop.call_at(due, self._listens)
+        return True
+
+    def version_reported(self, module: str, version: str, stored: asyncio.Future[None]) -> None:
+        """The device said what it runs: a push of just that is forgotten, the others go out once the report is stored.
+
+        After a restart into the new firmware the worker may have pushed it again before it knew; sent now, it would
+        make the device install it once more.
+        """
+        for task_id, notice in list(self._held.items()):
+            if read_offer(notice.payload) == (module, version):
+                del self._held[task_id]
+                _ALREADY_INSTALLED.inc()
+        if not self._listening:
+            stored.add_done_callback(self._on_version_stored)
+
+    def subscribe(self, filters: Sequence[tuple[str, int]]) -> list[int]:
+        """Takes subscriptions and gives for each the QoS granted, or the code of refusal."""
+        return [self._subscribe(topic_filter, qos) for topic_filter, qos in filters]
+
+    def subscribed(self) -> None:
+        """The answer to `subscribe` is written: a push follows it when the device asked for pushes."""
+        if self._asked_for_pushes and not self._listening and not self._expects_system_topics:
+            self._listens()
+
+    def unsubscribe(self, filters: Sequence[str]) -> None:
+        """Forgets subscriptions."""
+        for topic_filter in filters:
+            self._filters.pop(topic_filter, None)
+
+    def acknowledged(self, packet_id: int) -> None:
+        """The device has a push."""
+        self._unacknowledged.pop(packet_id, None)
+
+    def close(self) -> list[int]:
+        """Ends the outbox and gives the tasks whose pushes the device may not have."""
+        if self._fallback is not None:
+            self._fallback.cancel()
+            self._fallback = None
+        undelivered = dict.fromkeys([*self._unacknowledged.values(), *self._held])
+        self._unacknowledged.clear()
+        self._held.clear()
+        return [task_id for task_id in undelivered if task_id is not None]
+
+    def _subscribe(self, topic_filter: str, qos: int) -> int:
+        known = topic_filter in self._filters
+        if not known and (
+            len(self._filters) >= self._settings.subscriptions
+            or len(topic_filter.encode()) > self._settings.topic_bytes
+            or not self._topics.may_subscribe(topic_filter)
+        ):
+            return SUBSCRIPTION_REFUSED
+        self._filters[topic_filter] = None
+        self._asked_for_pushes = self._asked_for_pushes or self._topics.hears_pushes(topic_filter)
+        return min(qos, 1)
+
+    def _on_version_stored(self, stored: asyncio.Future[None]) -> None:
+        if not stored.cancelled() and stored.exception() is None:
+            self._listens()
+
+    def _listens(self) -> None:
+        self._listening = True
+        if self._fallback is not None:
+            self._fallback.cancel()
+            self._fallback = None
+        while self._held:
+            self._push(self._held.pop(next(iter(self._held))))
+
+    def _push(self, notice: Notice) -> None:
+        packet_id = self._next_packet_id()
+        self._unacknowledged[packet_id] = notice.task_id
+        self._publish(notice, packet_id)
+
+    def _next_packet_id(self) -> int:
+        while True:
+            self._packet_id = self._packet_id % _PACKET_IDS + 1
+            if self._packet_id not in self._unacknowledged:
+                return self._packet_id
+
+    def _publish(self, notice: Notice, packet_id: int) -> None:
+        _SENT[notice.kind].inc()
+        self._channel.publish(self._topics.of(_TOPICS[notice.kind]), notice.payload, packet_id)
