@@ -84,6 +84,20 @@ def ids_by_name(tx: Connection, product_id: int, names: Sequence[str]) -> dict[s
     return found
 
 
+def versions_by_name(
+    tx: Connection, product_id: int, names: Sequence[str], module: str
+) -> dict[str, tuple[int, str | None]]:
+    """Key and version of a module of named devices: None where none was reported; unknown names are absent."""
+    same_module = (module_versions.c.device_id == devices.c.id) & (module_versions.c.module == module)
+    statement = (
+        select(devices.c.name, devices.c.id, module_versions.c.version)
+        .select_from(devices.outerjoin(module_versions, same_module))
+        .where(devices.c.product_id == product_id, devices.c.name.in_(names))
+        .order_by(devices.c.id)
+    )
+    return {name: (key, version) for name, key, version in tx.execute(statement).tuples()}
+
+
 def count(tx: Connection, product_id: int) -> int:
     """How many devices the product has."""
     return tx.execute(select(func.count()).select_from(devices).where(devices.c.product_id == product_id)).scalar_one()

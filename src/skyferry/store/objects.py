@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, delete, exists, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from skyferry.store import rows
+from skyferry.store.dialect import upserting
 from skyferry.store.tables import instances, objects, package_files
 
 
@@ -102,7 +102,14 @@ def put_object(tx: Connection, new: StoredObject, *, overwrite: bool = True) -> 
     replaced = rows.one_of(StoredObject, tx.execute(taken))
     if replaced is not None and not overwrite:
         raise ObjectInUseError(new.key)
-    if tx.execute(_guarded_upsert(tx.dialect.name, new)).rowcount == 0:
+    values = asdict(new)
+    insert = upserting(tx, objects).values(values)
+    guarded = insert.on_conflict_do_update(
+        index_elements=[objects.c.key],
+        set_={name: insert.excluded[name] for name in values},
+        where=(objects.c.instance_id == new.instance_id) & ~_is_referred_to(),
+    )
+    if tx.execute(guarded).rowcount == 0:
         raise ObjectInUseError(new.key)
     return replaced
 
@@ -135,16 +142,6 @@ def blobs_of(tx: Connection, keys: Sequence[str]) -> frozenset[str]:
 
 def _upload_keys() -> Select[Any]:
     return select(instances.c.id, instances.c.object_prefix, instances.c.upload_key_id, instances.c.upload_key_sealed)
-
-
-def _guarded_upsert(dialect: str, new: StoredObject) -> sqlite.Insert | postgresql.Insert:
-    """Inserts, or replaces only the same instance's row, and only while no package refers to it."""
-    insert = postgresql.insert(objects) if dialect == "postgresql" else sqlite.insert(objects)
-    return insert.values(asdict(new)).on_conflict_do_update(
-        index_elements=[objects.c.key],
-        set_={name: insert.excluded[name] for name in asdict(new)},
-        where=(objects.c.instance_id == new.instance_id) & ~_is_referred_to(),
-    )
 
 
 def _is_referred_to() -> ColumnElement[bool]:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select, update
 
 from skyferry.store import rows
-from skyferry.store.tables import devices, jobs, packages, task_is_open, tasks
+from skyferry.store.tables import OPEN_BELOW, devices, jobs, packages, task_is_open, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,11 @@ def count_by_status(tx: Connection, job_id: int) -> dict[int, int]:
     """How many tasks of a job are in each state."""
     statement = select(tasks.c.status, func.count()).where(tasks.c.job_id == job_id).group_by(tasks.c.status)
     return dict(tx.execute(statement).tuples().all())
+
+
+def ended_of(counts: Mapping[int, int]) -> int:
+    """How many of counted tasks have ended."""
+    return sum(number for status, number in counts.items() if status >= OPEN_BELOW)
 
 
 def statuses_of_devices(

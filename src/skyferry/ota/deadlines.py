@@ -1,0 +1,26 @@
+"""TimeoutInMinutes: tasks whose time since their first progress report is over (control-plane reference §6.9)."""
+
+from typing import Final
+
+from sqlalchemy import Connection
+
+from skyferry.ota import endings
+from skyferry.ota.states import TaskEvent, TaskStatus, after
+from skyferry.store import tasks as statements
+
+_DESCRIPTION: Final = "timeout"
+
+
+def end_overdue(tx: Connection, now: int, most: int) -> int:
+    """Fails up to `most` tasks whose time is over, and tells how many were looked at."""
+    overdue = statements.overdue(tx, now, most)
+    ended_jobs: set[int] = set()
+    for task_id, job_id, status in overdue:
+        target = after(TaskStatus(status), TaskEvent.TIMED_OUT)
+        values = {"deadline_at": None, "modified_at": now}
+        if target is not None:
+            values |= {"status": target, "description": _DESCRIPTION, "dispatch_at": None}
+            ended_jobs.add(job_id)
+        statements.change(tx, [task_id], sources=[status], values=values)
+    endings.end_finished_jobs(tx, ended_jobs, now)
+    return len(overdue)

@@ -1,0 +1,24 @@
+"""What follows when tasks end: their jobs may be complete, and with a verify job its package is verified or not."""
+
+from collections.abc import Collection
+
+from sqlalchemy import Connection
+
+from skyferry.ota.states import JobStatus, JobType, PackageStatus, TaskStatus
+from skyferry.store import jobs, packages, tasks
+
+
+def end_finished_jobs(tx: Connection, job_ids: Collection[int], now: int) -> None:
+    """Completes those of the jobs whose tasks have all ended (control-plane reference §7.2, §7.3)."""
+    for job in jobs.end_finished(tx, job_ids, ended=JobStatus.COMPLETED, now=now):
+        if job.type != JobType.VERIFY:
+            continue
+        counts = tasks.count_by_status(tx, job.id)
+        verified = set(counts) == {TaskStatus.SUCCEEDED}
+        packages.set_status(
+            tx,
+            job.package_id,
+            old=[PackageStatus.VERIFYING],
+            new=PackageStatus.VERIFIED if verified else PackageStatus.FAILED,
+            now=now,
+        )

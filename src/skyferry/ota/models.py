@@ -1,0 +1,84 @@
+"""What callers hand to the update engine."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file of a package to be made; absent values are taken from the uploaded object.
+
+    Attributes:
+        url: where the file was uploaded to, as the ticket gave it.
+        name: its name inside a package of several files.
+        size: bytes.
+        sign: digest by the package's sign method, hexadecimal.
+        md5: MD5, hexadecimal.
+    """
+
+    url: str
+    name: str | None = None
+    size: int | None = None
+    sign: str | None = None
+    md5: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewPackage:
+    """What CreateOTAFirmware says (control-plane reference §4.1)."""
+
+    name: str
+    dest_version: str
+    product_key: str | None
+    file: NewFile | None = None
+    files: Sequence[NewFile] = ()
+    module: str | None = None
+    src_version: str | None = None
+    type: int = 0
+    sign_method: str | None = None
+    description: str | None = None
+    udi: str | None = None
+    need_to_verify: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class JobOptions:
+    """What every kind of job can be told (control-plane reference §5.7)."""
+
+    timeout_minutes: int | None = None
+    maximum_per_minute: int | None = None
+    overwrite_mode: int | None = None
+    need_push: bool = True
+    need_confirm: bool = False
+    multi_module: bool = False
+    download_protocol: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NewStaticJob:
+    """What CreateOTAStaticUpgradeJob says, as far as this release goes."""
+
+    firmware_id: str
+    product_key: str
+    target_selection: str
+    src_versions: Sequence[str] = ()
+    device_names: Sequence[str] = ()
+    options: JobOptions = JobOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLimits:
+    """Numbers of the engine that an operator may change.
+
+    Attributes:
+        chunk_devices: how many devices one transaction turns into tasks.
+        push_jitter_ms: over how many milliseconds the first pushes of a job are spread.
+        connect_delay_ms: how long after its log-in a device that reports no version is pushed to.
+        repush_after_ms: how long after a push the same connection may be pushed to again.
+    """
+
+    chunk_devices: int = 5_000
+    push_jitter_ms: int = 1_000
+    connect_delay_ms: int = 5_000
+    repush_after_ms: int = 600_000

@@ -1,0 +1,183 @@
+"""What devices report, applied to their tasks: many reports in one transaction, in the order in which they came.
+
+The state of the devices concerned is read once, the reports are applied to it in memory by the one transition table,
+and what has changed is written once, each write on the condition of the state that was read.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from sqlalchemy import Connection
+
+from skyferry.bus.messages import (
+    Connected,
+    Disconnected,
+    Notice,
+    NoticeUndelivered,
+    PackageRequested,
+    ProgressReported,
+    Report,
+    VersionReported,
+)
+from skyferry.fleet.names import DEFAULT_MODULE
+from skyferry.objects.urls import DownloadUrls
+from skyferry.ota import endings, notices, rate
+from skyferry.ota.models import EngineLimits
+from skyferry.ota.packages import DIFFERENTIAL
+from skyferry.ota.states import TaskEvent, TaskStatus, sources
+from skyferry.ota.working import DeviceState, WorkingTask, load, save
+from skyferry.store import jobs as job_statements
+
+_NOT_CONFORM: Final = "report version is not conform"
+_FAILURES: Final = {
+    -1: "the update failed",
+    -2: "the download failed",
+    -3: "the verification failed",
+    -4: "the flashing failed",
+}
+_PUSHABLE: Final = frozenset(sources(TaskEvent.PUSHED))
+_WAITING: Final = frozenset({TaskStatus.QUEUED, TaskStatus.NOTIFIED})
+
+
+def apply(
+    tx: Connection, reports: Sequence[Report], *, limits: EngineLimits, urls: DownloadUrls, now: int
+) -> tuple[list[Notice], bool]:
+    """Stores reports and what follows from them.
+
+    Returns:
+        The answers to devices that asked for a package, and whether a push is due or will be.
+    """
+    devices = load(tx, {report.device_id for report in reports})
+    batch = _Batch(tx, limits, urls, now)
+    for report in reports:
+        device = devices.get(report.device_id)
+        if device is not None:
+            batch.apply(device, report)
+    ended_jobs = save(tx, devices.values(), now)
+    endings.end_finished_jobs(tx, ended_jobs, now)
+    return batch.answers, any(task.dispatch_at is not None for device in devices.values() for task in device.tasks)
+
+
+class _Batch:
+    """The rules, one method per kind of report."""
+
+    def __init__(self, tx: Connection, limits: EngineLimits, urls: DownloadUrls, now: int) -> None:
+        self.answers: list[Notice] = []
+        self._tx = tx
+        self._limits = limits
+        self._urls = urls
+        self._now = now
+
+    def apply(self, device: DeviceState, report: Report) -> None:
+        match report:
+            case Connected():
+                self._connected(device, report)
+            case Disconnected():
+                self._disconnected(device, report)
+            case VersionReported():
+                self._version(device, report.module, report.version, report.at)
+            case ProgressReported():
+                self._progress(device, report)
+            case PackageRequested():
+                self._requested(device, report)
+            case NoticeUndelivered():
+                self._undelivered(device, report)
+
+    def _connected(self, device: DeviceState, report: Connected) -> None:
+        device.connect(report.connection_id, report.address, report.at)
+        for task in _open(device.tasks, lambda task: task.read.need_push and task.status in _WAITING):
+            # The version report that most devices send first brings the push forward. A device that was updating
+            # gets no push before that report: it may have come back with the new version.
+            task.dispatch_at = report.at + self._limits.connect_delay_ms
+
+    def _disconnected(self, device: DeviceState, report: Disconnected) -> None:
+        if device.disconnect(report.connection_id, report.at):
+            for task in _open(device.tasks):
+                task.dispatch_at = None
+
+    def _version(self, device: DeviceState, module: str, version: str, at: int) -> None:
+        device.note_version(module, version, at)
+        for task in _open(device.tasks, lambda task: task.read.module == module):
+            if version == task.read.dest_version:
+                task.happen(TaskEvent.TARGET_REPORTED, progress=100)
+                continue
+            if version != task.read.src_version:
+                task.happen(TaskEvent.FOREIGN_REPORTED, description=_NOT_CONFORM)
+            if self._wants_push(device, task, version, at):
+                task.dispatch_at = at
+
+    def _wants_push(self, device: DeviceState, task: WorkingTask, version: str, at: int) -> bool:
+        """Whether a version report is the moment to push (device-plane reference §3, "Re-push")."""
+        if not task.read.need_push or task.status not in _PUSHABLE:
+            return False
+        if task.read.package_type == DIFFERENTIAL and version != task.read.src_version:
+            return False
+        if task.status is TaskStatus.QUEUED or task.notified_at is None:
+            return True
+        if task.notified_at < (device.online_at or 0):
+            return True
+        # On the connection that got the push a download may run: a second push would start a second one.
+        return task.status is TaskStatus.NOTIFIED and at - task.notified_at >= self._limits.repush_after_ms
+
+    def _progress(self, device: DeviceState, report: ProgressReported) -> None:
+        task = _named(device.tasks, report.module)
+        if task is None:
+            return
+        if report.step < 0:
+            reason = _FAILURES.get(report.step, f"the device reported {report.step}")
+            task.happen(
+                TaskEvent.FAILURE_REPORTED,
+                description=f"{reason}: {report.description}" if report.description else reason,
+            )
+        elif task.happen(TaskEvent.PROGRESS_REPORTED, progress=min(report.step, 100)):
+            task.dispatch_at = None
+            if task.deadline_at is None and task.read.timeout_minutes is not None:
+                task.deadline_at = report.at + task.read.timeout_minutes * 60_000
+
+    def _requested(self, device: DeviceState, report: PackageRequested) -> None:
+        if report.version is not None:
+            self._version(device, report.module or DEFAULT_MODULE, report.version, report.at)
+        task = _named([task for task in device.tasks if task.status in _PUSHABLE], report.module)
+        if task is None or not self._may_send(task):
+            self.answers.append(notices.answer(report, {}, None))
+            return
+        task.happen(TaskEvent.PUSHED)
+        task.dispatch_at = None
+        task.notified_at = report.at
+        job = job_statements.by_id(self._tx, task.read.job_id)
+        if job is not None:
+            self.answers.append(
+                notices.answer(report, notices.offer(self._tx, job, self._urls, self._now), task.read.id)
+            )
+
+    def _may_send(self, task: WorkingTask) -> bool:
+        """Whether the job's rate allows the device its first URL; a device that has had one may ask again."""
+        if task.status is not TaskStatus.QUEUED:
+            return True
+        job = job_statements.by_id(self._tx, task.read.job_id)
+        if job is None:
+            return False
+        allowed = rate.allowance(job.maximum_per_minute, job.next_push_at, self._now)
+        if allowed.count:
+            job_statements.spend_rate(self._tx, job.id, allowed.next_push_at(1))
+        return allowed.count > 0
+
+    def _undelivered(self, device: DeviceState, report: NoticeUndelivered) -> None:
+        for task in _open(device.tasks, lambda task: task.read.id == report.task_id):
+            task.happen(TaskEvent.PUSH_LOST)
+
+
+def _open(
+    tasks: Iterable[WorkingTask], wanted: Callable[[WorkingTask], bool] = lambda _: True
+) -> Iterable[WorkingTask]:
+    return [task for task in tasks if task.status.is_open and wanted(task)]
+
+
+def _named(tasks: Iterable[WorkingTask], module: str | None) -> WorkingTask | None:
+    """The open task that a device means: of the module that it names, or the only one when it names none."""
+    candidates = _open(tasks)
+    for task in candidates:
+        if task.read.module == (module or DEFAULT_MODULE):
+            return task
+    rest = list(candidates)
+    return rest[0] if module is None and len(rest) == 1 else None

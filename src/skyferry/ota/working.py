@@ -1,0 +1,131 @@
+"""Devices and their open tasks in memory, while a batch of reports is applied to them."""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection
+
+from skyferry.ota.states import TaskEvent, TaskStatus, after
+from skyferry.store import presence, tasks
+from skyferry.store.presence import Arrival, Departure, DevicePresence, ReportedVersion
+from skyferry.store.tasks import OpenTask
+
+
+class WorkingTask:
+    """An open task that reports may change; what it was read as stays known until it is written."""
+
+    __slots__ = ("deadline_at", "description", "dispatch_at", "notified_at", "progress", "read", "status")
+
+    def __init__(self, read: OpenTask) -> None:
+        self.read = read
+        self.status = TaskStatus(read.status)
+        self.progress = read.progress
+        self.description = ""
+        self.dispatch_at = read.dispatch_at
+        self.notified_at = read.notified_at
+        self.deadline_at = read.deadline_at
+
+    def happen(self, event: TaskEvent, *, progress: int | None = None, description: str = "") -> bool:
+        """Applies an event; False when it has no effect in the task's state."""
+        status = after(self.status, event)
+        if status is None:
+            return False
+        self.status = status
+        self.progress = self.progress if progress is None else progress
+        self.description = description
+        if not status.is_open:
+            self.dispatch_at = None
+        return True
+
+    def changes(self) -> Mapping[str, Any]:
+        """The values that differ from what was read."""
+        values: dict[str, Any] = {
+            "status": self.status,
+            "progress": self.progress,
+            "dispatch_at": self.dispatch_at,
+            "notified_at": self.notified_at,
+            "deadline_at": self.deadline_at,
+        }
+        changed = {name: value for name, value in values.items() if value != getattr(self.read, name)}
+        if self.description:
+            changed["description"] = self.description
+        return changed
+
+
+class DeviceState:
+    """A device in a batch: its connection, its module versions and its open tasks."""
+
+    def __init__(self, read: DevicePresence, versions: Mapping[str, str], open_tasks: Iterable[OpenTask]) -> None:
+        self.id = read.id
+        self.online_at = read.online_at
+        self.tasks = [WorkingTask(task) for task in open_tasks]
+        self.arrival: Arrival | None = None
+        self.departure: Departure | None = None
+        self.new_versions: dict[str, ReportedVersion] = {}
+        self._connection_id = read.connection_id
+        self._versions = dict(versions)
+
+    def connect(self, connection_id: str, address: str, at: int) -> None:
+        """The device is online on this connection from now on."""
+        self._connection_id = connection_id
+        self.online_at = at
+        self.arrival = Arrival(self.id, connection_id, address, at)
+        self.departure = None
+
+    def disconnect(self, connection_id: str, at: int) -> bool:
+        """The connection ended; False when the device has a newer one by then."""
+        if connection_id != self._connection_id:
+            return False
+        self._connection_id = None
+        self.departure = Departure(self.id, connection_id, at)
+        return True
+
+    def note_version(self, module: str, version: str, at: int) -> None:
+        """Remembers a version to be written, unless it is what was known."""
+        if self._versions.get(module) != version:
+            self._versions[module] = version
+            self.new_versions[module] = ReportedVersion(self.id, module, version, at)
+
+
+def load(tx: Connection, device_ids: Collection[int]) -> dict[int, DeviceState]:
+    """The devices with their open tasks; devices that do not exist any more are absent."""
+    versions: dict[int, dict[str, str]] = {}
+    for (device_id, module), version in presence.versions_of(tx, device_ids).items():
+        versions.setdefault(device_id, {})[module] = version
+    open_tasks: dict[int, list[OpenTask]] = {}
+    for task in tasks.open_of_devices(tx, device_ids):
+        open_tasks.setdefault(task.device_id, []).append(task)
+    return {
+        device_id: DeviceState(read, versions.get(device_id, {}), open_tasks.get(device_id, ()))
+        for device_id, read in presence.of_devices(tx, device_ids).items()
+    }
+
+
+def save(tx: Connection, devices: Iterable[DeviceState], now: int) -> set[int]:
+    """Writes what has changed, and returns the jobs that had a task end.
+
+    Raises:
+        RuntimeError: a task changed under the transaction; the caller's transaction is rolled back.
+    """
+    states = list(devices)
+    if arrivals := [state.arrival for state in states if state.arrival]:
+        presence.note_arrivals(tx, arrivals)
+    if departures := [state.departure for state in states if state.departure]:
+        presence.note_departures(tx, departures)
+    if versions := [version for state in states for version in state.new_versions.values()]:
+        presence.note_versions(tx, versions)
+    changed = [task for state in states for task in state.tasks if task.changes()]
+    _save_tasks(tx, changed, now)
+    return {task.read.job_id for task in changed if not task.status.is_open}
+
+
+def _save_tasks(tx: Connection, changed: Iterable[WorkingTask], now: int) -> None:
+    """One statement for all tasks that change in the same way."""
+    alike: dict[tuple[int, tuple[tuple[str, Any], ...]], list[int]] = {}
+    for task in changed:
+        key = (task.read.status, tuple(task.changes().items()))
+        alike.setdefault(key, []).append(task.read.id)
+    for (status, values), keys in alike.items():
+        count = tasks.change(tx, keys, sources=[status], values={**dict(values), "modified_at": now})
+        if count != len(keys):
+            raise RuntimeError(f"{len(keys)} tasks were to change and {count} did.")

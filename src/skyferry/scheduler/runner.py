@@ -1,0 +1,77 @@
+"""The worker's loop: wakes for a reason or by the clock, and does every chore until nothing is left of it."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Final
+
+import structlog
+
+from skyferry.clock import Clock
+from skyferry.scheduler.chores import Chore
+from skyferry.store import jobs
+from skyferry.store.engine import Store
+
+_log = structlog.get_logger()
+
+_TICK_SECONDS: Final = 1.0
+_SHORTEST_SECONDS: Final = 0.005
+
+
+class Runner:
+    """Runs chores until it is stopped."""
+
+    def __init__(self, store: Store, clock: Clock, chores: Mapping[str, Chore]) -> None:
+        self._store = store
+        self._clock = clock
+        self._chores = chores
+        self._woken = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def wake(self) -> None:
+        """There may be something to do."""
+        self._woken.set()
+
+    def start(self) -> None:
+        """Begins."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Ends after the chore that is running: a chore is a committed transaction and what it sends."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def check(self) -> None:
+        """Returns while the loop runs.
+
+        Raises:
+            ConnectionError: it has ended.
+        """
+        if self._task is None or self._task.done():
+            raise ConnectionError("The worker has stopped.")
+
+    async def _run(self) -> None:
+        while True:
+            self._woken.clear()
+            more = False
+            for name, chore in self._chores.items():
+                more |= await self._do(name, chore)
+            if not more:
+                await self._sleep()
+
+    async def _do(self, name: str, chore: Chore) -> bool:
+        try:
+            # A stop must not part a claim from its pushes.
+            return await asyncio.shield(chore())
+        except Exception:
+            _log.exception("worker.chore_failed", chore=name)
+            await asyncio.sleep(_TICK_SECONDS)
+            return False
+
+    async def _sleep(self) -> None:
+        due_at = await self._store.read(jobs.next_due_at)
+        seconds = _TICK_SECONDS if due_at is None else (due_at - self._clock.now_ms()) / 1_000
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), min(max(seconds, _SHORTEST_SECONDS), _TICK_SECONDS))
