@@ -1,0 +1,1 @@
+"""What tests of the whole server share: a started server, an application, a device."""

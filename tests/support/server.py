@@ -1,0 +1,170 @@
+"""`skyferry serve` as a process of its own, on free ports, with a data directory and a root account the test knows."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Final, NamedTuple, Self, TypeVar
+
+ROOT_KEY_ID: Final = "LTAItestroot"
+ROOT_SECRET: Final = "test-root-secret"
+START_SECONDS: Final = 60
+STOP_SECONDS: Final = 60
+T = TypeVar("T")
+_READY: Final = re.compile(r"^ready http=(\S+) mqtt=(\S+)", re.MULTILINE)
+
+
+class Address(NamedTuple):
+    """Where something listens."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Reads `HOST:PORT`."""
+        host, _, port = text.rpartition(":")
+        return cls(host, int(port))
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class Server:
+    """One server, which can be stopped, killed and started again on the same data.
+
+    Used as a context manager it starts at the beginning and is killed at the end, whatever happened.
+    """
+
+    def __init__(self, directory: Path, settings: Mapping[str, str] | None = None) -> None:
+        """Starts nothing yet.
+
+        Args:
+            directory: holds the data directory and the logs.
+            settings: further environment variables, such as `SKYFERRY_CANCEL_BY_DEVICE`.
+        """
+        self.directory = directory
+        self.data = directory / "data"
+        self.settings = dict(settings or {})
+        self._stdout = directory / "stdout.log"
+        self._stderr = directory / "stderr.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._http: Address | None = None
+        self._mqtt: Address | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self.is_running:
+            self.kill()
+
+    @property
+    def http(self) -> Address:
+        """Where the API listens."""
+        assert self._http, "the server was never started"
+        return self._http
+
+    @property
+    def mqtt(self) -> Address:
+        """Where devices connect."""
+        assert self._mqtt, "the server was never started"
+        return self._mqtt
+
+    @property
+    def is_running(self) -> bool:
+        """True between a start and the end of the process."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """The process to measure."""
+        assert self._process, "the server was never started"
+        return self._process.pid
+
+    def start(self) -> None:
+        """Starts the server and waits for its ready line. After the first time it listens on the same ports again."""
+        assert not self.is_running
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with self._stdout.open("wb") as stdout, self._stderr.open("ab") as stderr:
+            self._process = subprocess.Popen(
+                self._command(), env=self._environment(), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
+            )
+        ready = wait_until(self._ready_line, seconds=START_SECONDS, what="the server's ready line", logs=self.logs)
+        self._http, self._mqtt = Address.parse(ready[1]), Address.parse(ready[2])
+
+    def stop(self) -> None:
+        """Stops the server as a service manager does (SIGTERM), which must end it cleanly."""
+        code = self._end(signal.SIGTERM)
+        assert code == 0, f"the server ended with {code} after SIGTERM\n{self.logs()}"
+
+    def kill(self) -> None:
+        """Ends the server without any chance to tidy up (SIGKILL)."""
+        self._end(signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Stops cleanly and starts again on the same data."""
+        self.stop()
+        self.start()
+
+    def logs(self) -> str:
+        """What the server printed: everything on stderr so far, and stdout since the last start."""
+        parts = [(path.name, path.read_text(errors="replace")) for path in (self._stdout, self._stderr)]
+        return "\n".join(f"--- {name}\n{text[-20_000:]}" for name, text in parts)
+
+    def _command(self) -> list[str]:
+        program = Path(sys.executable).with_name("skyferry")
+        http, mqtt = self._http or "127.0.0.1:0", self._mqtt or "127.0.0.1:0"
+        return [str(program), "serve", "--data-dir", str(self.data), "--http", str(http), "--mqtt", str(mqtt)]
+
+    def _environment(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("SKYFERRY_")}
+        root = {"SKYFERRY_ROOT_ACCESS_KEY_ID": ROOT_KEY_ID, "SKYFERRY_ROOT_ACCESS_KEY_SECRET": ROOT_SECRET}
+        return inherited | root | self.settings
+
+    def _ready_line(self) -> re.Match[str] | None:
+        assert self._process
+        assert self._process.poll() is None, f"the server ended with {self._process.returncode}\n{self.logs()}"
+        return _READY.search(self._stdout.read_text(errors="replace"))
+
+    def _end(self, number: signal.Signals) -> int:
+        assert self._process
+        self._process.send_signal(number)
+        try:
+            return self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise AssertionError(
+                f"the server went on for {STOP_SECONDS} s after {number.name}\n{self.logs()}"
+            ) from None
+
+
+def wait_until(
+    probe: Callable[[], T | None],
+    *,
+    seconds: float = 60,
+    interval: float = 0.1,
+    what: str = "the condition",
+    logs: Callable[[], str] | None = None,
+) -> T:
+    """Asks again and again until `probe` answers something true, and returns that.
+
+    Raises:
+        AssertionError: it did not within `seconds`. The limit is generous: it says "never", not "slow".
+    """
+    end = time.monotonic() + seconds
+    while True:
+        if answer := probe():
+            return answer
+        if time.monotonic() > end:
+            raise AssertionError(f"{what} did not come within {seconds} s\n{logs() if logs else ''}")
+        time.sleep(interval)
