@@ -62,7 +62,8 @@ def shape_of(annotation: Any) -> Shape:
         return _shape_of_only([argument for argument in arguments if argument is not NoneType])
     if origin in (list, tuple, Sequence):
         return Listed(shape_of(arguments[0]))
-    return _shape_of_class(annotation) if isinstance(annotation, type) else Text()
+    kind = origin or annotation
+    return _shape_of_class(kind) if isinstance(kind, type) else Text()
 
 
 def _shape_of_only(alternatives: list[Any]) -> Shape:
@@ -71,11 +72,11 @@ def _shape_of_only(alternatives: list[Any]) -> Shape:
     return shape_of(alternatives[0])
 
 
-def _shape_of_class(annotation: type) -> Shape:
-    if issubclass(annotation, BaseModel):
-        return structure_of(annotation)
-    if issubclass(annotation, dict):
-        raise TypeError(f"A parameter cannot be a {annotation.__name__}.")
-    if issubclass(annotation, bool):
+def _shape_of_class(kind: type) -> Shape:
+    if issubclass(kind, BaseModel):
+        return structure_of(kind)
+    if issubclass(kind, dict):
+        raise TypeError(f"A parameter cannot be a {kind.__name__}.")
+    if issubclass(kind, bool):
         return Boolean()
-    return Number() if issubclass(annotation, int) else Text()
+    return Number() if issubclass(kind, int) else Text()
