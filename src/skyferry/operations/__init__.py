@@ -1,1 +1,22 @@
-"""One module per resource; one operation is one declaration and one function."""
+"""One module per resource; one operation is one declaration and one function.
+
+`OPERATIONS` is every operation by its API name: what the gateway serves, and what docs and tests read.
+"""
+
+from collections.abc import Iterator, Mapping
+from types import ModuleType
+from typing import Final
+
+from skyferry.operations import devices, jobs, packages, products, registrations, tasks
+from skyferry.operations.services import Services
+from skyferry.rpc.operation import Operation, index
+
+_MODULES: Final = (products, registrations, devices, packages, jobs, tasks)
+
+
+def _declared(modules: tuple[ModuleType, ...]) -> Iterator[Operation[Services]]:
+    for module in modules:
+        yield from (value for value in vars(module).values() if isinstance(value, Operation))
+
+
+OPERATIONS: Final[Mapping[str, Operation[Services]]] = index(_declared(_MODULES))

@@ -1,6 +1,6 @@
 """TimeoutInMinutes: tasks whose time since their first progress report is over (control-plane reference §6.9)."""
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -17,7 +17,7 @@ def end_overdue(tx: Connection, now: int, most: int) -> int:
     ended_jobs: set[int] = set()
     for task_id, job_id, status in overdue:
         target = after(TaskStatus(status), TaskEvent.TIMED_OUT)
-        values = {"deadline_at": None, "modified_at": now}
+        values: dict[str, Any] = {"deadline_at": None, "modified_at": now}
         if target is not None:
             values |= {"status": target, "description": _DESCRIPTION, "dispatch_at": None}
             ended_jobs.add(job_id)

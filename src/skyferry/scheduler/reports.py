@@ -1,13 +1,12 @@
 """Stores device reports by group commit: one transaction for all that arrived while the previous one ran."""
 
-import asyncio
 from collections.abc import Awaitable, Sequence
 
 import structlog
 
 from skyferry.batching import Batcher
 from skyferry.bus.interface import Bus
-from skyferry.bus.messages import Notice, Report
+from skyferry.bus.messages import Report
 from skyferry.clock import Clock
 from skyferry.objects.urls import DownloadUrls
 from skyferry.ota import reports
@@ -56,17 +55,14 @@ class ReportWorker:
         for report in batch:
             try:
                 await self._store_together([report])
-            except Exception:
+            except Exception:  # noqa: BLE001 - logged; the other reports go on
                 _log.exception("reports.lost", report=type(report).__name__, device=report.device_id)
 
     async def _store_together(self, batch: Sequence[Report]) -> None:
         answers, push_due = await self._store.write(
             reports.apply, batch, limits=self._limits, urls=self._urls, now=self._clock.now_ms()
         )
-        await self._send(answers)
+        if answers:
+            await self._bus.command(answers)
         if push_due:
             self._bus.wake()
-
-    async def _send(self, answers: Sequence[Notice]) -> None:
-        if answers:
-            await asyncio.shield(self._bus.command(answers))

@@ -26,6 +26,7 @@ class Runner:
         self._clock = clock
         self._chores = chores
         self._woken = asyncio.Event()
+        self._stopping = False
         self._task: asyncio.Task[None] | None = None
 
     def wake(self) -> None:
@@ -37,11 +38,11 @@ class Runner:
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Ends after the chore that is running: a chore is a committed transaction and what it sends."""
+        """Ends after the chore that is running: a claim must not be parted from its pushes."""
+        self._stopping = True
+        self._woken.set()
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await self._task
 
     async def check(self) -> None:
         """Returns while the loop runs.
@@ -53,25 +54,31 @@ class Runner:
             raise ConnectionError("The worker has stopped.")
 
     async def _run(self) -> None:
-        while True:
+        while not self._stopping:
             self._woken.clear()
             more = False
             for name, chore in self._chores.items():
                 more |= await self._do(name, chore)
-            if not more:
+            if not more and not self._stopping:
                 await self._sleep()
 
     async def _do(self, name: str, chore: Chore) -> bool:
         try:
-            # A stop must not part a claim from its pushes.
-            return await asyncio.shield(chore())
-        except Exception:
+            return await chore()
+        except Exception:  # noqa: BLE001 - whatever it was, the other chores go on
             _log.exception("worker.chore_failed", chore=name)
             await asyncio.sleep(_TICK_SECONDS)
             return False
 
     async def _sleep(self) -> None:
-        due_at = await self._store.read(jobs.next_due_at)
+        due_at = await self._next_due_at()
         seconds = _TICK_SECONDS if due_at is None else (due_at - self._clock.now_ms()) / 1_000
         with suppress(TimeoutError):
             await asyncio.wait_for(self._woken.wait(), min(max(seconds, _SHORTEST_SECONDS), _TICK_SECONDS))
+
+    async def _next_due_at(self) -> int | None:
+        try:
+            return await self._store.read(jobs.next_due_at)
+        except Exception:  # noqa: BLE001 - a database that is away for a moment must not end the loop
+            _log.exception("worker.look_ahead_failed")
+            return None

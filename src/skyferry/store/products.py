@@ -51,6 +51,11 @@ def find(tx: Connection, instance_id: int, product_key: str) -> ProductRecord | 
     return rows.one_of(ProductRecord, tx.execute(statement))
 
 
+def by_id(tx: Connection, key: int) -> ProductRecord:
+    """The product of a key that a row refers to."""
+    return ProductRecord(*tx.execute(select(*_COLUMNS).where(products.c.id == key)).one())
+
+
 def name_is_taken(tx: Connection, instance_id: int, name: str) -> bool:
     """True when the instance has a product of this name."""
     statement = select(products.c.id).where(products.c.instance_id == instance_id, products.c.name == name)

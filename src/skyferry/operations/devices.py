@@ -1,0 +1,228 @@
+"""Operations that tell about devices (control-plane reference §9.3)."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import Connection
+
+from skyferry import error_codes as codes
+from skyferry.errors import ApiError
+from skyferry.fleet import devices, products
+from skyferry.fleet.devices import DeviceReference
+from skyferry.fleet.names import DEFAULT_MODULE
+from skyferry.operations import formats
+from skyferry.operations.services import Call, InstanceRequest
+from skyferry.rpc.operation import Access, ResponseModel, operation
+from skyferry.store import devices as statements
+from skyferry.store import products as product_statements
+from skyferry.store.devices import DeviceRecord
+from skyferry.store.products import ProductRecord
+
+_DEFAULT_PAGE: Final = 10
+_LARGEST_PAGE: Final = 50
+_MOST_BY_PAGE: Final = 10_000
+"""Beyond this many devices a list goes on by NextToken."""
+
+
+class DeviceRequest(InstanceRequest):
+    """Names a device: by IotId, or by ProductKey and DeviceName."""
+
+    iot_id: str | None = None
+    product_key: str | None = None
+    device_name: str | None = None
+
+    @property
+    def reference(self) -> DeviceReference:
+        """What the request names."""
+        return DeviceReference(self.iot_id, self.product_key, self.device_name)
+
+
+class QueryDeviceRequest(InstanceRequest):
+    """Parameters of QueryDevice."""
+
+    product_key: str
+    current_page: int = 1
+    page_size: int = _DEFAULT_PAGE
+    next_token: str | None = None
+
+
+class DeviceInfo(ResponseModel):
+    """One device in a list."""
+
+    product_key: str
+    device_name: str
+    device_secret: str
+    iot_id: str
+    device_id: str
+    device_status: str
+    nickname: str | None
+    gmt_create: str
+    gmt_modified: str
+    utc_create: str
+    utc_modified: str
+
+
+class DeviceInfos(ResponseModel):
+    """Wraps the list."""
+
+    device_info: list[DeviceInfo]
+
+
+class QueryDeviceResponse(ResponseModel):
+    """Answer of QueryDevice. `NextToken` leads to the page after this one, however deep."""
+
+    page: int
+    page_size: int
+    page_count: int
+    total: int
+    next_token: str | None
+    data: DeviceInfos
+
+
+def _token(device: DeviceRecord) -> str:
+    return base64.urlsafe_b64encode(str(device.id).encode()).decode()
+
+
+def _before(token: str) -> int:
+    try:
+        return int(base64.urlsafe_b64decode(token.encode()))
+    except (ValueError, binascii.Error):
+        raise ApiError(codes.INVALID_PAGE_PARAMS, "NextToken is not one that QueryDevice answered.") from None
+
+
+def _device_page(
+    tx: Connection, instance_id: int, product_key: str, *, offset: int, limit: int, before: int | None
+) -> tuple[int, Sequence[DeviceRecord]]:
+    product = products.find(tx, instance_id, product_key)
+    total = statements.count(tx, product.id)
+    return total, statements.page(tx, product.id, limit=limit, offset=offset, before=before)
+
+
+@operation("QueryDevice", qps=50, access=Access.READ)
+async def query_device(call: Call, request: QueryDeviceRequest) -> QueryDeviceResponse:
+    """Pages the devices of a product, newest first."""
+    services = call.services
+    offset = formats.offset(request.current_page, request.page_size, most=_LARGEST_PAGE)
+    before = _before(request.next_token) if request.next_token else None
+    if before is None and offset + request.page_size > _MOST_BY_PAGE:
+        raise ApiError(codes.INVALID_PAGE_PARAMS, f"Beyond {_MOST_BY_PAGE} devices, go on with NextToken.")
+    total, page = await services.store.read(
+        _device_page,
+        call.instance.id,
+        request.product_key,
+        offset=0 if before is not None else offset,
+        limit=request.page_size,
+        before=before,
+    )
+    infos = [
+        DeviceInfo(
+            product_key=request.product_key,
+            device_name=device.name,
+            device_secret=services.box.open(device.secret_sealed),
+            iot_id=device.iot_id,
+            device_id=device.iot_id,
+            device_status=devices.status_of(device),
+            nickname=device.nickname,
+            gmt_create=formats.gmt(device.created_at),
+            gmt_modified=formats.gmt(device.modified_at),
+            utc_create=formats.utc(device.created_at),
+            utc_modified=formats.utc(device.modified_at),
+        )
+        for device in page
+    ]
+    return QueryDeviceResponse(
+        page=request.current_page,
+        page_size=request.page_size,
+        page_count=formats.page_count(total, request.page_size),
+        total=total,
+        next_token=_token(page[-1]) if len(page) == request.page_size else None,
+        data=DeviceInfos(device_info=infos),
+    )
+
+
+class DeviceDetails(ResponseModel):
+    """`Data` of QueryDeviceDetail. `FirmwareVersion` is the version of the default module."""
+
+    product_key: str
+    product_name: str
+    device_name: str
+    device_secret: str
+    iot_id: str
+    nickname: str | None
+    status: str
+    firmware_version: str | None
+    ip_address: str | None
+    node_type: int
+    owner: bool
+    region: str
+    gmt_create: str | None
+    gmt_active: str | None
+    gmt_online: str | None
+    utc_create: str
+    utc_active: str | None
+    utc_online: str | None
+
+
+class QueryDeviceDetailResponse(ResponseModel):
+    """Answer of QueryDeviceDetail."""
+
+    data: DeviceDetails
+
+
+def _details(
+    tx: Connection, instance_id: int, reference: DeviceReference
+) -> tuple[DeviceRecord, ProductRecord, str | None]:
+    device = devices.find(tx, instance_id, reference)
+    product = product_statements.by_id(tx, device.product_id)
+    return device, product, statements.module_version(tx, device.id, DEFAULT_MODULE)
+
+
+@operation("QueryDeviceDetail", qps=50, access=Access.READ)
+async def query_device_detail(call: Call, request: DeviceRequest) -> QueryDeviceDetailResponse:
+    """Tells everything about one device."""
+    services = call.services
+    device, product, version = await services.store.read(_details, call.instance.id, request.reference)
+    return QueryDeviceDetailResponse(
+        data=DeviceDetails(
+            product_key=product.product_key,
+            product_name=product.name,
+            device_name=device.name,
+            device_secret=services.box.open(device.secret_sealed),
+            iot_id=device.iot_id,
+            nickname=device.nickname,
+            status=devices.status_of(device),
+            firmware_version=version,
+            ip_address=device.address,
+            node_type=product.node_type,
+            owner=True,
+            region=services.region,
+            gmt_create=formats.china(device.created_at),
+            gmt_active=formats.china(device.activated_at),
+            gmt_online=formats.china(device.online_at),
+            utc_create=formats.utc(device.created_at),
+            utc_active=formats.utc_or_none(device.activated_at),
+            utc_online=formats.utc_or_none(device.online_at),
+        )
+    )
+
+
+class DeviceState(ResponseModel):
+    """`Data` of GetDeviceStatus. `Timestamp` is the last change, in milliseconds since the Unix epoch."""
+
+    status: str
+    timestamp: int
+
+
+class GetDeviceStatusResponse(ResponseModel):
+    """Answer of GetDeviceStatus."""
+
+    data: DeviceState
+
+
+@operation("GetDeviceStatus", qps=500, access=Access.READ)
+async def get_device_status(call: Call, request: DeviceRequest) -> GetDeviceStatusResponse:
+    """Tells whether a device is online."""
+    device = await call.services.store.read(devices.find, call.instance.id, request.reference)
+    return GetDeviceStatusResponse(data=DeviceState(status=devices.status_of(device), timestamp=device.status_at))

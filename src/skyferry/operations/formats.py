@@ -1,0 +1,51 @@
+"""How the dialect writes times and pages (control-plane reference §1.5)."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Final
+
+from skyferry import error_codes as codes
+from skyferry.errors import ApiError
+
+_CHINA: Final = timezone(timedelta(hours=8))
+
+
+def utc(ms: int) -> str:
+    """`2019-11-04T06:22:19.566Z`: the fields named `Utc…`."""
+    time = datetime.fromtimestamp(ms // 1_000, UTC)
+    return f"{time:%Y-%m-%dT%H:%M:%S}.{ms % 1_000:03d}Z"
+
+
+def utc_or_none(ms: int | None) -> str | None:
+    """As `utc`; None for a time that has not come."""
+    return None if ms is None else utc(ms)
+
+
+def gmt(ms: int) -> str:
+    """`Wed, 20-Feb-2019 02:16:09 GMT`: `GmtCreate` and `GmtModified` of QueryDevice."""
+    return f"{datetime.fromtimestamp(ms // 1_000, UTC):%a, %d-%b-%Y %H:%M:%S} GMT"
+
+
+def china(ms: int | None) -> str | None:
+    """`2018-08-06 10:48:41` in UTC+8: the `Gmt…` fields of QueryDeviceDetail."""
+    return None if ms is None else f"{datetime.fromtimestamp(ms // 1_000, _CHINA):%Y-%m-%d %H:%M:%S}"
+
+
+def offset(current_page: int, page_size: int, *, most: int) -> int:
+    """How many items come before a page.
+
+    Args:
+        current_page: the page's number, from 1.
+        page_size: items on a page.
+        most: the largest page that the operation allows.
+
+    Raises:
+        ApiError: a number out of range.
+    """
+    if current_page < 1 or not 1 <= page_size <= most:
+        raise ApiError(codes.INVALID_PAGE_PARAMS, f"CurrentPage begins with 1, PageSize is a number from 1 to {most}.")
+    return (current_page - 1) * page_size
+
+
+def page_count(total: int, page_size: int) -> int:
+    """How many pages there are."""
+    return -(-total // page_size)

@@ -1,0 +1,363 @@
+"""Operations on jobs (control-plane reference §5.6, §5.7, §5.9, §5.10)."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from pydantic import Field
+from sqlalchemy import Connection
+
+from skyferry import error_codes as codes
+from skyferry.errors import ApiError
+from skyferry.operations import formats
+from skyferry.operations.services import Call, InstanceRequest
+from skyferry.ota import jobs, packages
+from skyferry.ota.models import JobOptions, NewStaticJob
+from skyferry.ota.states import JobType
+from skyferry.rpc.operation import Access, RequestModel, ResponseModel, operation
+from skyferry.store import jobs as statements
+from skyferry.store import packages as package_statements
+from skyferry.store.jobs import JobRecord
+from skyferry.store.packages import PackageRecord
+
+_LARGEST_PAGE: Final = 200
+_DESCRIPTIONS: Final = {JobType.VERIFY: "verify firmware", JobType.UPGRADE: "batch upgrade"}
+
+
+class Tag(RequestModel):
+    """`Tag.N`."""
+
+    key: str | None = None
+    value: str | None = None
+
+
+class JobRequest(InstanceRequest):
+    """What every kind of job can be told."""
+
+    firmware_id: str
+    product_key: str
+    timeout_in_minutes: int | None = None
+    need_push: bool = True
+    need_confirm: bool = False
+    download_protocol: str | None = None
+    tag: list[Tag] = Field(default_factory=list)
+
+    def options(
+        self,
+        *,
+        maximum_per_minute: int | None = None,
+        overwrite_mode: int | None = None,
+        multi_module: bool = False,
+    ) -> JobOptions:
+        """The options in the words of the update engine.
+
+        Raises:
+            ApiError: a tag without its key or value, or a key twice.
+        """
+        tags: dict[str, str] = {}
+        for tag in self.tag:
+            if not tag.key or not tag.value:
+                raise ApiError(codes.INVALID_TAG, "Each tag needs its Key and its Value.")
+            if tag.key in tags:
+                raise ApiError(codes.TAG_KEY_DUPLICATED, f"The tag {tag.key} is given twice.")
+            tags[tag.key] = tag.value
+        return JobOptions(
+            timeout_minutes=self.timeout_in_minutes,
+            maximum_per_minute=maximum_per_minute,
+            overwrite_mode=overwrite_mode,
+            need_push=self.need_push,
+            need_confirm=self.need_confirm,
+            multi_module=multi_module,
+            download_protocol=self.download_protocol or None,
+            tags=tags,
+        )
+
+
+class CreatedJob(ResponseModel):
+    """`Data` of the operations that make a job."""
+
+    job_id: str
+    utc_create: str
+
+
+class CreateJobResponse(ResponseModel):
+    """Answer of the operations that make a job."""
+
+    data: CreatedJob
+
+
+def _created(job: JobRecord) -> CreateJobResponse:
+    return CreateJobResponse(data=CreatedJob(job_id=job.job_id, utc_create=formats.utc(job.created_at)))
+
+
+class CreateOTAVerifyJobRequest(JobRequest):
+    """Parameters of CreateOTAVerifyJob."""
+
+    target_device_name: list[str]
+
+
+@operation("CreateOTAVerifyJob", qps=10, access=Access.WRITE)
+async def create_ota_verify_job(call: Call, request: CreateOTAVerifyJobRequest) -> CreateJobResponse:
+    """Starts the verification of a package on up to ten devices."""
+    services = call.services
+    job = await services.store.write(
+        jobs.create_verify,
+        instance_id=call.instance.id,
+        firmware_id=request.firmware_id,
+        product_key=request.product_key,
+        device_names=request.target_device_name,
+        options=request.options(),
+        limits=services.engine_limits,
+        now=services.clock.now_ms(),
+    )
+    services.bus.wake()
+    return _created(job)
+
+
+class CreateOTAStaticUpgradeJobRequest(JobRequest):
+    """Parameters of CreateOTAStaticUpgradeJob."""
+
+    target_selection: str
+    src_version: list[str] = Field(default_factory=list)
+    target_device_name: list[str] = Field(default_factory=list)
+    maximum_per_minute: int | None = None
+    overwrite_mode: int | None = None
+    multi_module_mode: bool = False
+    dn_list_file_url: str | None = None
+    gray_percent: str | None = None
+    group_id: str | None = None
+    group_type: str | None = None
+    schedule_time: int | None = None
+    schedule_finish_time: int | None = None
+    retry_interval: int | None = None
+    retry_count: int | None = None
+
+
+_NOT_OFFERED: Final = (
+    "dn_list_file_url",
+    "gray_percent",
+    "group_id",
+    "group_type",
+    "schedule_time",
+    "schedule_finish_time",
+    "retry_interval",
+    "retry_count",
+)
+
+
+def _refuse_what_is_not_offered(request: CreateOTAStaticUpgradeJobRequest) -> None:
+    """A job that quietly ignored its schedule would be worse than an error."""
+    for name in _NOT_OFFERED:
+        if getattr(request, name) not in {None, ""}:
+            parameter = type(request).model_fields[name].alias
+            raise ApiError(codes.API_NOT_SUPPORTED_IN_INSTANCE, f"{parameter} is not offered yet: leave it out.")
+
+
+@operation("CreateOTAStaticUpgradeJob", qps=20, access=Access.WRITE)
+async def create_ota_static_upgrade_job(call: Call, request: CreateOTAStaticUpgradeJobRequest) -> CreateJobResponse:
+    """Starts the update of all devices of a product, or of named ones."""
+    _refuse_what_is_not_offered(request)
+    services = call.services
+    new = NewStaticJob(
+        firmware_id=request.firmware_id,
+        product_key=request.product_key,
+        target_selection=request.target_selection,
+        src_versions=request.src_version,
+        device_names=request.target_device_name,
+        options=request.options(
+            maximum_per_minute=request.maximum_per_minute,
+            overwrite_mode=request.overwrite_mode,
+            multi_module=request.multi_module_mode,
+        ),
+    )
+    job = await services.store.write(
+        jobs.create_static,
+        new,
+        instance_id=call.instance.id,
+        limits=services.engine_limits,
+        now=services.clock.now_ms(),
+    )
+    services.bus.wake()
+    return _created(job)
+
+
+class QueryOTAJobRequest(InstanceRequest):
+    """Parameters of QueryOTAJob."""
+
+    job_id: str
+
+
+class TagInfo(ResponseModel):
+    """One tag of a job."""
+
+    key: str
+    value: str
+
+
+class TagInfos(ResponseModel):
+    """Wraps the tags; the list's name is not in camel case on the wire."""
+
+    ota_tag_dto: list[TagInfo] = Field(alias="OtaTagDTO")
+
+
+class SrcVersions(ResponseModel):
+    """Wraps the source versions."""
+
+    src_version: list[str]
+
+
+class JobDetails(ResponseModel):
+    """`Data` of QueryOTAJob."""
+
+    job_id: str
+    firmware_id: str
+    product_key: str
+    name: str
+    dest_version: str
+    job_desc: str
+    job_type: str
+    job_status: str
+    selection_type: str
+    target_selection: str
+    src_versions: SrcVersions
+    overwrite_mode: int
+    maximum_per_minute: int
+    timeout_in_minutes: int | None
+    need_push: bool
+    need_confirm: bool
+    multi_module_mode: bool
+    download_protocol: str
+    tags: TagInfos
+    utc_create: str
+    utc_modified: str
+    utc_start_time: str | None
+    utc_end_time: str | None
+
+
+class QueryOTAJobResponse(ResponseModel):
+    """Answer of QueryOTAJob."""
+
+    data: JobDetails
+
+
+def _tags(job: JobRecord) -> TagInfos:
+    return TagInfos(ota_tag_dto=[TagInfo(key=key, value=value) for key, value in job.tags.items()])
+
+
+def _job(tx: Connection, instance_id: int, job_id: str) -> tuple[JobRecord, PackageRecord]:
+    job = jobs.find(tx, instance_id, job_id)
+    return job, package_statements.by_ids(tx, [job.package_id])[job.package_id]
+
+
+@operation("QueryOTAJob", qps=10, access=Access.READ)
+async def query_ota_job(call: Call, request: QueryOTAJobRequest) -> QueryOTAJobResponse:
+    """Tells everything about one job."""
+    job, package = await call.services.store.read(_job, call.instance.id, request.job_id)
+    return QueryOTAJobResponse(
+        data=JobDetails(
+            job_id=job.job_id,
+            firmware_id=package.firmware_id,
+            product_key=package.product_key,
+            name=package.name,
+            dest_version=package.dest_version,
+            job_desc=_DESCRIPTIONS[JobType(job.type)],
+            job_type=job.type,
+            job_status=job.status,
+            selection_type=job.selection,
+            target_selection=job.target_selection,
+            src_versions=SrcVersions(src_version=job.src_versions),
+            overwrite_mode=job.overwrite_mode,
+            maximum_per_minute=job.maximum_per_minute,
+            timeout_in_minutes=job.timeout_minutes,
+            need_push=job.need_push,
+            need_confirm=job.need_confirm,
+            multi_module_mode=job.multi_module,
+            download_protocol=job.download_protocol,
+            tags=_tags(job),
+            utc_create=formats.utc(job.created_at),
+            utc_modified=formats.utc(job.modified_at),
+            utc_start_time=formats.utc_or_none(job.started_at),
+            utc_end_time=formats.utc_or_none(job.ended_at),
+        )
+    )
+
+
+class ListOTAJobByFirmwareRequest(InstanceRequest):
+    """Parameters of ListOTAJobByFirmware."""
+
+    firmware_id: str
+    current_page: int
+    page_size: int
+
+
+class SimpleOTAJobInfo(ResponseModel):
+    """One job in a list."""
+
+    job_id: str
+    firmware_id: str
+    product_key: str
+    job_status: str
+    job_type: str
+    selection_type: str
+    target_selection: str
+    tags: TagInfos
+    utc_create: str
+    utc_modified: str
+    utc_start_time: str | None
+    utc_end_time: str | None
+
+
+class JobInfos(ResponseModel):
+    """Wraps the list."""
+
+    simple_ota_job_info: list[SimpleOTAJobInfo] = Field(alias="SimpleOTAJobInfo")
+
+
+class ListOTAJobByFirmwareResponse(ResponseModel):
+    """Answer of ListOTAJobByFirmware."""
+
+    current_page: int
+    page_size: int
+    page_count: int
+    total: int
+    data: JobInfos
+
+
+def _jobs_of_package(
+    tx: Connection, instance_id: int, firmware_id: str, offset: int, limit: int
+) -> tuple[PackageRecord, int, Sequence[JobRecord]]:
+    package = packages.find(tx, instance_id, firmware_id)
+    total = statements.count_of_package(tx, package.id)
+    return package, total, statements.page_of_package(tx, package.id, offset=offset, limit=limit)
+
+
+@operation("ListOTAJobByFirmware", qps=10, access=Access.READ)
+async def list_ota_job_by_firmware(call: Call, request: ListOTAJobByFirmwareRequest) -> ListOTAJobByFirmwareResponse:
+    """Pages the jobs of a package, newest first."""
+    offset = formats.offset(request.current_page, request.page_size, most=_LARGEST_PAGE)
+    package, total, page = await call.services.store.read(
+        _jobs_of_package, call.instance.id, request.firmware_id, offset, request.page_size
+    )
+    infos = [
+        SimpleOTAJobInfo(
+            job_id=job.job_id,
+            firmware_id=package.firmware_id,
+            product_key=package.product_key,
+            job_status=job.status,
+            job_type=job.type,
+            selection_type=job.selection,
+            target_selection=job.target_selection,
+            tags=_tags(job),
+            utc_create=formats.utc(job.created_at),
+            utc_modified=formats.utc(job.modified_at),
+            utc_start_time=formats.utc_or_none(job.started_at),
+            utc_end_time=formats.utc_or_none(job.ended_at),
+        )
+        for job in page
+    ]
+    return ListOTAJobByFirmwareResponse(
+        current_page=request.current_page,
+        page_size=request.page_size,
+        page_count=formats.page_count(total, request.page_size),
+        total=total,
+        data=JobInfos(simple_ota_job_info=infos),
+    )

@@ -1,0 +1,334 @@
+"""Operations on packages (control-plane reference §3, §4)."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from pydantic import Field
+from sqlalchemy import Connection
+
+from skyferry.objects import tickets
+from skyferry.operations import formats
+from skyferry.operations.services import Call, InstanceRequest
+from skyferry.ota import packages
+from skyferry.ota.models import NewFile, NewPackage
+from skyferry.rpc.operation import Access, RequestModel, ResponseModel, operation
+from skyferry.store import packages as statements
+from skyferry.store.packages import FileRecord, PackageRecord
+
+_LARGEST_PAGE: Final = 100
+
+
+class GenerateOTAUploadURLRequest(InstanceRequest):
+    """Parameters of GenerateOTAUploadURL."""
+
+    file_suffix: str | None = None
+
+
+class Ticket(ResponseModel):
+    """`Data` of GenerateOTAUploadURL: the fields of the upload form, and the URL of the file afterwards."""
+
+    key: str
+    host: str
+    policy: str
+    oss_access_key_id: str = Field(alias="OSSAccessKeyId")
+    signature: str
+    object_storage: str
+    firmware_url: str
+    utc_create: str
+
+
+class GenerateOTAUploadURLResponse(ResponseModel):
+    """Answer of GenerateOTAUploadURL."""
+
+    data: Ticket
+
+
+@operation("GenerateOTAUploadURL", qps=10, access=Access.WRITE)
+async def generate_ota_upload_url(call: Call, request: GenerateOTAUploadURLRequest) -> GenerateOTAUploadURLResponse:
+    """Issues a ticket for the upload of one package file."""
+    services = call.services
+    ticket = await tickets.issue_ticket(
+        services.store,
+        services.box,
+        services.clock,
+        services.object_limits,
+        instance_id=call.instance.id,
+        public_url=services.public_url,
+        suffix=tickets.firmware_suffix(request.file_suffix),
+    )
+    return GenerateOTAUploadURLResponse(
+        data=Ticket(
+            key=ticket.key,
+            host=ticket.host,
+            policy=ticket.policy,
+            oss_access_key_id=ticket.access_key_id,
+            signature=ticket.signature,
+            object_storage="OSS",
+            firmware_url=ticket.url,
+            utc_create=formats.utc(ticket.created_ms),
+        )
+    )
+
+
+class PackageFile(RequestModel):
+    """`MultiFiles.N` of CreateOTAFirmware."""
+
+    name: str | None = None
+    url: str | None = None
+    size: int | None = None
+    file_md5: str | None = None
+    sign_value: str | None = None
+
+
+class CreateOTAFirmwareRequest(InstanceRequest):
+    """Parameters of CreateOTAFirmware."""
+
+    firmware_name: str
+    dest_version: str
+    product_key: str | None = None
+    firmware_url: str | None = None
+    firmware_size: int | None = None
+    firmware_sign: str | None = None
+    sign_method: str | None = None
+    firmware_desc: str | None = None
+    type: int = 0
+    src_version: str | None = None
+    module_name: str | None = None
+    need_to_verify: bool = True
+    udi: str | None = None
+    multi_files: list[PackageFile] = Field(default_factory=list)
+
+
+class CreatedPackage(ResponseModel):
+    """`Data` of CreateOTAFirmware."""
+
+    firmware_id: str
+    utc_create: str
+
+
+class CreateOTAFirmwareResponse(ResponseModel):
+    """Answer of CreateOTAFirmware."""
+
+    data: CreatedPackage
+
+
+def _new_package(request: CreateOTAFirmwareRequest) -> NewPackage:
+    single = None
+    if request.firmware_url is not None:
+        single = NewFile(url=request.firmware_url, size=request.firmware_size, sign=request.firmware_sign)
+    return NewPackage(
+        name=request.firmware_name,
+        dest_version=request.dest_version,
+        product_key=request.product_key,
+        file=single,
+        files=[
+            NewFile(url=file.url or "", name=file.name, size=file.size, sign=file.sign_value, md5=file.file_md5)
+            for file in request.multi_files
+        ],
+        module=request.module_name,
+        src_version=request.src_version,
+        type=request.type,
+        sign_method=request.sign_method,
+        description=request.firmware_desc,
+        udi=request.udi,
+        need_to_verify=request.need_to_verify,
+    )
+
+
+@operation("CreateOTAFirmware", qps=10, access=Access.WRITE)
+async def create_ota_firmware(call: Call, request: CreateOTAFirmwareRequest) -> CreateOTAFirmwareResponse:
+    """Makes a package of one or several uploaded files."""
+    now = call.services.clock.now_ms()
+    firmware_id = await call.services.store.write(
+        packages.create, _new_package(request), instance_id=call.instance.id, now=now
+    )
+    return CreateOTAFirmwareResponse(data=CreatedPackage(firmware_id=firmware_id, utc_create=formats.utc(now)))
+
+
+class ListOTAFirmwareRequest(InstanceRequest):
+    """Parameters of ListOTAFirmware."""
+
+    current_page: int
+    page_size: int
+    product_key: str | None = None
+    dest_version: str | None = None
+
+
+class SimpleFirmwareInfo(ResponseModel):
+    """One package in a list. Size and digest are those of a package of one file."""
+
+    firmware_id: str
+    firmware_name: str
+    firmware_desc: str | None
+    firmware_sign: str | None
+    firmware_size: int | None
+    sign_method: str
+    dest_version: str
+    src_version: str | None
+    module_name: str
+    product_key: str
+    product_name: str
+    status: int
+    type: int
+    utc_create: str
+    utc_modified: str
+
+
+class FirmwareInfos(ResponseModel):
+    """Wraps the list."""
+
+    simple_firmware_info: list[SimpleFirmwareInfo]
+
+
+class ListOTAFirmwareResponse(ResponseModel):
+    """Answer of ListOTAFirmware."""
+
+    current_page: int
+    page_size: int
+    page_count: int
+    total: int
+    firmware_info: FirmwareInfos
+
+
+Files = dict[int, list[FileRecord]]
+
+
+def _package_page(
+    tx: Connection, instance_id: int, request: ListOTAFirmwareRequest, offset: int
+) -> tuple[int, Sequence[PackageRecord], Files]:
+    filters = {"product_key": request.product_key or None, "dest_version": request.dest_version or None}
+    total = statements.count(tx, instance_id, **filters)
+    page = statements.page(tx, instance_id, offset=offset, limit=request.page_size, **filters)
+    return total, page, statements.files_of(tx, [package.id for package in page])
+
+
+def _only_file(package: PackageRecord, files: Sequence[FileRecord]) -> FileRecord | None:
+    return None if package.multi_file else files[0]
+
+
+@operation("ListOTAFirmware", qps=10, access=Access.READ)
+async def list_ota_firmware(call: Call, request: ListOTAFirmwareRequest) -> ListOTAFirmwareResponse:
+    """Pages the packages, newest first."""
+    offset = formats.offset(request.current_page, request.page_size, most=_LARGEST_PAGE)
+    total, page, files = await call.services.store.read(_package_page, call.instance.id, request, offset)
+    infos = []
+    for package in page:
+        only = _only_file(package, files[package.id])
+        infos.append(
+            SimpleFirmwareInfo(
+                firmware_id=package.firmware_id,
+                firmware_name=package.name,
+                firmware_desc=package.description,
+                firmware_sign=only.sign if only else None,
+                firmware_size=only.size if only else None,
+                sign_method=package.sign_method,
+                dest_version=package.dest_version,
+                src_version=package.src_version,
+                module_name=package.module,
+                product_key=package.product_key,
+                product_name=package.product_name,
+                status=package.status,
+                type=package.type,
+                utc_create=formats.utc(package.created_at),
+                utc_modified=formats.utc(package.modified_at),
+            )
+        )
+    return ListOTAFirmwareResponse(
+        current_page=request.current_page,
+        page_size=request.page_size,
+        page_count=formats.page_count(total, request.page_size),
+        total=total,
+        firmware_info=FirmwareInfos(simple_firmware_info=infos),
+    )
+
+
+class QueryOTAFirmwareRequest(InstanceRequest):
+    """Parameters of QueryOTAFirmware."""
+
+    firmware_id: str
+
+
+class FileInfo(ResponseModel):
+    """One file of a package of several. `Url` is signed and expires."""
+
+    name: str | None
+    size: int
+    url: str
+    file_md5: str
+    sign_value: str
+
+
+class FirmwareInfo(ResponseModel):
+    """`FirmwareInfo` of QueryOTAFirmware: either the fields of the one file, or `MultiFiles`."""
+
+    firmware_id: str
+    firmware_name: str
+    firmware_desc: str | None
+    dest_version: str
+    src_version: str | None
+    module_name: str
+    product_key: str
+    product_name: str
+    sign_method: str
+    udi: str | None
+    status: int
+    type: int
+    verify_progress: int
+    firmware_sign: str | None
+    firmware_size: int | None
+    firmware_url: str | None
+    multi_files: list[FileInfo] | None
+    utc_create: str
+    utc_modified: str
+
+
+class QueryOTAFirmwareResponse(ResponseModel):
+    """Answer of QueryOTAFirmware."""
+
+    firmware_info: FirmwareInfo
+
+
+def _package(tx: Connection, instance_id: int, firmware_id: str) -> tuple[PackageRecord, Sequence[FileRecord], int]:
+    package = packages.find(tx, instance_id, firmware_id)
+    return package, statements.files_of(tx, [package.id])[package.id], packages.verify_progress(tx, package)
+
+
+@operation("QueryOTAFirmware", qps=20, access=Access.READ)
+async def query_ota_firmware(call: Call, request: QueryOTAFirmwareRequest) -> QueryOTAFirmwareResponse:
+    """Tells everything about one package, with signed URLs of its files."""
+    urls, now = call.services.urls, call.services.clock.now_ms()
+    package, files, progress = await call.services.store.read(_package, call.instance.id, request.firmware_id)
+    only = _only_file(package, files)
+    several = [
+        FileInfo(
+            name=file.name,
+            size=file.size,
+            url=urls.sign(file.object_key, now),
+            file_md5=file.md5,
+            sign_value=file.sign,
+        )
+        for file in files
+    ]
+    return QueryOTAFirmwareResponse(
+        firmware_info=FirmwareInfo(
+            firmware_id=package.firmware_id,
+            firmware_name=package.name,
+            firmware_desc=package.description,
+            dest_version=package.dest_version,
+            src_version=package.src_version,
+            module_name=package.module,
+            product_key=package.product_key,
+            product_name=package.product_name,
+            sign_method=package.sign_method,
+            udi=package.udi,
+            status=package.status,
+            type=package.type,
+            verify_progress=progress,
+            firmware_sign=only.sign if only else None,
+            firmware_size=only.size if only else None,
+            firmware_url=urls.sign(only.object_key, now) if only else None,
+            multi_files=None if only else several,
+            utc_create=formats.utc(package.created_at),
+            utc_modified=formats.utc(package.modified_at),
+        )
+    )

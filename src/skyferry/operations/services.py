@@ -1,0 +1,42 @@
+"""What operations work with; made once by the composition root."""
+
+from dataclasses import dataclass
+
+from skyferry.bus.interface import Bus
+from skyferry.clock import Clock
+from skyferry.keys import SecretBox
+from skyferry.objects.limits import ObjectLimits
+from skyferry.objects.urls import DownloadUrls
+from skyferry.ota.models import EngineLimits
+from skyferry.rpc import call
+from skyferry.rpc.operation import RequestModel
+from skyferry.store.engine import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of the server that operations use.
+
+    Attributes:
+        public_url: the server's URL as its users know it.
+        region: what is answered where the dialect asks for a region.
+    """
+
+    store: Store
+    bus: Bus
+    clock: Clock
+    box: SecretBox
+    urls: DownloadUrls
+    object_limits: ObjectLimits
+    engine_limits: EngineLimits
+    public_url: str
+    region: str
+
+
+Call = call.Call[Services]
+
+
+class InstanceRequest(RequestModel):
+    """What every operation can be told: the instance. The gateway has looked it up before an operation runs."""
+
+    iot_instance_id: str | None = None
