@@ -1,0 +1,74 @@
+"""Rows of an account with products and devices, for tests of the device plane."""
+
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, select
+
+from skyferry.keys import SecretBox
+from skyferry.store.engine import Store
+from skyferry.store.tables import accounts, devices, instances, metadata, products
+
+PRODUCT_KEY: Final = "a1Stub00001"
+SECRET: Final = "devsecret0123456789abcdef01234567"
+
+
+async def make_store(folder: Path) -> Store:
+    """A store with an empty schema, one account and its instance."""
+    store = Store(str(folder / "test.sqlite"))
+    await store.write(_create)
+    return store
+
+
+def add_product(tx: Connection, product_key: str) -> None:
+    """Adds a product to the instance."""
+    tx.execute(
+        products.insert().values(
+            instance_id=1,
+            product_key=product_key,
+            name=product_key,
+            secret_sealed=b"",
+            node_type=0,
+            commodity_code="iothub_senior",
+            net_type=3,
+            auth_type="secret",
+            id2=False,
+            validate_type=1,
+            status="DEVELOPMENT_STATUS",
+            created_at=0,
+            modified_at=0,
+        )
+    )
+
+
+def add_devices(tx: Connection, box: SecretBox, product_key: str, names: Sequence[str]) -> dict[str, int]:
+    """Adds devices that all have the same secret; gives the keys of their rows."""
+    product_id = tx.scalars(select(products.c.id).where(products.c.product_key == product_key)).one()
+    sealed = box.seal(SECRET)
+    tx.execute(devices.insert(), [_device(product_id, name, sealed) for name in names])
+    rows = tx.execute(select(devices.c.name, devices.c.id).where(devices.c.product_id == product_id))
+    return {row.name: row.id for row in rows}
+
+
+def _device(product_id: int, name: str, sealed: bytes) -> dict[str, Any]:
+    times = {"status_at": 0, "created_at": 0, "modified_at": 0}
+    return {"product_id": product_id, "name": name, "iot_id": secrets.token_hex(8), "secret_sealed": sealed, **times}
+
+
+def _create(tx: Connection) -> None:
+    metadata.create_all(tx)
+    tx.execute(accounts.insert().values(id=1, uid="1", name="root", created_at=0))
+    tx.execute(
+        instances.insert().values(
+            id=1,
+            account_id=1,
+            name="iot-default",
+            is_default=True,
+            object_prefix="p",
+            upload_key_id="k",
+            upload_key_sealed=b"",
+            created_at=0,
+        )
+    )
