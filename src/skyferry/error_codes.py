@@ -10,7 +10,7 @@ def _firmware(suffix: str, text: str) -> ErrorKind:
     return ErrorKind(f"iot.firmware.{suffix}", text)
 
 
-# Packages (CreateOTAFirmware, ListOTAFirmware, QueryOTAFirmware)
+# Packages
 ALREADY_EXISTED_FIRMWARE_NAME = _firmware(
     "AlreadyExistedFirmwareName", "A package of this name exists. Choose another FirmwareName."
 )

@@ -1,12 +1,15 @@
 """What the worker does without being asked: each chore does a bounded portion and says whether there is more."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from skyferry.bus.interface import Bus
 from skyferry.clock import Clock
 from skyferry.fleet import devices
 from skyferry.keys import SecretBox
+from skyferry.objects.cleaning import remove_orphans
+from skyferry.objects.interface import ObjectStore
+from skyferry.objects.limits import ObjectLimits
 from skyferry.objects.urls import DownloadUrls
 from skyferry.ota import deadlines, dispatch, selection
 from skyferry.ota.models import EngineLimits
@@ -15,8 +18,24 @@ from skyferry.store.engine import Store
 _PUSHES_AT_ONCE = 1_000
 _DEVICES_AT_ONCE = 500
 _OVERDUE_AT_ONCE = 500
+_CLEANING_SECONDS = 60
 
 Chore = Callable[[], Awaitable[bool]]
+"""Does a bounded portion of work; True when there is more of it."""
+
+
+def every(seconds: int, clock: Clock, chore: Chore) -> Chore:
+    """A chore that is done at most once in so many seconds."""
+    due_ms = 0
+
+    async def run() -> bool:
+        nonlocal due_ms
+        if clock.now_ms() < due_ms:
+            return False
+        due_ms = clock.now_ms() + seconds * 1_000
+        return await chore()
+
+    return run
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +48,18 @@ class Chores:
     box: SecretBox
     urls: DownloadUrls
     limits: EngineLimits
+    objects: ObjectStore
+    object_limits: ObjectLimits
+
+    def all(self) -> Mapping[str, Chore]:
+        """Every chore by its name; those that someone waits for come first."""
+        return {
+            "dispatch": self.dispatch,
+            "select": self.select,
+            "register": self.register,
+            "end_overdue": self.end_overdue,
+            "clean_objects": every(_CLEANING_SECONDS, self.clock, self.clean_objects),
+        }
 
     async def dispatch(self) -> bool:
         """Sends pushes that are due."""
@@ -51,3 +82,8 @@ class Chores:
         """Fails tasks whose time is over."""
         ended = await self.store.write(deadlines.end_overdue, self.clock.now_ms(), _OVERDUE_AT_ONCE)
         return ended == _OVERDUE_AT_ONCE
+
+    async def clean_objects(self) -> bool:
+        """Removes uploaded files that no package took."""
+        await remove_orphans(self.store, self.objects, self.clock, self.object_limits)
+        return False

@@ -202,3 +202,8 @@ def overdue(tx: Connection, now: int, limit: int) -> Sequence[tuple[int, int, in
         .with_for_update(skip_locked=True)
     )
     return tx.execute(statement).tuples().all()
+
+
+def forget_due(tx: Connection) -> None:
+    """Takes back every push that is due."""
+    tx.execute(update(tasks).where(tasks.c.dispatch_at.is_not(None)).values(dispatch_at=None))

@@ -1,0 +1,215 @@
+"""The composition root: settings in, a running server out. Nothing else makes the parts and connects them."""
+
+import socket
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from skyferry import monitoring
+from skyferry.bus.local import LocalBus
+from skyferry.clock import SystemClock
+from skyferry.datadir import DataDir, write_private
+from skyferry.devices.gateway import DeviceGateway
+from skyferry.devices.limits import GatewaySettings, MqttLimits
+from skyferry.fleet import accounts
+from skyferry.fleet.accounts import NewKey
+from skyferry.keys import KeyRing, SecretBox
+from skyferry.objects import http as objects_http
+from skyferry.objects.cleaning import remove_strays
+from skyferry.objects.limits import ObjectLimits
+from skyferry.objects.local import LocalObjectStore
+from skyferry.objects.urls import DownloadUrls
+from skyferry.operations import OPERATIONS
+from skyferry.operations.services import Services
+from skyferry.ota.models import EngineLimits
+from skyferry.rpc.context import Limits
+from skyferry.rpc.gateway import Gateway
+from skyferry.rpc.http_limits import RUNNER_OPTIONS
+from skyferry.rpc.principal import Principal, PrincipalCache
+from skyferry.scheduler.chores import Chores
+from skyferry.scheduler.recovery import recover
+from skyferry.scheduler.reports import ReportWorker
+from skyferry.scheduler.runner import Runner
+from skyferry.settings import Address, Settings
+from skyferry.store import migrate
+from skyferry.store.engine import Store
+
+_log = structlog.get_logger()
+
+_BACKLOG: Final = 1_024
+_SHUTDOWN_SECONDS: Final = 10.0
+_ANY_HOST: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Where a started server listens, and the AccessKey that its first start made."""
+
+    http: Address
+    mqtt: Address
+    public_url: str
+    new_root_key: NewKey | None
+
+
+class Server:
+    """All roles in one process."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Connects nothing yet.
+
+        Raises:
+            skyferry.keys.KeyFileError: the key file cannot be used.
+            ValueError: the database is of a kind that is not supported.
+        """
+        self._settings = settings
+        self._directory = DataDir(settings.data_dir)
+        ring = KeyRing.load_or_create(self._directory.key)
+        self._box = SecretBox(ring.derive("secrets"))
+        self._download_key = ring.derive("download-urls")
+        self._clock = SystemClock()
+        self._bus = LocalBus()
+        self._store = Store(settings.database or str(self._directory.database))
+        self._objects = LocalObjectStore(self._directory.objects)
+        self._object_limits = ObjectLimits(most_file_bytes=settings.upload_most_bytes)
+        self._engine_limits = EngineLimits(connect_delay_ms=round(settings.push_delay_seconds * 1_000))
+        self._gateway = DeviceGateway(self._store, self._box, self._bus, self._clock, _gateway_settings(settings))
+
+    async def start(self) -> Started:
+        """Migrates the database, recovers from the former run, and opens the doors; devices and API last.
+
+        Raises:
+            OSError: an address cannot be used.
+            skyferry.fleet.accounts.AccountError: the root key in the settings cannot be used.
+        """
+        await migrate.upgrade(self._store)
+        new_key = await self._ensure_root()
+        await self._objects.sweep()
+        await remove_strays(self._store, self._objects, self._object_limits, stored_before=self._clock.now_ms())
+        await self._store.write(recover, self._clock.now_ms())
+        listener = _listen(self._settings.http)
+        http = Address(self._settings.http.host, listener.getsockname()[1])
+        public_url = self._settings.public_url or f"http://{http}"
+        if self._settings.public_url is None and http.host in _ANY_HOST:
+            _log.warning("public_url.missing", advice="devices cannot download from this address: set --public-url")
+        self._connect_worker(public_url)
+        self._runner.start()
+        await self._serve_http(listener, public_url)
+        mqtt_port = await self._gateway.start(*self._settings.mqtt)
+        return Started(http, Address(self._settings.mqtt.host, mqtt_port), public_url, new_key)
+
+    async def stop(self) -> None:
+        """Closes the doors, finishes what was begun, and stores what devices have said."""
+        await self._web.cleanup()
+        await self._gateway.stop()
+        await self._runner.stop()
+        await self._reports.drain()
+        await self._store.close()
+
+    async def _ensure_root(self) -> NewKey | None:
+        secret = self._settings.root_access_key_secret
+        given = self._settings.root_access_key_id
+        new_key = await self._store.write(
+            accounts.ensure_root,
+            self._box,
+            key_id=given,
+            secret=secret.get_secret_value() if secret else None,
+            now_ms=self._clock.now_ms(),
+        )
+        if new_key is None or given is not None:
+            return None
+        write_private(self._directory.root_key, f"{new_key.access_key_id}\n{new_key.secret}\n")
+        return new_key
+
+    def _connect_worker(self, public_url: str) -> None:
+        self._urls = DownloadUrls(public_url, self._download_key, self._settings.download_url_hours * 3_600)
+        self._reports = ReportWorker(self._store, self._bus, self._clock, self._urls, self._engine_limits)
+        chores = Chores(
+            store=self._store,
+            bus=self._bus,
+            clock=self._clock,
+            box=self._box,
+            urls=self._urls,
+            limits=self._engine_limits,
+            objects=self._objects,
+            object_limits=self._object_limits,
+        )
+        self._runner = Runner(self._store, self._clock, chores.all())
+        self._bus.attach_worker(self._reports.submit, self._runner.wake)
+        self._bus.attach_gateway(self._gateway.on_commands)
+
+    async def _serve_http(self, listener: socket.socket, public_url: str) -> None:
+        application = web.Application()
+        application.add_routes(self._rpc(public_url).routes())
+        application.add_routes(
+            objects_http.routes(
+                self._store,
+                self._objects,
+                self._box,
+                self._clock,
+                download_urls=self._urls,
+                limits=self._object_limits,
+            )
+        )
+        application.add_routes(
+            monitoring.routes(
+                {
+                    "store": self._store.check,
+                    "bus": self._bus.check,
+                    "mqtt": self._check_gateway,
+                    "worker": self._runner.check,
+                }
+            )
+        )
+        self._web = web.AppRunner(application, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS, **RUNNER_OPTIONS)
+        await self._web.setup()
+        await web.SockSite(self._web, listener, backlog=_BACKLOG).start()
+
+    def _rpc(self, public_url: str) -> Gateway[Services]:
+        services = Services(
+            store=self._store,
+            bus=self._bus,
+            clock=self._clock,
+            box=self._box,
+            urls=self._urls,
+            object_limits=self._object_limits,
+            engine_limits=self._engine_limits,
+            public_url=public_url,
+            region=self._settings.region,
+        )
+        return Gateway(
+            OPERATIONS,
+            services,
+            PrincipalCache(self._find_principal, self._clock),
+            self._clock,
+            limits=Limits(window_ms=self._settings.clock_window_minutes * 60_000),
+            quotas=self._settings.quotas,
+        )
+
+    async def _find_principal(self, access_key_id: str) -> Principal | None:
+        return await self._store.read(accounts.find_principal, access_key_id, self._box)
+
+    async def _check_gateway(self) -> None:
+        self._gateway.check()
+
+
+def _gateway_settings(settings: Settings) -> GatewaySettings:
+    return GatewaySettings(
+        mqtt=MqttLimits(keepalive_most_s=settings.keepalive_most_seconds),
+        push_delay_ms=round(settings.push_delay_seconds * 1_000),
+    )
+
+
+def _listen(address: Address) -> socket.socket:
+    """A bound socket: its port is known before anything needs the public URL.
+
+    Raises:
+        OSError: the address cannot be used; the error names it.
+    """
+    try:
+        return socket.create_server(
+            address, family=socket.AF_INET6 if ":" in address.host else socket.AF_INET, backlog=_BACKLOG
+        )
+    except OSError as error:
+        raise OSError(error.errno, f"{address} cannot be listened on: {error.strerror}") from None

@@ -1,0 +1,16 @@
+"""The command line: `skyferry serve`, `skyferry account`."""
+
+import typer
+
+from skyferry.cli import account, serve
+
+app = typer.Typer(
+    help="Over-the-air firmware updates for device fleets.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+app.command("serve")(serve.serve)
+app.add_typer(account.app, name="account")
+
+
+def main() -> None:
+    """Entry point of the `skyferry` command."""
+    app()

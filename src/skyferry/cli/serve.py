@@ -1,0 +1,76 @@
+"""`skyferry serve`: runs the server until it is told to stop."""
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+
+from skyferry import logs, settings
+from skyferry.app import Server, Started
+from skyferry.datadir import DataDir, DataDirError, DataDirLock
+from skyferry.fleet.accounts import AccountError
+from skyferry.keys import KeyFileError
+from skyferry.settings import Settings
+
+
+def serve(  # noqa: PLR0917 - typer passes options by name
+    data_dir: Annotated[Path | None, typer.Option(help="Database, package files and keys.")] = None,
+    http: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="API, uploads and downloads.")] = None,
+    mqtt: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Devices.")] = None,
+    public_url: Annotated[str | None, typer.Option(help="The URL by which devices and applications come.")] = None,
+    database: Annotated[str | None, typer.Option(help="sqlite:///path or postgresql://…")] = None,
+    config: Annotated[Path | None, typer.Option(help="A TOML file with settings.")] = None,
+) -> None:
+    """Run the server until Ctrl-C or SIGTERM. Every option is also a setting: SKYFERRY_HTTP and so on."""
+    try:
+        chosen = settings.load(
+            config, data_dir=data_dir, http=http, mqtt=mqtt, public_url=public_url, database=database
+        )
+    except ValidationError as error:
+        raise _refused(*[_sentence(item["loc"], item["msg"]) for item in error.errors()]) from None
+    except (OSError, ValueError) as error:
+        raise _refused(f"The file {config} cannot be used: {error}") from None
+    logs.configure(chosen.log_level, chosen.log_format)
+    try:
+        with DataDirLock(DataDir(chosen.data_dir)):
+            uvloop.run(_run(chosen))
+    except (DataDirError, KeyFileError, AccountError, OSError, ValueError) as error:
+        raise _refused(str(error)) from None
+    except SQLAlchemyError as error:
+        raise _refused(f"The database cannot be used: {getattr(error, 'orig', None) or error}") from None
+
+
+async def _run(chosen: Settings) -> None:
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    server = Server(chosen)
+    started = await server.start()
+    _announce(started)
+    try:
+        await stop.wait()
+    finally:
+        await server.stop()
+
+
+def _announce(started: Started) -> None:
+    if started.new_root_key is not None:
+        key = started.new_root_key
+        print(f"root AccessKey, shown this once: {key.access_key_id} {key.secret}", flush=True)
+    print(f"ready http={started.http} mqtt={started.mqtt}", flush=True)
+
+
+def _sentence(location: tuple[int | str, ...], message: str) -> str:
+    name = ".".join(str(part) for part in location)
+    return f"The setting {name} is not right: {message.removeprefix('Value error, ')}"
+
+
+def _refused(*sentences: str) -> typer.Exit:
+    for sentence in sentences:
+        typer.echo(sentence, err=True)
+    return typer.Exit(2)

@@ -1,0 +1,107 @@
+"""Every setting of the server with its default and its unit.
+
+Values come from the command line, then from `SKYFERRY_…` environment variables, then from a TOML file (`--config`).
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Final, NamedTuple
+
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+_HIGHEST_PORT: Final = 65_535
+
+
+class Address(NamedTuple):
+    """Where to listen; port 0 picks a free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_address(text: str) -> Address:
+    """`HOST:PORT`; an IPv6 host stands in brackets.
+
+    Raises:
+        ValueError: the text is no address.
+    """
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > _HIGHEST_PORT:
+        raise ValueError(f"{text} is not HOST:PORT, such as 127.0.0.1:8080.")
+    return Address(host, int(port))
+
+
+def _address(value: Any) -> Any:
+    return parse_address(value) if isinstance(value, str) else value
+
+
+class Settings(BaseSettings):
+    """The server's settings."""
+
+    model_config = SettingsConfigDict(env_prefix="SKYFERRY_", extra="forbid", frozen=True)
+
+    data_dir: Path = Path("skyferry-data")
+    """Database, package files and keys."""
+    http: Annotated[Address, BeforeValidator(_address)] = Address("127.0.0.1", 8080)
+    """API, uploads, downloads, health and metrics."""
+    mqtt: Annotated[Address, BeforeValidator(_address)] = Address("127.0.0.1", 1883)
+    """Devices."""
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^/?#]+/?$")
+    """The server's URL as devices and applications reach it; the HTTP address when absent."""
+    database: str | None = None
+    """`sqlite:///path` or `postgresql://…`; a SQLite file in the data directory when absent."""
+    region: str = "cn-shanghai"
+    """What is answered where the API tells a region."""
+    root_access_key_id: str | None = None
+    """AccessKey of the root account, made valid at the start; generated at the first start when absent."""
+    root_access_key_secret: SecretStr | None = None
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    log_format: str = Field(default="auto", pattern="^(auto|json|console)$")
+    """`auto` writes for people on a terminal and JSON elsewhere."""
+
+    clock_window_minutes: int = Field(default=15, ge=1, le=60)
+    """How far the time in a signed request may be from the server's."""
+    quotas: dict[str, int] = Field(default_factory=dict)
+    """Calls per second and account by operation, in place of the defaults: `{"CancelOTATaskByDevice": 50}`."""
+    upload_most_bytes: int = Field(default=1_048_576_000, ge=1, le=2_097_152_000)
+    """The largest package file."""
+    download_url_hours: int = Field(default=24, ge=1, le=168)
+    """How long a download URL is valid."""
+    push_delay_seconds: float = Field(default=5.0, ge=0, le=600)
+    """After this long a device that gave no sign of listening is pushed to all the same."""
+    keepalive_most_seconds: float = Field(default=1_200.0, ge=30)
+    """The longest keepalive of an MQTT connection."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is the library's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Command line first, then the environment, then the file."""
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+
+
+def load(config: Path | None, **given: Any) -> Settings:
+    """The settings from a file, the environment and what was given; values of None count as not given.
+
+    Raises:
+        pydantic.ValidationError: a value is not allowed.
+        OSError: the file cannot be read.
+    """
+    values = {name: value for name, value in given.items() if value is not None}
+    if config is None:
+        return Settings(**values)
+    config.read_bytes()  # a missing file is an error, not an empty one
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=config)
+
+    return FromFile(**values)
