@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, Final, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
@@ -20,6 +20,7 @@ from skyferry.clock import SystemClock
 from skyferry.fleet import accounts
 from skyferry.fleet.accounts import AccountError, NewKey
 from skyferry.keys import KeyFileError, KeyRing, SecretBox
+from skyferry.settings import Settings
 from skyferry.store import accounts as statements
 from skyferry.store.engine import Store
 
@@ -43,13 +44,17 @@ User = Annotated[str, typer.Argument(help="The RAM user's name.")]
 KeyId = Annotated[str, typer.Argument(metavar="ACCESS_KEY_ID")]
 Policy = Annotated[str, typer.Argument(help="The policy's name.")]
 
+DEFAULT_DATA_DIR: Final[Path] = Settings.model_fields["data_dir"].default
+
 T = TypeVar("T")
 Work = Callable[[Connection, SecretBox], T]
 
 
 @app.command("create")
 def create_account(
-    name: Annotated[str, typer.Argument(help="The account's name.")], data_dir: DataDir, database: Database = None
+    name: Annotated[str, typer.Argument(help="The account's name.")],
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    database: Database = None,
 ) -> None:
     """Make an account with its default instance and an access key, which is shown this once."""
 
@@ -61,14 +66,16 @@ def create_account(
 
 
 @app.command("list")
-def list_accounts(data_dir: DataDir, database: Database = None) -> None:
+def list_accounts(data_dir: DataDir = DEFAULT_DATA_DIR, database: Database = None) -> None:
     """List the accounts."""
     found = _run(data_dir, database, lambda tx, _: statements.all_accounts(tx))
     _show(("Name", "UID", "Created"), ((item.name, item.uid, _time(item.created_at)) for item in found))
 
 
 @instance_app.command("create")
-def create_instance(data_dir: DataDir, account: Account = accounts.ROOT, database: Database = None) -> None:
+def create_instance(
+    data_dir: DataDir = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
+) -> None:
     """Make an instance and print its IotInstanceId."""
 
     def work(tx: Connection, box: SecretBox) -> str:
@@ -78,7 +85,9 @@ def create_instance(data_dir: DataDir, account: Account = accounts.ROOT, databas
 
 
 @instance_app.command("list")
-def list_instances(data_dir: DataDir, account: Account = accounts.ROOT, database: Database = None) -> None:
+def list_instances(
+    data_dir: DataDir = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
+) -> None:
     """List the instances of an account."""
     found = _run(data_dir, database, lambda tx, _: statements.instances_of(tx, accounts.account_named(tx, account).id))
     _show(
@@ -91,7 +100,7 @@ def list_instances(data_dir: DataDir, account: Account = accounts.ROOT, database
 def set_instance(
     instance: Instance,
     cancel_by_device: Annotated[str, typer.Option(help="pending: only tasks that have not begun; open: any open one.")],
-    data_dir: DataDir,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
     account: Account = accounts.ROOT,
     database: Database = None,
 ) -> None:
@@ -104,7 +113,9 @@ def set_instance(
 
 
 @user_app.command("create")
-def create_user(name: User, data_dir: DataDir, account: Account = accounts.ROOT, database: Database = None) -> None:
+def create_user(
+    name: User, data_dir: DataDir = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
+) -> None:
     """Make a RAM user. Attach a policy to it, and make a key for it."""
 
     def work(tx: Connection, _: SecretBox) -> None:
@@ -114,7 +125,9 @@ def create_user(name: User, data_dir: DataDir, account: Account = accounts.ROOT,
 
 
 @user_app.command("list")
-def list_users(data_dir: DataDir, account: Account = accounts.ROOT, database: Database = None) -> None:
+def list_users(
+    data_dir: DataDir = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
+) -> None:
     """List the RAM users of an account with their policies."""
 
     def work(tx: Connection, _: SecretBox) -> list[tuple[str, str, str]]:
@@ -125,7 +138,9 @@ def list_users(data_dir: DataDir, account: Account = accounts.ROOT, database: Da
 
 
 @user_app.command("delete")
-def delete_user(name: User, data_dir: DataDir, account: Account = accounts.ROOT, database: Database = None) -> None:
+def delete_user(
+    name: User, data_dir: DataDir = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
+) -> None:
     """Remove a RAM user and its access keys."""
 
     def work(tx: Connection, _: SecretBox) -> None:
@@ -136,7 +151,7 @@ def delete_user(name: User, data_dir: DataDir, account: Account = accounts.ROOT,
 
 @key_app.command("create")
 def create_key(
-    data_dir: DataDir,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
     user: Annotated[str | None, typer.Option(help="The RAM user; without it the key is the account's own.")] = None,
     account: Account = accounts.ROOT,
     database: Database = None,
@@ -150,7 +165,9 @@ def create_key(
 
 
 @key_app.command("list")
-def list_keys(data_dir: DataDir, account: Account = accounts.ROOT, database: Database = None) -> None:
+def list_keys(
+    data_dir: DataDir = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
+) -> None:
     """List the access keys of an account and its RAM users, without their secrets."""
 
     def work(tx: Connection, _: SecretBox) -> list[tuple[str, str, str, str]]:
@@ -170,19 +187,25 @@ def list_keys(data_dir: DataDir, account: Account = accounts.ROOT, database: Dat
 
 
 @key_app.command("activate")
-def activate_key(key: KeyId, data_dir: DataDir, account: Account = accounts.ROOT, database: Database = None) -> None:
+def activate_key(
+    key: KeyId, data_dir: DataDir = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
+) -> None:
     """Make an access key valid again."""
     _set_active(key, account, data_dir, database, active=True)
 
 
 @key_app.command("deactivate")
-def deactivate_key(key: KeyId, data_dir: DataDir, account: Account = accounts.ROOT, database: Database = None) -> None:
+def deactivate_key(
+    key: KeyId, data_dir: DataDir = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
+) -> None:
     """Make an access key invalid, but keep it."""
     _set_active(key, account, data_dir, database, active=False)
 
 
 @key_app.command("delete")
-def delete_key(key: KeyId, data_dir: DataDir, account: Account = accounts.ROOT, database: Database = None) -> None:
+def delete_key(
+    key: KeyId, data_dir: DataDir = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
+) -> None:
     """Remove an access key."""
 
     def work(tx: Connection, _: SecretBox) -> None:
@@ -195,7 +218,7 @@ def delete_key(key: KeyId, data_dir: DataDir, account: Account = accounts.ROOT, 
 def put_policy(
     name: Policy,
     file: Annotated[typer.FileText, typer.Argument(help="The policy document (JSON); - reads standard input.")],
-    data_dir: DataDir,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
     account: Account = accounts.ROOT,
     database: Database = None,
 ) -> None:
@@ -212,7 +235,9 @@ def put_policy(
 
 
 @policy_app.command("list")
-def list_policies(data_dir: DataDir, account: Account = accounts.ROOT, database: Database = None) -> None:
+def list_policies(
+    data_dir: DataDir = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
+) -> None:
     """List the policies of an account and the pre-made ones."""
 
     def work(tx: Connection, _: SecretBox) -> dict[str, object]:
@@ -231,7 +256,11 @@ def list_policies(data_dir: DataDir, account: Account = accounts.ROOT, database:
 
 @policy_app.command("attach")
 def attach_policy(
-    name: Policy, user: User, data_dir: DataDir, account: Account = accounts.ROOT, database: Database = None
+    name: Policy,
+    user: User,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    account: Account = accounts.ROOT,
+    database: Database = None,
 ) -> None:
     """Attach a policy to a RAM user."""
 
@@ -243,7 +272,11 @@ def attach_policy(
 
 @policy_app.command("detach")
 def detach_policy(
-    name: Policy, user: User, data_dir: DataDir, account: Account = accounts.ROOT, database: Database = None
+    name: Policy,
+    user: User,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    account: Account = accounts.ROOT,
+    database: Database = None,
 ) -> None:
     """Detach a policy from a RAM user."""
 
@@ -254,7 +287,9 @@ def detach_policy(
 
 
 @policy_app.command("delete")
-def delete_policy(name: Policy, data_dir: DataDir, account: Account = accounts.ROOT, database: Database = None) -> None:
+def delete_policy(
+    name: Policy, data_dir: DataDir = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
+) -> None:
     """Remove a policy that is attached to no one."""
 
     def work(tx: Connection, _: SecretBox) -> None:
