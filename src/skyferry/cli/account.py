@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from skyferry.clock import SystemClock
+from skyferry.datadir import DataDir
 from skyferry.fleet import accounts
 from skyferry.fleet.accounts import AccountError, NewKey
 from skyferry.keys import KeyFileError, KeyRing, SecretBox
@@ -34,7 +35,7 @@ app.add_typer(user_app, name="user")
 app.add_typer(key_app, name="key")
 app.add_typer(policy_app, name="policy")
 
-DataDir = Annotated[Path, typer.Option(envvar="SKYFERRY_DATA_DIR", help="The server's data directory.")]
+Directory = Annotated[Path, typer.Option(envvar="SKYFERRY_DATA_DIR", help="The server's data directory.")]
 Database = Annotated[
     str | None, typer.Option(envvar="SKYFERRY_DATABASE", help="The database, where it is not in the data directory.")
 ]
@@ -53,7 +54,7 @@ Work = Callable[[Connection, SecretBox], T]
 @app.command("create")
 def create_account(
     name: Annotated[str, typer.Argument(help="The account's name.")],
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: Directory = DEFAULT_DATA_DIR,
     database: Database = None,
 ) -> None:
     """Make an account with its default instance and an access key, which is shown this once."""
@@ -66,7 +67,7 @@ def create_account(
 
 
 @app.command("list")
-def list_accounts(data_dir: DataDir = DEFAULT_DATA_DIR, database: Database = None) -> None:
+def list_accounts(data_dir: Directory = DEFAULT_DATA_DIR, database: Database = None) -> None:
     """List the accounts."""
     found = _run(data_dir, database, lambda tx, _: statements.all_accounts(tx))
     _show(("Name", "UID", "Created"), ((item.name, item.uid, _time(item.created_at)) for item in found))
@@ -74,7 +75,7 @@ def list_accounts(data_dir: DataDir = DEFAULT_DATA_DIR, database: Database = Non
 
 @instance_app.command("create")
 def create_instance(
-    data_dir: DataDir = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
+    data_dir: Directory = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
 ) -> None:
     """Make an instance and print its IotInstanceId."""
 
@@ -86,7 +87,7 @@ def create_instance(
 
 @instance_app.command("list")
 def list_instances(
-    data_dir: DataDir = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
+    data_dir: Directory = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
 ) -> None:
     """List the instances of an account."""
     found = _run(data_dir, database, lambda tx, _: statements.instances_of(tx, accounts.account_named(tx, account).id))
@@ -100,7 +101,7 @@ def list_instances(
 def set_instance(
     instance: Instance,
     cancel_by_device: Annotated[str, typer.Option(help="pending: only tasks that have not begun; open: any open one.")],
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: Directory = DEFAULT_DATA_DIR,
     account: Account = accounts.ROOT,
     database: Database = None,
 ) -> None:
@@ -114,7 +115,7 @@ def set_instance(
 
 @user_app.command("create")
 def create_user(
-    name: User, data_dir: DataDir = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
+    name: User, data_dir: Directory = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
 ) -> None:
     """Make a RAM user. Attach a policy to it, and make a key for it."""
 
@@ -126,7 +127,7 @@ def create_user(
 
 @user_app.command("list")
 def list_users(
-    data_dir: DataDir = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
+    data_dir: Directory = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
 ) -> None:
     """List the RAM users of an account with their policies."""
 
@@ -139,7 +140,7 @@ def list_users(
 
 @user_app.command("delete")
 def delete_user(
-    name: User, data_dir: DataDir = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
+    name: User, data_dir: Directory = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
 ) -> None:
     """Remove a RAM user and its access keys."""
 
@@ -151,7 +152,7 @@ def delete_user(
 
 @key_app.command("create")
 def create_key(
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: Directory = DEFAULT_DATA_DIR,
     user: Annotated[str | None, typer.Option(help="The RAM user; without it the key is the account's own.")] = None,
     account: Account = accounts.ROOT,
     database: Database = None,
@@ -166,7 +167,7 @@ def create_key(
 
 @key_app.command("list")
 def list_keys(
-    data_dir: DataDir = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
+    data_dir: Directory = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
 ) -> None:
     """List the access keys of an account and its RAM users, without their secrets."""
 
@@ -188,7 +189,7 @@ def list_keys(
 
 @key_app.command("activate")
 def activate_key(
-    key: KeyId, data_dir: DataDir = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
+    key: KeyId, data_dir: Directory = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
 ) -> None:
     """Make an access key valid again."""
     _set_active(key, account, data_dir, database, active=True)
@@ -196,7 +197,7 @@ def activate_key(
 
 @key_app.command("deactivate")
 def deactivate_key(
-    key: KeyId, data_dir: DataDir = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
+    key: KeyId, data_dir: Directory = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
 ) -> None:
     """Make an access key invalid, but keep it."""
     _set_active(key, account, data_dir, database, active=False)
@@ -204,7 +205,7 @@ def deactivate_key(
 
 @key_app.command("delete")
 def delete_key(
-    key: KeyId, data_dir: DataDir = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
+    key: KeyId, data_dir: Directory = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
 ) -> None:
     """Remove an access key."""
 
@@ -218,7 +219,7 @@ def delete_key(
 def put_policy(
     name: Policy,
     file: Annotated[typer.FileText, typer.Argument(help="The policy document (JSON); - reads standard input.")],
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: Directory = DEFAULT_DATA_DIR,
     account: Account = accounts.ROOT,
     database: Database = None,
 ) -> None:
@@ -236,7 +237,7 @@ def put_policy(
 
 @policy_app.command("list")
 def list_policies(
-    data_dir: DataDir = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
+    data_dir: Directory = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
 ) -> None:
     """List the policies of an account and the pre-made ones."""
 
@@ -258,7 +259,7 @@ def list_policies(
 def attach_policy(
     name: Policy,
     user: User,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: Directory = DEFAULT_DATA_DIR,
     account: Account = accounts.ROOT,
     database: Database = None,
 ) -> None:
@@ -274,7 +275,7 @@ def attach_policy(
 def detach_policy(
     name: Policy,
     user: User,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: Directory = DEFAULT_DATA_DIR,
     account: Account = accounts.ROOT,
     database: Database = None,
 ) -> None:
@@ -288,7 +289,7 @@ def detach_policy(
 
 @policy_app.command("delete")
 def delete_policy(
-    name: Policy, data_dir: DataDir = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
+    name: Policy, data_dir: Directory = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
 ) -> None:
     """Remove a policy that is attached to no one."""
 
@@ -307,12 +308,12 @@ def _set_active(key: str, account: str, data_dir: Path, database: str | None, *,
 
 def _run(data_dir: Path, database: str | None, work: Work[T]) -> T:
     """Runs the work in one transaction; what goes wrong becomes a sentence and exit code 2."""
-    key_file = data_dir / "master.key"
-    if not key_file.is_file():
+    directory = DataDir(data_dir)
+    if not directory.key.is_file():
         _fail(f"{data_dir} is not a data directory yet: start skyferry serve --data-dir {data_dir} once.")
     try:
-        box = SecretBox(KeyRing.load_or_create(key_file).derive("secrets"))
-        return asyncio.run(_transaction(Store(database or str(data_dir / "skyferry.db")), work, box))
+        box = SecretBox(KeyRing.load_or_create(directory.key).derive("secrets"))
+        return asyncio.run(_transaction(Store(database or str(directory.database)), work, box))
     except (AccountError, KeyFileError, ValueError) as problem:
         _fail(str(problem))
     except (OperationalError, ProgrammingError) as problem:
