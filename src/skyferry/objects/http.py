@@ -96,6 +96,8 @@ class _Endpoint:
             if request.method == hdrs.METH_GET:
                 stall_seconds = self.uploads.limits.stall_seconds
                 await sending.send(request, response, reader, part, stall_seconds=stall_seconds)
+        except ConnectionError as error:
+            _log.info("download broken", request_id=request_id, reason=str(error), cause=error.__cause__)
         finally:
             await reader.close()
         return response
@@ -122,7 +124,7 @@ class _Endpoint:
 
 
 def _answering(answer: _Answer) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """Turns whatever goes wrong into XML. A download that broke off after its headers can only end."""
+    """Turns whatever goes wrong into XML."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         request_id = rendering.new_request_id()
@@ -132,9 +134,6 @@ def _answering(answer: _Answer) -> Callable[[web.Request], Awaitable[web.StreamR
         except ObjectError as error:
             failure = error
             log.info("object request refused", code=error.code, status=error.status)
-        except ConnectionError as error:
-            log.info("object transfer broken", reason=str(error), cause=repr(error.__cause__))
-            raise
         except OSError as error:
             failure = errors.no_room() if error.errno in _NO_ROOM else errors.internal_error()
             log.exception("object store failed")

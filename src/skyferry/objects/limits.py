@@ -31,7 +31,7 @@ class ObjectLimits:
     most_field_value_bytes: int = 2 * MEBIBYTE
     most_fields: int = 100
     block_bytes: int = MEBIBYTE
-    stall_seconds: float = 60
+    stall_seconds: float = 120
     ticket_seconds: int = 60
     unused_seconds: int = 3_600
     cleaning_batch: int = 500

@@ -9,6 +9,7 @@ import asyncio
 import os
 import re
 from dataclasses import dataclass
+from socket import IPPROTO_TCP, TCP_NOTSENT_LOWAT
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -19,6 +20,9 @@ from skyferry.objects.limits import MEBIBYTE
 
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 _AT_ONCE: Final = MEBIBYTE
+_UNSENT: Final = 128 << 10
+"""How many bytes the kernel holds for a connection beyond what is on its way. Its default grows to megabytes, and it
+says that there is room again only after a third of that is gone: minutes on a link of a few KB per second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,9 @@ async def _send_file(
     """Lets the kernel send. The loop owns the socket's descriptor, so waiting for room needs a second one."""
     async with asyncio.timeout(stall_seconds):
         await _send_headers(request, response, transport)
-    socket = os.dup(transport.get_extra_info("socket").fileno())
+    connection = transport.get_extra_info("socket")
+    connection.setsockopt(IPPROTO_TCP, TCP_NOTSENT_LOWAT, _UNSENT)
+    socket = os.dup(connection.fileno())
     start, end = part.start, part.start + part.count
     try:
         while start < end:

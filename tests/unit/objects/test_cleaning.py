@@ -1,0 +1,73 @@
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from skyferry.objects.cleaning import remove_orphans, remove_strays
+from skyferry.objects.limits import ObjectLimits
+from skyferry.store import objects as statements
+from tests.unit.objects.serving import ObjectServer, add_package_of, serving
+
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[ObjectServer]:
+    async with serving(tmp_path) as started:
+        yield started
+
+
+async def clean(server: ObjectServer, batch: int = 500) -> int:
+    limits = ObjectLimits(cleaning_batch=batch)
+    return await remove_orphans(server.store, server.objects, server.clock, limits)
+
+
+async def test_unused_file_is_removed_after_an_hour(server: ObjectServer) -> None:
+    key = await server.put(b"abc")
+    server.clock.now += HOUR_MS
+    assert await clean(server) == 0
+    server.clock.now += 1
+    assert await clean(server) == 1
+    assert (server.files(), await server.rows()) == ([], 0)
+    assert (await server.get(key)).code == "NoSuchKey"
+
+
+async def test_file_of_a_package_stays(server: ObjectServer) -> None:
+    unused, used = await server.put(b"abc"), await server.put(b"abc")
+    await server.store.write(add_package_of, used)
+    server.clock.now += 2 * HOUR_MS
+    assert await clean(server) == 1
+    assert [name.rpartition(".")[0] for name in server.files()] == [used]
+    assert (await server.get(used)).body == b"abc"
+    assert (await server.get(unused)).code == "NoSuchKey"
+
+
+async def test_one_cleaning_is_bounded_and_begins_with_the_oldest(server: ObjectServer) -> None:
+    keys = []
+    for _ in range(5):
+        keys.append(await server.put(b"abc"))
+        server.clock.now += 1_000
+    server.clock.now += HOUR_MS
+    found = await server.store.read(statements.orphans, server.clock.now, 2)
+    assert [item.key for item in found] == keys[:2]
+    assert await clean(server, batch=2) == 2
+    assert sorted(name.rpartition(".")[0] for name in server.files()) == sorted(keys[2:])
+    assert [await clean(server, batch=2) for _ in range(3)] == [2, 1, 0]
+
+
+async def test_files_without_a_row_are_strays(server: ObjectServer) -> None:
+    key = await server.put(b"abc")
+    kept = server.files()[0]
+    young, old = [f"{key}.{digit * 64}" for digit in "01"]
+    for name, seconds in ((young, 2_000), (old, 1_000), (kept, 1_000)):
+        (server.directory / name).touch()
+        os.utime(server.directory / name, (seconds, seconds))
+    for batch in (1, 500):
+        limits = ObjectLimits(cleaning_batch=batch)
+        (server.directory / old).touch()
+        os.utime(server.directory / old, (1_000, 1_000))
+        assert await remove_strays(server.store, server.objects, limits, stored_before=2_000_000) == 1
+        assert server.files() == sorted([young, kept])
+    assert await remove_strays(server.store, server.objects, ObjectLimits(), stored_before=2_000_001) == 1
+    assert server.files() == [kept]

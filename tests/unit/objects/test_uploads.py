@@ -1,0 +1,397 @@
+"""Uploads over HTTP: every refusal, and that none of them leaves anything behind."""
+
+import asyncio
+import base64
+import errno
+import hashlib
+import json
+import os
+import resource
+import tracemalloc
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import fastcrc
+import pytest
+
+from skyferry.objects.limits import ObjectLimits
+from skyferry.objects.local import LocalObjectStore, _LocalWriter
+from skyferry.objects.tickets import sign_policy
+from skyferry.store import objects as statements
+from tests.unit.objects.serving import (
+    BOUNDARY,
+    NOW_MS,
+    OTHER_PREFIX,
+    PREFIX,
+    ObjectServer,
+    Reply,
+    add_package_of,
+    fields_of,
+    form,
+    part,
+    request,
+    serving,
+)
+
+KEY = f"ota/{PREFIX}/{'a' * 25}.bin"
+LIMITS = ObjectLimits(most_file_bytes=1_000, block_bytes=64, most_form_bytes=20_000, most_body_bytes=50_000)
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[ObjectServer]:
+    async with serving(tmp_path, limits=LIMITS) as started:
+        yield started
+
+
+def signed(conditions: list[object], *, key: str = KEY, secret: str = "osssecret") -> dict[str, str]:
+    document = {"expiration": "2019-11-04T06:23:00.000Z", "conditions": conditions}
+    policy = base64.b64encode(json.dumps(document).encode()).decode()
+    return {"key": key, "OSSAccessKeyId": "ossid", "policy": policy, "Signature": sign_policy(secret, policy)}
+
+
+def body_of(fields: dict[str, str], content: bytes = b"abc") -> bytes:
+    return form(list(fields.items()), content)
+
+
+async def assert_nothing_is_left(server: ObjectServer) -> None:
+    assert server.files() == []
+    assert await server.rows() == 0
+
+
+def assert_is_error(reply: Reply, status: int, code: str) -> None:
+    assert (reply.status, reply.code) == (status, code), reply
+    assert reply.header("Content-Type") == "application/xml"
+    assert reply.header("Content-Length") == str(len(reply.body))
+    request_id = reply.element("RequestId") or ""
+    assert len(request_id) == 24
+    assert int(request_id, 16) >= 0
+    assert reply.header("x-oss-request-id") == request_id
+    assert reply.element("HostId") == "files.test"
+    assert reply.element("Message")
+
+
+async def test_upload_stores_file_and_digests(server: ObjectServer) -> None:
+    content = bytes(range(256)) * 3
+    key = await server.put(content)
+    item = await server.store.read(statements.find_object, 1, key)
+    assert item == statements.StoredObject(
+        key=key,
+        instance_id=1,
+        size=len(content),
+        md5=hashlib.md5(content).hexdigest(),
+        sha256=hashlib.sha256(content).hexdigest(),
+        crc64=str(fastcrc.crc64.xz(content)),
+        created_at=NOW_MS,
+    )
+    assert server.files() == [f"{key}.{hashlib.sha256(content).hexdigest()}"]
+    assert await server.store.read(statements.find_object, 2, key) is None
+
+
+async def test_empty_file_is_stored(server: ObjectServer) -> None:
+    key = await server.put(b"")
+    assert (await server.get(key)).body == b""
+
+
+async def test_crc64_is_the_one_of_object_storage(server: ObjectServer) -> None:
+    reply = await server.post(body_of(signed([]), b"123456789"))
+    assert reply.header("x-oss-hash-crc64ecma") == str(0x995DC9BBDF1939FA)
+
+
+@pytest.mark.parametrize(("wanted", "status"), [("200", 200), ("204", 204), ("201", 201), ("404", 204), (None, 204)])
+@pytest.mark.parametrize("path", ["/objects", "/objects/"])
+async def test_status_of_success(wanted: str | None, status: int, path: str, server: ObjectServer) -> None:
+    fields = signed([]) | ({} if wanted is None else {"success_action_status": wanted})
+    reply = await server.post(body_of(fields), path=path)
+    etag = '"' + hashlib.md5(b"abc").hexdigest().upper() + '"'
+    assert reply.status == status
+    assert reply.header("ETag") == etag
+    assert reply.header("Server") == "AliyunOSS"
+    assert len(reply.header("x-oss-request-id")) == 24
+    if status == 201:
+        assert [reply.element(name) for name in ("Bucket", "Location", "Key", "ETag")] == [
+            "iotx-ota",
+            f"http://files.test/objects/{KEY}",
+            KEY,
+            etag,
+        ]
+    else:
+        assert reply.body == b""
+
+
+async def test_fields_are_matched_in_any_case_and_behind_the_file_ignored(server: ObjectServer) -> None:
+    fields = {name.swapcase(): value for name, value in signed([["eq", "$key", KEY]]).items()}
+    reply = await server.post(form(list(fields.items()), b"abc", after=part("submit", b"Upload") + part("key", b"x")))
+    assert reply.status == 204
+
+
+Change = Callable[[dict[str, str]], dict[str, str]]
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code", "message"),
+    [
+        (lambda fields: fields | {"key": ""}, 400, "InvalidArgument", "'key'"),
+        (lambda fields: fields | {"policy": ""}, 400, "InvalidArgument", "'policy'"),
+        (lambda fields: fields | {"Signature": ""}, 400, "InvalidArgument", "'Signature'"),
+        (lambda fields: fields | {"OSSAccessKeyId": ""}, 400, "InvalidArgument", "'OSSAccessKeyId'"),
+        (lambda fields: {"key": fields["key"]}, 403, "AccessDenied", "not signed"),
+        (lambda fields: fields | {"OSSAccessKeyId": "nobody"}, 403, "InvalidAccessKeyId", "does not exist"),
+        (lambda fields: fields | {"OSSAccessKeyId": "oss\0id"}, 403, "InvalidAccessKeyId", "does not exist"),
+        (lambda fields: fields | {"OSSAccessKeyId": "otherid"}, 403, "SignatureDoesNotMatch", "does not match"),
+        (lambda fields: fields | {"Signature": "x"}, 403, "SignatureDoesNotMatch", "does not match"),
+        (lambda fields: fields | {"Signature": "\u4e2d"}, 403, "SignatureDoesNotMatch", "does not match"),
+        (lambda fields: fields | {"policy": fields["policy"] + " "}, 403, "SignatureDoesNotMatch", "does not match"),
+        (lambda fields: signed([["eq", "$key", "ota/x"]]), 403, "AccessDenied", 'Failed: ["eq", "$key", "ota/x"]'),
+        (lambda fields: signed([["like", "$key", "x"]]), 400, "InvalidPolicyDocument", "Invalid Policy: "),
+        (lambda fields: signed([["content-length-range", 0, 2]]), 400, "EntityTooLarge", "maximum"),
+        (lambda fields: signed([["content-length-range", 4, 9]]), 400, "EntityTooSmall", "minimum"),
+        (lambda fields: signed([], key="firmware.bin"), 400, "InvalidObjectName", "not valid"),
+        (lambda fields: signed([], key=f"ota/{PREFIX}/../x.bin"), 400, "InvalidObjectName", "not valid"),
+        (lambda fields: signed([], key=KEY.replace(PREFIX, OTHER_PREFIX)), 403, "AccessDenied", "no right"),
+        (lambda fields: fields | {"n" * 9_000: ""}, 400, "FieldItemTooLong", "8192 bytes"),
+    ],
+)
+async def test_refused_forms(change: Change, status: int, code: str, message: str, server: ObjectServer) -> None:
+    reply = await server.post(body_of(change(signed([]))))
+    assert_is_error(reply, status, code)
+    assert message.lower() in (reply.element("Message") or "").lower()
+    await assert_nothing_is_left(server)
+
+
+async def test_refusals_name_what_was_given(server: ObjectServer) -> None:
+    unknown = await server.post(body_of(signed([]) | {"OSSAccessKeyId": "<no\x01body>"}))
+    assert unknown.element("OSSAccessKeyId") == "<no?body>"
+    fields = signed([])
+    mismatch = await server.post(body_of(fields | {"Signature": "AAAA"}))
+    assert mismatch.element("SignatureProvided") == "AAAA"
+    assert mismatch.element("StringToSign") == fields["policy"]
+
+
+async def test_expired_policy_is_refused(server: ObjectServer) -> None:
+    server.clock.now += 30_001
+    reply = await server.post(body_of(signed([])))
+    assert_is_error(reply, 403, "AccessDenied")
+    assert reply.element("Message") == "Invalid according to Policy: Policy expired."
+    await assert_nothing_is_left(server)
+
+
+async def test_file_over_the_servers_limit_is_refused_while_it_arrives(server: ObjectServer) -> None:
+    head = body_of(signed([]), b"").partition(b"--" + BOUNDARY.encode() + b"--")[0].removesuffix(b"\r\n")
+    lines = {"Host": "files.test", "Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    raw = request("POST", "/objects", lines | {"Content-Length": "40000"}) + head + b"x" * 2_000
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(raw)
+    answer = await reader.readuntil(b"</Error>")
+    writer.close()
+    assert b"EntityTooLarge" in answer
+    await assert_nothing_is_left(server)
+
+
+async def test_body_over_the_limit_is_refused_by_its_header(server: ObjectServer) -> None:
+    lines = {"Host": "files.test", "Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(request("POST", "/objects", lines | {"Content-Length": "50001"}))
+    assert b"EntityTooLarge" in await reader.readuntil(b"</Error>")
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "code"),
+    [
+        (b"key=value", "application/x-www-form-urlencoded", "MalformedPOSTRequest"),
+        (b"no form at all", f"multipart/form-data; boundary={BOUNDARY}", "MalformedPOSTRequest"),
+        (b"", f"multipart/form-data; boundary={BOUNDARY}", "MalformedPOSTRequest"),
+        (
+            part("key", b"k") + f"--{BOUNDARY}--\r\n".encode(),
+            f"multipart/form-data; boundary={BOUNDARY}",
+            "IncorrectNumberOfFilesInPOSTRequest",
+        ),
+    ],
+)
+async def test_bodies_that_are_no_upload(body: bytes, content_type: str, code: str, server: ObjectServer) -> None:
+    assert_is_error(await server.post(body, content_type=content_type), 400, code)
+    await assert_nothing_is_left(server)
+
+
+async def test_second_file_is_refused_and_the_first_not_stored(server: ObjectServer) -> None:
+    reply = await server.post(form(list(signed([]).items()), b"abc", after=part("file", b"def", filename="b")))
+    assert_is_error(reply, 400, "IncorrectNumberOfFilesInPOSTRequest")
+    await assert_nothing_is_left(server)
+
+
+async def test_content_md5_of_the_body(server: ObjectServer) -> None:
+    body = body_of(signed([]))
+    digest = base64.b64encode(hashlib.md5(body).digest()).decode()
+    wrong = await server.post(body, headers={"Content-MD5": "AAAAAAAAAAAAAAAAAAAAAA=="})
+    assert_is_error(wrong, 400, "InvalidDigest")
+    await assert_nothing_is_left(server)
+    assert (await server.post(body, headers={"Content-MD5": digest})).status == 204
+
+
+async def test_second_upload_replaces_the_first(server: ObjectServer) -> None:
+    assert (await server.post(body_of(signed([]), b"first"))).status == 204
+    assert (await server.post(body_of(signed([]), b"second"))).status == 204
+    assert (await server.post(body_of(signed([]), b"second"))).status == 204
+    assert (await server.get(KEY)).body == b"second"
+    assert len(server.files()) == 1
+
+
+async def test_object_of_a_package_is_never_replaced(server: ObjectServer) -> None:
+    await server.post(body_of(signed([]), b"first"))
+    await server.store.write(add_package_of, KEY)
+    for content in (b"second", b"first"):
+        reply = await server.post(body_of(signed([]), content))
+        assert_is_error(reply, 409, "FileAlreadyExists")
+        assert (await server.get(KEY)).body == b"first"
+        assert len(server.files()) == 1
+
+
+async def test_forbidden_overwriting(server: ObjectServer) -> None:
+    fields = signed([]) | {"x-oss-forbid-overwrite": "true"}
+    assert (await server.post(body_of(fields, b"first"))).status == 204
+    assert_is_error(await server.post(body_of(fields, b"second")), 409, "FileAlreadyExists")
+    assert (await server.get(KEY)).body == b"first"
+
+
+async def test_other_instances_key_cannot_be_taken(server: ObjectServer) -> None:
+    """Even when a row got there by another way than through a form."""
+    new = statements.StoredObject(KEY, 2, 1, "m", "s", "0", NOW_MS)
+    await server.store.write(statements.put_object, new)
+    assert_is_error(await server.post(body_of(signed([]))), 409, "FileAlreadyExists")
+    assert server.files() == []
+
+
+class BrokenWriter:
+    """A writer whose disk has room for a few bytes only."""
+
+    def __init__(self, writer: _LocalWriter, room: int, error: Exception) -> None:
+        self.writer = writer
+        self.room = room
+        self.error = error
+        self.abort = writer.abort
+        self.commit = writer.commit
+
+    async def write(self, data: bytes) -> None:
+        await self.writer.write(data[: self.room])
+        self.room -= len(data)
+        if self.room < 0:
+            raise self.error
+
+
+class BrokenStore(LocalObjectStore):
+    error: Exception
+
+    async def create(self) -> BrokenWriter:  # type: ignore[override]
+        return BrokenWriter(await super().create(), 100, self.error)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "no room left"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "no room left"),
+        (OSError(errno.EIO, "Input/output error"), "internal error"),
+        (RuntimeError("a bug"), "internal error"),
+    ],
+)
+async def test_broken_disk(error: Exception, message: str, tmp_path: Path) -> None:
+    store = BrokenStore(tmp_path / "objects")
+    store.error = error
+    async with serving(tmp_path, limits=LIMITS, objects=store) as server:
+        reply = await server.post(body_of(signed([]), b"x" * 500))
+        assert_is_error(reply, 500, "InternalError")
+        assert message in (reply.element("Message") or "")
+        assert b"Traceback" not in reply.body
+        await assert_nothing_is_left(server)
+
+
+async def test_row_that_cannot_be_stored_takes_its_file_along(server: ObjectServer) -> None:
+    await server.store.write(
+        lambda tx: tx.exec_driver_sql(
+            "CREATE TRIGGER t BEFORE INSERT ON objects BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+        )
+    )
+    assert_is_error(await server.post(body_of(signed([]))), 500, "InternalError")
+    await assert_nothing_is_left(server)
+
+
+async def until_files(server: ObjectServer, count: int) -> None:
+    async with asyncio.timeout(30):
+        while len(server.files()) != count:  # noqa: ASYNC110 - the file system has no event for it
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("reset", [True, False], ids=["reset", "closed"])
+async def test_connection_that_breaks_in_the_middle_leaves_nothing(reset: bool, server: ObjectServer) -> None:
+    lines = {"Host": "files.test", "Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    body = body_of(signed([]), b"x" * 900)
+    _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(request("POST", "/objects", lines | {"Content-Length": str(len(body))}) + body[:-400])
+    await until_files(server, 1)
+    if reset:
+        writer.transport.abort()
+    else:
+        writer.close()
+    await until_files(server, 0)
+    await assert_nothing_is_left(server)
+
+
+async def test_broken_chunk_leaves_nothing(server: ObjectServer) -> None:
+    lines = {"Host": "files.test", "Connection": "close", "Transfer-Encoding": "chunked"}
+    lines["Content-Type"] = f"multipart/form-data; boundary={BOUNDARY}"
+    body = body_of(signed([]), b"x" * 900)[:-400]
+    raw = request("POST", "/objects", lines) + b"%x\r\n%s\r\nno length\r\n" % (len(body), body)
+    reply = await server.exchange(raw)
+    assert reply.status == 400
+    await assert_nothing_is_left(server)
+
+
+async def test_upload_that_stalls_is_given_up(tmp_path: Path) -> None:
+    async with serving(tmp_path, limits=ObjectLimits(stall_seconds=0.05)) as server:
+        lines = {"Host": "files.test", "Connection": "close", "Content-Length": "100000"}
+        lines["Content-Type"] = f"multipart/form-data; boundary={BOUNDARY}"
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(request("POST", "/objects", lines) + body_of(signed([]), b"x" * 900)[:-400])
+        assert b"<Code>RequestTimeout</Code>" in await reader.readuntil(b"</Error>")
+        writer.close()
+        await assert_nothing_is_left(server)
+
+
+async def test_server_that_stops_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
+    async with serving(tmp_path, limits=LIMITS) as server:
+        lines = {"Host": "files.test", "Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        body = body_of(signed([]), b"x" * 900)
+        writer.write(request("POST", "/objects", lines | {"Content-Length": str(len(body))}) + body[:-400])
+        await until_files(server, 1)
+    writer.close()
+    assert server.files() == []
+
+
+async def test_memory_of_a_large_upload_is_bounded(tmp_path: Path) -> None:
+    """64 MB in pieces; the client does not hold them either."""
+    size = 64 << 20
+    piece = os.urandom(1 << 20)
+    async with serving(tmp_path) as server:
+        ticket = await server.ticket()
+        head, tail = form(fields_of(ticket), b"@@").split(b"@@")
+        lines = {"Host": "files.test", "Connection": "close", "Content-Length": str(len(head) + size + len(tail))}
+        lines["Content-Type"] = f"multipart/form-data; boundary={BOUNDARY}"
+        before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        tracemalloc.start()
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(request("POST", "/objects", lines) + head)
+        for _ in range(size // len(piece)):
+            writer.write(piece)
+            await writer.drain()
+        writer.write(tail)
+        answer = await reader.read()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        writer.close()
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert peak < 16 << 20
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib < 40 << 10
+        item = await server.store.read(statements.find_object, 1, ticket.key)
+        assert item is not None
+        assert item.md5 == hashlib.md5(piece * 64).hexdigest()
