@@ -49,7 +49,6 @@ FIRMWARE_DESCRIPTION_EXCEED_MAX_LENGTH = _firmware(
 FIRMWARE_COUNT_EXCEED_MAX = _firmware(
     "FirmwareCountExceedMax", "The instance has as many packages as it may have. Delete some that are not needed."
 )
-INVALID_FIRMWARE = _firmware("InvalidFirmware", "The package is not valid.")
 NULL_FIRMWARE_ID = _firmware("NullFirmwareId", "FirmwareId is empty.")
 FIRMWARE_NOT_FOUND = _firmware("FirmwareNotFound", "The specified package does not exist.")
 FIRMWARE_AND_PRODUCT_KEY_MISMATCH = _firmware(

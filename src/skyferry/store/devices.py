@@ -95,7 +95,7 @@ def versions_by_name(
         .where(devices.c.product_id == product_id, devices.c.name.in_(names))
         .order_by(devices.c.id)
     )
-    return {name: (key, version) for name, key, version in tx.execute(statement).tuples()}
+    return {name: (key, version) for name, key, version in tx.execute(statement)}
 
 
 def count(tx: Connection, product_id: int) -> int:

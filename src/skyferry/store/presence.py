@@ -105,7 +105,7 @@ def versions_of(tx: Connection, device_ids: Collection[int]) -> dict[tuple[int, 
         statement = select(module_versions.c.device_id, module_versions.c.module, module_versions.c.version).where(
             module_versions.c.device_id.in_(chunk)
         )
-        found.update(((device_id, module), version) for device_id, module, version in tx.execute(statement).tuples())
+        found.update(((device_id, module), version) for device_id, module, version in tx.execute(statement))
     return found
 
 

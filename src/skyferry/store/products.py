@@ -98,4 +98,4 @@ def device_counts(tx: Connection, product_ids: Sequence[int]) -> dict[int, int]:
         .where(devices.c.product_id.in_(product_ids))
         .group_by(devices.c.product_id)
     )
-    return dict(tx.execute(statement).tuples().all())
+    return dict(tx.execute(statement).all())

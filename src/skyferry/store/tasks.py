@@ -88,7 +88,7 @@ def of_devices(
 def count_by_status(tx: Connection, job_id: int) -> dict[int, int]:
     """How many tasks of a job are in each state."""
     statement = select(tasks.c.status, func.count()).where(tasks.c.job_id == job_id).group_by(tasks.c.status)
-    return dict(tx.execute(statement).tuples().all())
+    return dict(tx.execute(statement).all())
 
 
 def ended_of(counts: Mapping[int, int]) -> int:
@@ -189,7 +189,7 @@ def take_due(
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    return tx.execute(statement).tuples().all()
+    return tx.execute(statement).all()
 
 
 def overdue(tx: Connection, now: int, limit: int) -> Sequence[tuple[int, int, int]]:
@@ -201,7 +201,7 @@ def overdue(tx: Connection, now: int, limit: int) -> Sequence[tuple[int, int, in
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    return tx.execute(statement).tuples().all()
+    return tx.execute(statement).all()
 
 
 def forget_due(tx: Connection) -> None:

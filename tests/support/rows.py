@@ -1,0 +1,172 @@
+"""A small world in a database, for tests of the engine that need no server: each call makes what it says."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import Connection, create_engine, event, select
+from sqlalchemy.engine import Engine
+
+from skyferry.bus.messages import Connected, Notice, ProgressReported, Report, VersionReported
+from skyferry.fleet import accounts, devices, products
+from skyferry.fleet.products import NewProduct
+from skyferry.keys import SecretBox
+from skyferry.objects.urls import DownloadUrls
+from skyferry.ota import dispatch, jobs, packages, reports
+from skyferry.ota.models import EngineLimits, JobOptions, NewFile, NewPackage, NewStaticJob
+from skyferry.ota.states import TaskStatus
+from skyferry.store import objects as object_statements
+from skyferry.store.devices import DeviceRecord
+from skyferry.store.jobs import JobRecord
+from skyferry.store.objects import StoredObject
+from skyferry.store.products import ProductRecord
+from skyferry.store.tables import metadata, tasks
+
+START = 1_795_000_000_000
+
+
+@dataclass
+class World:
+    """One account with one product; time stands still unless a test moves `now`."""
+
+    tx: Connection
+    now: int = START
+    limits: EngineLimits = field(default_factory=lambda: EngineLimits(push_jitter_ms=0))
+    box: SecretBox = field(default_factory=lambda: SecretBox(bytes(32)))
+    urls: DownloadUrls = field(default_factory=lambda: DownloadUrls("http://ota.test", bytes(32)))
+    made: int = 0
+
+    def __post_init__(self) -> None:
+        accounts.ensure_root(self.tx, self.box, key_id="testid", secret="testsecret", now_ms=self.now)
+        principal = accounts.find_principal(self.tx, "testid", self.box)
+        assert principal is not None
+        self.instance = principal.default_instance
+        self.product = self.make_product("product_1")
+
+    def make_product(self, name: str) -> ProductRecord:
+        """A product."""
+        return products.create(
+            self.tx,
+            NewProduct(name=name, node_type=0),
+            instance_id=self.instance.id,
+            account_id=self.instance.account_id,
+            box=self.box,
+            now=self.now,
+        )
+
+    def make_device(self, name: str, *, version: str | None = "1.0.0", module: str = "default") -> DeviceRecord:
+        """A device that has reported a version, unless that is None."""
+        device, _ = devices.register(self.tx, self.product, name, None, box=self.box, now=self.now)
+        if version is not None:
+            self.report(VersionReported(device.id, module, version, self.now))
+        return device
+
+    def make_object(self, *, size: int = 1_000) -> str:
+        """The URL of an uploaded file."""
+        self.made += 1
+        key = f"ota/{'a' * 32}/{self.made:025d}.bin"
+        stored = StoredObject(key, self.instance.id, size, f"{self.made:032x}", f"{self.made:064x}", "1", self.now)
+        object_statements.put_object(self.tx, stored)
+        return f"http://ota.test/objects/{key}"
+
+    def make_package(self, version: str = "2.0.0", **values: object) -> str:
+        """The FirmwareId of a package that needs no verification unless told otherwise."""
+        given: dict[str, object] = {
+            "name": f"package-{version.replace('.', '-')}",
+            "dest_version": version,
+            "product_key": self.product.product_key,
+            "need_to_verify": False,
+        }
+        if "files" not in values:
+            given["file"] = NewFile(url=self.make_object())
+        new = NewPackage(**{**given, **values})  # type: ignore[arg-type]
+        return packages.create(self.tx, new, instance_id=self.instance.id, now=self.now)
+
+    def make_job(
+        self,
+        firmware_id: str,
+        names: Sequence[str] = (),
+        *,
+        src_versions: Sequence[str] = (),
+        **options: object,
+    ) -> JobRecord:
+        """A static job for named devices, or for all when none is named."""
+        new = NewStaticJob(
+            firmware_id=firmware_id,
+            product_key=self.product.product_key,
+            target_selection="SPECIFIC" if names else "ALL",
+            src_versions=src_versions,
+            device_names=names,
+            options=JobOptions(**options),  # type: ignore[arg-type]
+        )
+        return jobs.create_static(self.tx, new, instance_id=self.instance.id, limits=self.limits, now=self.now)
+
+    def make_verify_job(self, firmware_id: str, names: Sequence[str]) -> JobRecord:
+        """A verify job."""
+        return jobs.create_verify(
+            self.tx,
+            instance_id=self.instance.id,
+            firmware_id=firmware_id,
+            product_key=self.product.product_key,
+            device_names=names,
+            options=JobOptions(),
+            limits=self.limits,
+            now=self.now,
+        )
+
+    def report(self, *items: Report) -> list[Notice]:
+        """Applies reports in one batch and returns the answers."""
+        answers, _ = reports.apply(self.tx, items, limits=self.limits, urls=self.urls, now=self.now)
+        return answers
+
+    def connect(self, device: DeviceRecord, connection: str = "c1") -> None:
+        """The device logs in."""
+        self.report(Connected(device.id, connection, "127.0.0.1", self.now))
+
+    def say_version(self, device: DeviceRecord, version: str, module: str = "default") -> None:
+        """The device reports a version."""
+        self.report(VersionReported(device.id, module, version, self.now))
+
+    def say_progress(self, device: DeviceRecord, step: int, module: str | None = None, text: str = "") -> None:
+        """The device reports progress."""
+        self.report(ProgressReported(device.id, module, step, text, self.now))
+
+    def dispatch(self) -> list[Notice]:
+        """Sends what is due."""
+        return dispatch.claim_due(self.tx, self.urls, self.now, 1_000)
+
+    def states(self, job: JobRecord) -> Mapping[int, TaskStatus]:
+        """The state of each task of a job by the device's key; tasks of one device later in the table win."""
+        statement = select(tasks.c.device_id, tasks.c.status).where(tasks.c.job_id == job.id).order_by(tasks.c.id)
+        return {device: TaskStatus(status) for device, status in self.tx.execute(statement)}
+
+    def state(self, job: JobRecord, device: DeviceRecord) -> TaskStatus:
+        """The state of a device's task."""
+        return self.states(job)[device.id]
+
+
+def engine_at(path: Path | None = None) -> Engine:
+    """A database with the schema: a file, or one in memory."""
+    engine = create_engine(f"sqlite:///{path}" if path else "sqlite://", connect_args={"isolation_level": None})
+
+    @event.listens_for(engine, "connect")
+    def enforce(connection: object, _record: object) -> None:
+        connection.execute("PRAGMA foreign_keys = ON")  # type: ignore[attr-defined]
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    metadata.create_all(engine)
+    return engine
+
+
+@contextmanager
+def world() -> Iterator[World]:
+    """A world in memory, in one transaction that is thrown away."""
+    engine = engine_at()
+    with engine.connect() as connection, connection.begin() as transaction:
+        yield World(connection)
+        transaction.rollback()
+    engine.dispose()
