@@ -78,7 +78,7 @@ class World:
             "product_key": self.product.product_key,
             "need_to_verify": False,
         }
-        if "files" not in values:
+        if not {"file", "files"} & set(values):
             given["file"] = NewFile(url=self.make_object())
         new = NewPackage(**{**given, **values})  # type: ignore[arg-type]
         return packages.create(self.tx, new, instance_id=self.instance.id, now=self.now)

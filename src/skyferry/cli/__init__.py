@@ -1,14 +1,15 @@
-"""The command line: `skyferry serve`, `skyferry account`."""
+"""The command line: `skyferry serve`, `skyferry account`, `skyferry device`."""
 
 import typer
 
-from skyferry.cli import account, serve
+from skyferry.cli import account, device, serve
 
 app = typer.Typer(
     help="Over-the-air firmware updates for device fleets.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 app.command("serve")(serve.serve)
 app.add_typer(account.app, name="account")
+app.add_typer(device.app, name="device")
 
 
 def main() -> None:

@@ -7,7 +7,6 @@ docs/adr/0001-sqlite-in-threads.md.
 """
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -158,17 +157,3 @@ def _sqlite_engine(url: URL, *, pool_size: int, begin: str) -> Engine:
     event.listen(engine, "connect", configure)
     event.listen(engine, "begin", start)
     return engine
-
-
-def is_unique_violation(error: BaseException, *columns: str) -> bool:
-    """True when a database error says that a unique constraint over these columns was violated.
-
-    Args:
-        error: the `IntegrityError` that SQLAlchemy raised.
-        columns: `table.column` names as SQLite reports them; PostgreSQL reports the constraint, named after the first.
-    """
-    origin = getattr(error, "orig", error)
-    message = str(origin)
-    if isinstance(origin, sqlite3.IntegrityError):
-        return message.startswith("UNIQUE") and all(column in message for column in columns)
-    return "unique" in message.lower() and all(column.replace(".", "_") in message for column in columns[:1])

@@ -1,0 +1,45 @@
+"""Migrations end at exactly the schema that the code works with."""
+
+from pathlib import Path
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, inspect, text
+
+from skyferry.store import migrate
+from skyferry.store.engine import Store
+from skyferry.store.tables import metadata
+
+
+def differences(tx: Connection) -> list[object]:
+    return list(compare_metadata(MigrationContext.configure(tx), metadata))
+
+
+def indexes(tx: Connection) -> set[str]:
+    """Every index as SQLite keeps it, partial conditions included: these are not compared by `differences`."""
+    found = tx.execute(text("SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")).scalars()
+    return {" ".join(sql.split()) for sql in found}
+
+
+async def test_the_migrated_schema_is_the_schema_of_the_code(tmp_path: Path) -> None:
+    migrated, made = Store(str(tmp_path / "migrated.db")), Store(str(tmp_path / "made.db"))
+    await migrate.upgrade(migrated)
+    await made.write(metadata.create_all)
+    assert await migrated.read(differences) == []
+    assert await migrated.read(indexes) == await made.read(indexes)
+    await migrated.close()
+    await made.close()
+
+
+async def test_a_second_start_migrates_nothing(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "skyferry.db"))
+    await migrate.upgrade(store)
+    await migrate.upgrade(store)
+
+    def revision(tx: Connection) -> str | None:
+        return MigrationContext.configure(tx).get_current_revision()
+
+    assert await store.read(revision) == migrate.newest()
+    tables = await store.read(lambda tx: inspect(tx).get_table_names())
+    assert set(metadata.tables) <= set(tables)
+    await store.close()

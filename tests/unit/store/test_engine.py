@@ -1,0 +1,64 @@
+"""Transactions of the store."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, func, insert, select
+
+from skyferry.store.engine import Store
+from skyferry.store.tables import accounts, metadata
+
+
+def add(tx: Connection, name: str) -> None:
+    tx.execute(insert(accounts).values(uid=name, name=name, created_at=0))
+
+
+def count(tx: Connection) -> int:
+    return tx.execute(select(func.count()).select_from(accounts)).scalar_one()
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    opened = Store(str(tmp_path / "new" / "skyferry.db"))
+    await opened.write(metadata.create_all)
+    yield opened
+    await opened.close()
+
+
+async def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
+    def add_and_fail(tx: Connection) -> None:
+        add(tx, "one")
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await store.write(add_and_fail)
+    assert await store.read(count) == 0
+
+
+async def test_many_writers_take_turns(store: Store) -> None:
+    await asyncio.gather(*(store.write(add, f"name-{number}") for number in range(50)))
+    assert await store.read(count) == 50
+
+
+async def test_a_reader_sees_one_state_while_a_writer_commits(store: Store) -> None:
+    loop = asyncio.get_running_loop()
+
+    def read_twice(tx: Connection) -> tuple[int, int]:
+        first = count(tx)
+        asyncio.run_coroutine_threadsafe(store.write(add, "late"), loop).result()
+        return first, count(tx)
+
+    assert await store.read(read_twice) == (0, 0)
+    assert await store.read(count) == 1
+
+
+async def test_check_answers(store: Store) -> None:
+    await store.check()
+
+
+@pytest.mark.parametrize("url", ["mysql://host/name", "sqlite://"])
+def test_a_database_that_cannot_serve_is_refused_with_a_sentence(url: str) -> None:
+    with pytest.raises(ValueError, match="database"):
+        Store(url)
