@@ -2,12 +2,7 @@
 
 import asyncio
 import base64
-import errno
 import hashlib
-import json
-import os
-import resource
-import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -15,59 +10,26 @@ import fastcrc
 import pytest
 
 from skyferry.objects.limits import ObjectLimits
-from skyferry.objects.local import LocalObjectStore, _LocalWriter
-from skyferry.objects.tickets import sign_policy
 from skyferry.store import objects as statements
+from tests.unit.objects.forms_to_send import KEY, LIMITS, assert_is_error, assert_nothing_is_left, body_of, signed
 from tests.unit.objects.serving import (
     BOUNDARY,
     NOW_MS,
     OTHER_PREFIX,
     PREFIX,
     ObjectServer,
-    Reply,
     add_package_of,
-    fields_of,
     form,
     part,
     request,
     serving,
 )
 
-KEY = f"ota/{PREFIX}/{'a' * 25}.bin"
-LIMITS = ObjectLimits(most_file_bytes=1_000, block_bytes=64, most_form_bytes=20_000, most_body_bytes=50_000)
-
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[ObjectServer]:
     async with serving(tmp_path, limits=LIMITS) as started:
         yield started
-
-
-def signed(conditions: list[object], *, key: str = KEY, secret: str = "osssecret") -> dict[str, str]:
-    document = {"expiration": "2019-11-04T06:23:00.000Z", "conditions": conditions}
-    policy = base64.b64encode(json.dumps(document).encode()).decode()
-    return {"key": key, "OSSAccessKeyId": "ossid", "policy": policy, "Signature": sign_policy(secret, policy)}
-
-
-def body_of(fields: dict[str, str], content: bytes = b"abc") -> bytes:
-    return form(list(fields.items()), content)
-
-
-async def assert_nothing_is_left(server: ObjectServer) -> None:
-    assert server.files() == []
-    assert await server.rows() == 0
-
-
-def assert_is_error(reply: Reply, status: int, code: str) -> None:
-    assert (reply.status, reply.code) == (status, code), reply
-    assert reply.header("Content-Type") == "application/xml"
-    assert reply.header("Content-Length") == str(len(reply.body))
-    request_id = reply.element("RequestId") or ""
-    assert len(request_id) == 24
-    assert int(request_id, 16) >= 0
-    assert reply.header("x-oss-request-id") == request_id
-    assert reply.element("HostId") == "files.test"
-    assert reply.element("Message")
 
 
 async def test_upload_stores_file_and_digests(server: ObjectServer) -> None:
@@ -195,6 +157,22 @@ async def test_body_over_the_limit_is_refused_by_its_header(server: ObjectServer
     writer.close()
 
 
+async def test_chunked_body_over_the_limit_is_refused_while_it_arrives(tmp_path: Path) -> None:
+    async with serving(tmp_path, limits=ObjectLimits(most_body_bytes=1_000)) as server:
+        lines = {"Host": "files.test", "Connection": "close", "Transfer-Encoding": "chunked"}
+        lines["Content-Type"] = f"multipart/form-data; boundary={BOUNDARY}"
+        body = body_of(signed([]), b"x" * 2_000)
+        raw = request("POST", "/objects", lines) + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+        assert_is_error(await server.exchange(raw), 400, "EntityTooLarge")
+        await assert_nothing_is_left(server)
+
+
+async def test_client_that_is_refused_early_hears_why(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        reply = await server.post(body_of(signed([]) | {"Signature": "x"}, bytes(8 << 20)))
+        assert_is_error(reply, 403, "SignatureDoesNotMatch")
+
+
 @pytest.mark.parametrize(
     ("body", "content_type", "code"),
     [
@@ -259,139 +237,3 @@ async def test_other_instances_key_cannot_be_taken(server: ObjectServer) -> None
     await server.store.write(statements.put_object, new)
     assert_is_error(await server.post(body_of(signed([]))), 409, "FileAlreadyExists")
     assert server.files() == []
-
-
-class BrokenWriter:
-    """A writer whose disk has room for a few bytes only."""
-
-    def __init__(self, writer: _LocalWriter, room: int, error: Exception) -> None:
-        self.writer = writer
-        self.room = room
-        self.error = error
-        self.abort = writer.abort
-        self.commit = writer.commit
-
-    async def write(self, data: bytes) -> None:
-        await self.writer.write(data[: self.room])
-        self.room -= len(data)
-        if self.room < 0:
-            raise self.error
-
-
-class BrokenStore(LocalObjectStore):
-    error: Exception
-
-    async def create(self) -> BrokenWriter:  # type: ignore[override]
-        return BrokenWriter(await super().create(), 100, self.error)
-
-
-@pytest.mark.parametrize(
-    ("error", "message"),
-    [
-        (OSError(errno.ENOSPC, "No space left on device"), "no room left"),
-        (OSError(errno.EDQUOT, "Disk quota exceeded"), "no room left"),
-        (OSError(errno.EIO, "Input/output error"), "internal error"),
-        (RuntimeError("a bug"), "internal error"),
-    ],
-)
-async def test_broken_disk(error: Exception, message: str, tmp_path: Path) -> None:
-    store = BrokenStore(tmp_path / "objects")
-    store.error = error
-    async with serving(tmp_path, limits=LIMITS, objects=store) as server:
-        reply = await server.post(body_of(signed([]), b"x" * 500))
-        assert_is_error(reply, 500, "InternalError")
-        assert message in (reply.element("Message") or "")
-        assert b"Traceback" not in reply.body
-        await assert_nothing_is_left(server)
-
-
-async def test_row_that_cannot_be_stored_takes_its_file_along(server: ObjectServer) -> None:
-    await server.store.write(
-        lambda tx: tx.exec_driver_sql(
-            "CREATE TRIGGER t BEFORE INSERT ON objects BEGIN SELECT RAISE(ABORT, 'disk full'); END"
-        )
-    )
-    assert_is_error(await server.post(body_of(signed([]))), 500, "InternalError")
-    await assert_nothing_is_left(server)
-
-
-async def until_files(server: ObjectServer, count: int) -> None:
-    async with asyncio.timeout(30):
-        while len(server.files()) != count:  # noqa: ASYNC110 - the file system has no event for it
-            await asyncio.sleep(0.01)
-
-
-@pytest.mark.parametrize("reset", [True, False], ids=["reset", "closed"])
-async def test_connection_that_breaks_in_the_middle_leaves_nothing(reset: bool, server: ObjectServer) -> None:
-    lines = {"Host": "files.test", "Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
-    body = body_of(signed([]), b"x" * 900)
-    _, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    writer.write(request("POST", "/objects", lines | {"Content-Length": str(len(body))}) + body[:-400])
-    await until_files(server, 1)
-    if reset:
-        writer.transport.abort()
-    else:
-        writer.close()
-    await until_files(server, 0)
-    await assert_nothing_is_left(server)
-
-
-async def test_broken_chunk_leaves_nothing(server: ObjectServer) -> None:
-    lines = {"Host": "files.test", "Connection": "close", "Transfer-Encoding": "chunked"}
-    lines["Content-Type"] = f"multipart/form-data; boundary={BOUNDARY}"
-    body = body_of(signed([]), b"x" * 900)[:-400]
-    raw = request("POST", "/objects", lines) + b"%x\r\n%s\r\nno length\r\n" % (len(body), body)
-    reply = await server.exchange(raw)
-    assert reply.status == 400
-    await assert_nothing_is_left(server)
-
-
-async def test_upload_that_stalls_is_given_up(tmp_path: Path) -> None:
-    async with serving(tmp_path, limits=ObjectLimits(stall_seconds=0.05)) as server:
-        lines = {"Host": "files.test", "Connection": "close", "Content-Length": "100000"}
-        lines["Content-Type"] = f"multipart/form-data; boundary={BOUNDARY}"
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        writer.write(request("POST", "/objects", lines) + body_of(signed([]), b"x" * 900)[:-400])
-        assert b"<Code>RequestTimeout</Code>" in await reader.readuntil(b"</Error>")
-        writer.close()
-        await assert_nothing_is_left(server)
-
-
-async def test_server_that_stops_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
-    async with serving(tmp_path, limits=LIMITS) as server:
-        lines = {"Host": "files.test", "Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
-        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        body = body_of(signed([]), b"x" * 900)
-        writer.write(request("POST", "/objects", lines | {"Content-Length": str(len(body))}) + body[:-400])
-        await until_files(server, 1)
-    writer.close()
-    assert server.files() == []
-
-
-async def test_memory_of_a_large_upload_is_bounded(tmp_path: Path) -> None:
-    """64 MB in pieces; the client does not hold them either."""
-    size = 64 << 20
-    piece = os.urandom(1 << 20)
-    async with serving(tmp_path) as server:
-        ticket = await server.ticket()
-        head, tail = form(fields_of(ticket), b"@@").split(b"@@")
-        lines = {"Host": "files.test", "Connection": "close", "Content-Length": str(len(head) + size + len(tail))}
-        lines["Content-Type"] = f"multipart/form-data; boundary={BOUNDARY}"
-        before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        tracemalloc.start()
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        writer.write(request("POST", "/objects", lines) + head)
-        for _ in range(size // len(piece)):
-            writer.write(piece)
-            await writer.drain()
-        writer.write(tail)
-        answer = await reader.read()
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        writer.close()
-        assert answer.startswith(b"HTTP/1.1 200 ")
-        assert peak < 16 << 20
-        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib < 40 << 10
-        item = await server.store.read(statements.find_object, 1, ticket.key)
-        assert item is not None
-        assert item.md5 == hashlib.md5(piece * 64).hexdigest()
