@@ -94,6 +94,7 @@ class SimulatedDevice:
         finally:
             if self._connection is not None:
                 await self._connection.close()
+            self._enter()
 
     async def restart(self) -> None:
         """Closes the connection; the device comes back after `reconnect_seconds` with the version that it has then."""

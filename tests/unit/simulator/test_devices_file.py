@@ -22,8 +22,9 @@ def path(tmp_path: Path) -> Path:
         HEADER + "pk,d1,s1\npk,d2,s2\n",
         "\ufeff" + HEADER + "pk,d1,s1\n\npk, d2 ,s2",
         "device_secret,note,device_name,product_key\r\ns1,,d1,pk\r\ns2,x,d2,pk\r\n",
-        '{"product_key":"pk","device_name":"d1","device_secret":"s1"}\n\n'
-        '{"device_name":"d2","product_key":"pk","device_secret":"s2","more":1}\n',
+        """{"product_key":"pk","device_name":"d1","device_secret":"s1"}
+
+        {"device_name":"d2","product_key":"pk","device_secret":"s2","more":1}""",
     ],
 )
 def test_good_files(path: Path, text: str) -> None:

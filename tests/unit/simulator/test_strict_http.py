@@ -44,9 +44,9 @@ async def test_good_answer() -> None:
 
 
 async def test_request_is_that_of_the_c_sdk() -> None:
-    async with server(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as (url, requests):
-        async with StrictSource().open(f"{url}/f?a=b", 0):
-            pass
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    async with server(answer) as (url, requests), StrictSource().open(f"{url}/f?a=b", 0):
+        pass
     lines = requests[0].decode().split("\r\n")
     assert lines[0] == "GET /f?a=b HTTP/1.1"
     assert {f"Host: {url.removeprefix('http://')}", "Range: bytes=0-", "Content-Length: 0"} <= set(lines)
