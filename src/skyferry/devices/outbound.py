@@ -100,8 +100,13 @@ class Outbox:
             stored.add_done_callback(self._on_version_stored)
 
     def subscribe(self, filters: Sequence[tuple[str, int]]) -> list[int]:
-        """Takes subscriptions and gives for each the QoS granted, or the code of refusal."""
-        return [self._subscribe(topic_filter, qos) for topic_filter, qos in filters]
+        """Takes subscriptions and gives for each the QoS granted, or the code of refusal.
+
+        More in one packet than a device may have at all are refused unread: a packet can hold tens of thousands.
+        """
+        most = self._settings.subscriptions
+        codes = [self._subscribe(topic_filter, qos) for topic_filter, qos in filters[:most]]
+        return codes + [SUBSCRIPTION_REFUSED] * (len(filters) - len(codes))
 
     def subscribed(self) -> None:
         """The answer to `subscribe` is written: a push follows it when the device asked for pushes."""
