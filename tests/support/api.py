@@ -134,7 +134,7 @@ class Application:
         """Uploads a file and makes a package of it; answers its FirmwareId."""
         parameters = {
             "ProductKey": product_key,
-            "FirmwareName": f"{product_key}-{version}",
+            "FirmwareName": f"{product_key}-{version}".replace(".", "_"),
             "DestVersion": version,
             "FirmwareUrl": self.upload(content),
         }

@@ -5,14 +5,16 @@ hex and a PINGREQ right after the CONNACK (device-plane reference §2.5, §2.8, 
 shares nothing with the server.
 """
 
+import contextlib
 import hashlib
 import hmac
+import itertools
 import re
 import socket
 import struct
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
@@ -24,6 +26,8 @@ from tests.support.server import Address
 _HEADER_LINE: Final = 128
 _KEEPALIVE_SECONDS: Final = 1_200
 _CONNECT, _CONNACK, _PUBLISH, _PUBACK, _PINGREQ, _PINGRESP, _DISCONNECT = 0x10, 2, 3, 4, 0xC0, 13, 0xE0
+_PUBLISH_QOS_1: Final = 0x32
+_AT_ONCE: Final = 100
 
 
 class DeviceError(AssertionError):
@@ -88,6 +92,7 @@ class CDevice:
     def __enter__(self) -> Self:
         code = self.connect()
         if code != 0:
+            self.drop()
             raise DeviceError(f"CONNACK {code}")
         return self
 
@@ -114,7 +119,8 @@ class CDevice:
     def close(self) -> None:
         """Leaves in order."""
         if self._socket:
-            self._send(_DISCONNECT, b"")
+            with contextlib.suppress(ConnectionError):
+                self._send(_DISCONNECT, b"")
             self.drop()
 
     def drop(self) -> None:
@@ -123,10 +129,17 @@ class CDevice:
             self._socket.close()
             self._socket = None
 
-    def report_version(self, version: str, module: str | None = None) -> None:
-        """Tells the version of the firmware or of a module."""
+    def report_version(self, version: str, module: str | None = None, *, stored: bool = False) -> None:
+        """Tells the version of the firmware or of a module.
+
+        Args:
+            version: the version.
+            module: the module; None is the firmware as a whole.
+            stored: report at QoS 1 (as the C SDK 3) and return when the server has stored it.
+        """
         more = f',"module":"{module}"' if module else ""
-        self._publish("inform", f'{{"id":{self._id()}, "params":{{"version":"{version}"{more}}}}}')
+        text = f'{{"id":{self._id()}, "params":{{"version":"{version}"{more}}}}}'
+        self._publish("inform", text, acknowledged=stored)
 
     def report_progress(self, step: int, description: str = "") -> None:
         """Tells percent (0 to 100) or a failure (-1 to -4)."""
@@ -156,8 +169,12 @@ class CDevice:
         self.report_version(notice.version, notice.module)
         return content
 
-    def settle(self) -> None:
-        """Returns when the server has read everything sent so far (a PINGREQ is answered in order)."""
+    def ping(self) -> None:
+        """Returns when the server has answered.
+
+        Raises:
+            ConnectionError: the server closed the connection.
+        """
         self._send(_PINGREQ, b"")
         while self._packet_or_message() != _PINGRESP:
             pass
@@ -187,9 +204,14 @@ class CDevice:
             self._messages.append((topic, rest.decode()))
         return kind >> 4
 
-    def _publish(self, purpose: str, text: str) -> None:
-        topic = f"/ota/device/{purpose}/{self._device.product_key}/{self._device.name}"
-        self._send(_PUBLISH << 4, _text(topic) + text.encode())
+    def _publish(self, purpose: str, text: str, *, acknowledged: bool = False) -> None:
+        topic = _text(f"/ota/device/{purpose}/{self._device.product_key}/{self._device.name}")
+        if acknowledged:
+            self._send(_PUBLISH_QOS_1, topic + b"\0\1" + text.encode())
+            while self._packet_or_message() != _PUBACK:
+                pass
+        else:
+            self._send(_PUBLISH << 4, topic + text.encode())
 
     def _id(self) -> int:
         self._next_id += 1
@@ -197,13 +219,7 @@ class CDevice:
 
     def _send(self, kind: int, body: bytes) -> None:
         assert self._socket, "not connected"
-        length, left = bytearray(), len(body)
-        while True:
-            left, digit = divmod(left, 128)
-            length.append(digit | (0x80 if left else 0))
-            if not left:
-                break
-        self._socket.sendall(bytes([kind]) + bytes(length) + body)
+        self._socket.sendall(_packet_of(kind, body))
 
     def _packet(self) -> tuple[int, bytes]:
         while (whole := self._complete()) is None:
@@ -227,6 +243,22 @@ class CDevice:
                 self._buffer = self._buffer[end:]
                 return kind, body
         return None
+
+
+def report_versions(broker: Address, devices: Iterable[Device], version: str) -> None:
+    """Lets many devices tell their version and leave, and returns when the server has stored all of it (PUBACK)."""
+    waiting = iter(devices)
+    while some := list(itertools.islice(waiting, _AT_ONCE)):
+        sockets = [socket.create_connection(broker, timeout=60) for _ in some]
+        for connection, device in zip(sockets, some, strict=True):
+            topic = _text(f"/ota/device/inform/{device.product_key}/{device.name}")
+            report = f'{{"id":1,"params":{{"version":"{version}"}}}}'.encode()
+            connection.sendall(
+                _packet_of(_CONNECT, _connect_body(device)) + _packet_of(_PUBLISH_QOS_1, topic + b"\0\1" + report)
+            )
+        for connection in sockets:
+            with connection, connection.makefile("rb") as stream:
+                assert stream.read(8) == b"\x20\2\0\0\x40\2\0\1"  # CONNACK, PUBACK
 
 
 def download(notice: Notice, *, drop_at: int | None = None) -> bytes:
@@ -282,6 +314,15 @@ def _line(readline: Callable[[int], bytes]) -> str:
     if not line.endswith(b"\r\n"):
         raise DeviceError(f"a header line is not complete within {_HEADER_LINE} bytes: {line!r}")
     return line[:-2].decode("ascii")
+
+
+def _packet_of(kind: int, body: bytes) -> bytes:
+    length, left = bytearray(), len(body)
+    while True:
+        left, digit = divmod(left, 128)
+        length.append(digit | (0x80 if left else 0))
+        if not left:
+            return bytes([kind]) + bytes(length) + body
 
 
 def _connect_body(device: Device) -> bytes:

@@ -17,7 +17,7 @@ from tests.support.api import unpacked
 
 PROJECT: Final = Path(__file__).parents[2]
 DRIVERS: Final = PROJECT / "tests" / "clients" / "drivers"
-_ANSWER_SECONDS: Final = 120
+_ANSWER_SECONDS: Final = 30
 
 
 class Program:

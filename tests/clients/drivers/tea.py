@@ -1,0 +1,53 @@
+"""Carries calls through the vendor's Tea SDK: in the tests' own process, or as a program in an environment of its own.
+
+As a program it takes the endpoint and the AccessKey as arguments and answers one JSON line for each on its input.
+Version 5 of the SDK signs with ACS3-HMAC-SHA256; version 2 signs with HMAC-SHA1 and sends a form body.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from alibabacloud_iot20180120 import models
+from alibabacloud_iot20180120.client import Client
+from alibabacloud_tea_openapi.models import Config
+
+
+class TeaClient:
+    """The SDK's client, with its methods and request models found by the operation's name."""
+
+    def __init__(self, endpoint: str, key_id: str, secret: str) -> None:
+        self._client = Client(
+            Config(
+                access_key_id=key_id, access_key_secret=secret, endpoint=endpoint, protocol="HTTP", read_timeout=60_000
+            )
+        )
+        self._methods = {
+            name.replace("_", ""): name for name in dir(self._client) if "_with_options" not in name and name[0] != "_"
+        }
+
+    def call(self, action: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """`{"answer": body}` or `{"error": {"code", "message", "status"}}`."""
+        request = getattr(models, f"{action}Request")()
+        method = getattr(self._client, self._methods[action.lower()])
+        try:
+            answer: dict[str, Any] = method(request.from_map(dict(parameters))).to_map()["body"]
+        except Exception as error:
+            code = getattr(error, "code", None)
+            if not code:
+                raise
+            status = getattr(error, "status_code", None) or (getattr(error, "data", None) or {}).get("statusCode")
+            return {"error": {"code": code, "message": str(getattr(error, "message", "")), "status": status}}
+        return {"answer": answer}
+
+
+def main() -> None:
+    client = TeaClient(*sys.argv[1:4])
+    for line in sys.stdin:
+        call = json.loads(line)
+        print(json.dumps(client.call(call["action"], call["parameters"])), flush=True)
+
+
+if __name__ == "__main__":
+    main()
