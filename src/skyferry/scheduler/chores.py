@@ -25,15 +25,17 @@ Chore = Callable[[], Awaitable[bool]]
 
 
 def every(seconds: int, clock: Clock, chore: Chore) -> Chore:
-    """A chore that is done at most once in so many seconds."""
+    """A chore that rests for so many seconds when nothing is left of it."""
     due_ms = 0
 
     async def run() -> bool:
         nonlocal due_ms
         if clock.now_ms() < due_ms:
             return False
-        due_ms = clock.now_ms() + seconds * 1_000
-        return await chore()
+        more = await chore()
+        if not more:
+            due_ms = clock.now_ms() + seconds * 1_000
+        return more
 
     return run
 
@@ -85,5 +87,5 @@ class Chores:
 
     async def clean_objects(self) -> bool:
         """Removes uploaded files that no package took."""
-        await remove_orphans(self.store, self.objects, self.clock, self.object_limits)
-        return False
+        removed = await remove_orphans(self.store, self.objects, self.clock, self.object_limits)
+        return removed == self.object_limits.cleaning_batch
