@@ -1,0 +1,49 @@
+"""One server for all scenarios; each test has a product of its own."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from skyferry.operations import OPERATIONS
+from tests.scenario.support import Accounts, Fleet
+from tests.support.api import Application, root
+from tests.support.server import Server
+
+_DEFAULT_QUOTA = {"CancelOTATaskByDevice"}
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that lets the tests ask often, and on which a device hears of updates only after its version report."""
+    quotas = {name: 10_000 for name in OPERATIONS if name not in _DEFAULT_QUOTA}
+    settings = {"SKYFERRY_QUOTAS": json.dumps(quotas), "SKYFERRY_PUSH_DELAY_SECONDS": "600"}
+    with Server(tmp_path_factory.mktemp("scenario"), settings) as started:
+        yield started
+        started.stop()
+
+
+@pytest.fixture(scope="session")
+def api(server: Server) -> Application:
+    """The root account, through the vendor's current SDK."""
+    return root(server.http)
+
+
+@pytest.fixture(scope="session")
+def file_url(api: Application) -> str:
+    """An uploaded file that packages may share."""
+    return api.upload(b"new firmware")
+
+
+@pytest.fixture
+def fleet(server: Server, api: Application, file_url: str) -> Iterator[Fleet]:
+    """A product for one test."""
+    with ExitStack() as stack:
+        yield Fleet(server, api, file_url, stack)
+
+
+@pytest.fixture
+def accounts(server: Server) -> Accounts:
+    """The server's accounts."""
+    return Accounts(server)

@@ -1,0 +1,165 @@
+"""Packages: what may be made of an upload, and what is told of it (control-plane reference §4.1, §4.4, §4.5)."""
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from tests.scenario.support import Fleet
+from tests.support.api import items
+
+CONTENT = b"new firmware"
+MD5, SHA256 = hashlib.md5(CONTENT).hexdigest(), hashlib.sha256(CONTENT).hexdigest()
+PREFIX = "iot.firmware."
+
+
+def refusal(fleet: Fleet, **parameters: Any) -> str:
+    given = {
+        "ProductKey": fleet.product,
+        "FirmwareName": f"refused{fleet.product}",
+        "DestVersion": "9.9.9",
+        "FirmwareUrl": fleet.file_url,
+    }
+    given |= parameters
+    code = fleet.api.refusal("CreateOTAFirmware", **{name: value for name, value in given.items() if value is not None})
+    return code.removeprefix(PREFIX)
+
+
+def test_a_package_needs_verification_unless_told_otherwise(fleet: Fleet) -> None:
+    """§4.1 (NeedToVerify), §4.5 (Status 0 and -1)."""
+    wanted = fleet.package("2.0.0", NeedToVerify=True)
+    waived = fleet.package("3.0.0", NeedToVerify=False)
+
+    assert [fleet.package_info(firmware)["Status"] for firmware in (wanted, waived)] == [0, -1]
+    assert fleet.package_info(wanted)["VerifyProgress"] == 0
+
+
+def test_size_and_digest_default_to_those_of_the_upload(fleet: Fleet) -> None:
+    """§4.1 (FirmwareSize, FirmwareSign)."""
+    info = fleet.package_info(fleet.package())
+
+    assert (info["FirmwareSize"], info["FirmwareSign"], info["SignMethod"]) == (len(CONTENT), MD5, "MD5")
+
+
+def test_a_package_can_be_signed_with_sha256(fleet: Fleet) -> None:
+    """§4.1 (SignMethod)."""
+    info = fleet.package_info(fleet.package(SignMethod="SHA256", FirmwareSign=SHA256.upper()))
+
+    assert (info["FirmwareSign"], info["SignMethod"]) == (SHA256, "SHA256")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code"),
+    [
+        ({"FirmwareName": "-begins badly"}, "IncorrectFormattedFirmwareName"),
+        ({"FirmwareName": "x" * 41}, "IncorrectFormattedFirmwareName"),
+        ({"FirmwareName": "   "}, "BlankFirmwareName"),
+        ({"DestVersion": "1.0 beta"}, "IncorrectFormattedFirmwareVersion"),
+        ({"DestVersion": "1" * 65}, "IncorrectFormattedFirmwareVersion"),
+        ({"Type": 1}, "SrcVersionIsMandatory"),
+        ({"Type": 1, "SrcVersion": "9.9.9"}, "SrcDestVersionMatched"),
+        ({"SrcVersion": "a b"}, "IncorrectFormattedSrcVersion"),
+        ({"Type": 2}, "InvalidFirmwareType"),
+        ({"SignMethod": "CRC32"}, "InvalidFirmwareSignMethod"),
+        ({"FirmwareSign": "0" * 32}, "InvalidFirmwareSign"),
+        ({"FirmwareSign": MD5, "SignMethod": "SHA256"}, "InvalidFirmwareSign"),
+        ({"FirmwareSize": 1}, "InvalidFirmwareSize"),
+        ({"FirmwareDesc": "d" * 101}, "FirmwareDescriptionExceedMaxLength"),
+        ({"FirmwareUrl": None}, "NullFirmwareUrl"),
+        ({"FirmwareUrl": "no url"}, "MalformedFirmwareUrl"),
+        ({"FirmwareUrl": "http://elsewhere.test/ota/file.bin"}, "InvalidFirmwareUrl"),
+        ({"ModuleName": "a module"}, "IncorrectFormattedModuleName"),
+        ({"Udi": "u" * 4_097}, "iot.common.InvalidFormattedParameter"),
+        ({"ProductKey": "a1NoSuchKey"}, "iot.prod.NotExistedProduct"),
+    ],
+    ids=str,
+)
+def test_a_bad_value_has_its_documented_code(fleet: Fleet, parameters: dict[str, Any], code: str) -> None:
+    """§4.1, §8.2."""
+    assert refusal(fleet, **parameters) == code
+
+
+@pytest.mark.parametrize("name", ["x" * 40, "固件", "ファーム", "7-up_(2)"])
+def test_a_name_may_be_chinese_english_or_japanese(fleet: Fleet, name: str) -> None:
+    """§4.1 (FirmwareName)."""
+    firmware = fleet.package(FirmwareName=f"{name[:-9]}{fleet.product[:9]}" if len(name) > 9 else name)
+
+    assert fleet.package_info(firmware)["DestVersion"] == "2.0.0"
+
+
+def test_a_description_counts_characters(fleet: Fleet) -> None:
+    """§4.1: a Chinese character counts one."""
+    firmware = fleet.package(FirmwareDesc="固" * 100, Udi="u" * 4_096)
+
+    assert fleet.package_info(firmware)["FirmwareDesc"] == "固" * 100
+    assert len(fleet.package_info(firmware)["Udi"]) == 4_096
+
+
+def test_a_version_is_unique_in_its_product_and_a_name_in_the_account(fleet: Fleet) -> None:
+    """§4.1, §8.2."""
+    name = fleet.package_info(fleet.package("2.0.0"))["FirmwareName"]
+    other = fleet.api.create_product(f"other_{fleet.product}")
+
+    assert refusal(fleet, DestVersion="2.0.0") == "AlreadyExistedFirmwareVersion"
+    assert refusal(fleet, FirmwareName=name) == "AlreadyExistedFirmwareName"
+    assert refusal(fleet, FirmwareName=name, ProductKey=other) == "AlreadyExistedFirmwareName"
+    assert fleet.package("2.0.0", ProductKey=other)
+
+
+def test_the_files_of_a_package_have_names_of_their_own(fleet: Fleet) -> None:
+    """§4.1 (MultiFiles)."""
+    url = fleet.file_url
+
+    def refused(*files: dict[str, Any], single: str | None = None) -> str:
+        return refusal(fleet, FirmwareUrl=single, MultiFiles=list(files))
+
+    twice = [{"Name": "same", "Url": url}, {"Name": "same", "Url": url}]
+    many = [{"Name": f"file{number}", "Url": url} for number in range(21)]
+    assert refused(*twice) == "iot.common.InvalidFormattedParameter"
+    assert refused({"Url": url}) == "iot.common.InvalidFormattedParameter"
+    assert refused({"Name": "n" * 33, "Url": url}) == "iot.common.InvalidFormattedParameter"
+    assert refused(*many) == "ParameterSizeExceedMax"
+    assert refused({"Name": "file"}) == "NullFirmwareUrl"
+    assert refused({"Name": "file", "Url": url, "FileMd5": "0" * 32}) == "InvalidFirmwareSign"
+    assert refused({"Name": "file", "Url": url}, single=url) == "InvalidFirmwareUrl"
+
+
+def test_packages_are_listed_newest_first_and_filtered(fleet: Fleet) -> None:
+    """§4.4."""
+    made = [fleet.package(f"2.0.{number}") for number in range(3)]
+
+    def listed(**more: Any) -> tuple[list[str], int, int]:
+        answer = fleet.api.call("ListOTAFirmware", ProductKey=fleet.product, **more)
+        rows = items(answer["FirmwareInfo"], "SimpleFirmwareInfo")
+        return [row["FirmwareId"] for row in rows], answer["Total"], answer["PageCount"]
+
+    assert listed(CurrentPage=1, PageSize=2) == ([made[2], made[1]], 3, 2)
+    assert listed(CurrentPage=2, PageSize=2) == ([made[0]], 3, 2)
+    assert listed(CurrentPage=1, PageSize=10, DestVersion="2.0.1") == ([made[1]], 1, 1)
+    assert listed(CurrentPage=9, PageSize=100) == ([], 3, 1)
+    for page in ({"CurrentPage": 0, "PageSize": 10}, {"CurrentPage": 1, "PageSize": 101}):
+        code = fleet.api.refusal("ListOTAFirmware", ProductKey=fleet.product, **page)
+        assert code == "iot.common.InvalidPageParams"
+
+
+def test_an_unknown_package_is_told(fleet: Fleet) -> None:
+    """§8.2."""
+    assert fleet.api.refusal("QueryOTAFirmware", FirmwareId="x" * 26) == "iot.firmware.FirmwareNotFound"
+
+
+@pytest.mark.parametrize("suffix", ["bin", "dav", "apk", "tar", "gz", "tar.gz", "zip", "gzip"])
+def test_a_ticket_names_the_form_and_the_file(fleet: Fleet, suffix: str) -> None:
+    """§3.1."""
+    ticket = fleet.api.call("GenerateOTAUploadURL", FileSuffix=suffix)["Data"]
+
+    assert ticket["FirmwareUrl"] == f"{ticket['Host']}/{ticket['Key']}"
+    assert ticket["Key"].endswith(f".{suffix}")
+    assert ticket["ObjectStorage"] == "OSS"
+    assert all(ticket[name] for name in ("Policy", "OSSAccessKeyId", "Signature", "UtcCreate"))
+
+
+def test_a_ticket_for_another_suffix_is_refused(fleet: Fleet) -> None:
+    """§3.1, §8.2."""
+    code = fleet.api.refusal("GenerateOTAUploadURL", FileSuffix="exe")
+
+    assert code == "iot.firmware.InvalidGenerateOTAUploadURLParam"

@@ -1,0 +1,192 @@
+"""Accounts and instances do not see each other (issue's points 4-6, control-plane reference §1.1, §8.4)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from skyferry.operations import OPERATIONS
+from tests.scenario.support import Accounts, Fleet, application
+from tests.support.api import Application, BusinessError, items, send_form
+from tests.support.server import wait_until
+
+UNKNOWN_PRODUCT = "iot.prod.NotExistedProduct"
+UNKNOWN_PACKAGE = "iot.firmware.FirmwareNotFound"
+UNKNOWN_JOB = "iot.firmware.InvalidOTAJobId"
+
+
+@dataclass
+class Property:
+    """What the first account has: everything that a request can name."""
+
+    product: str
+    firmware: str
+    job: str
+    device: str
+    iot_id: str
+    apply_id: str
+    file_url: str
+
+
+@pytest.fixture
+def theirs(fleet: Fleet) -> Property:
+    """A product, a package, a job and a device of the root account's default instance."""
+    apply_id = fleet.api.register_many(fleet.product, 1)
+    device = fleet.device()
+    firmware = fleet.package()
+    job = fleet.job(firmware, [device])
+    return Property(fleet.product, firmware, job, device.name, device.iot_id, apply_id, fleet.file_url)
+
+
+def foreign_calls(theirs: Property) -> Mapping[str, tuple[Mapping[str, Any], str]]:
+    """For each operation that names something: a request for the other's, and the code that hides it."""
+    product = {"ProductKey": theirs.product}
+    package = product | {"FirmwareId": theirs.firmware}
+    device = product | {"DeviceName": theirs.device}
+    page = {"CurrentPage": 1, "PageSize": 10}
+    new = {"FirmwareName": "stolen", "DestVersion": "9", "FirmwareUrl": theirs.file_url}
+    return {
+        "QueryProduct": (product, UNKNOWN_PRODUCT),
+        "RegisterDevice": (product | {"DeviceName": "intruder"}, UNKNOWN_PRODUCT),
+        "BatchRegisterDevice": (product | {"Count": 1}, UNKNOWN_PRODUCT),
+        "QueryBatchRegisterDeviceStatus": (product | {"ApplyId": theirs.apply_id}, UNKNOWN_PRODUCT),
+        "QueryPageByApplyId": ({"ApplyId": theirs.apply_id}, "iot.device.DeviceApplyIsNotFound"),
+        "QueryDevice": (product, UNKNOWN_PRODUCT),
+        "QueryDeviceDetail": (device, "iot.device.NotExistedDevice"),
+        "GetDeviceStatus": ({"IotId": theirs.iot_id}, "iot.device.InvalidIoTId"),
+        "CreateOTAFirmware": (product | new, UNKNOWN_PRODUCT),
+        "QueryOTAFirmware": ({"FirmwareId": theirs.firmware}, UNKNOWN_PACKAGE),
+        "CreateOTAVerifyJob": (package | {"TargetDeviceName": [theirs.device]}, UNKNOWN_PRODUCT),
+        "CreateOTAStaticUpgradeJob": (package | {"TargetSelection": "ALL"}, UNKNOWN_PRODUCT),
+        "QueryOTAJob": ({"JobId": theirs.job}, UNKNOWN_JOB),
+        "ListOTAJobByFirmware": ({"FirmwareId": theirs.firmware} | page, UNKNOWN_PACKAGE),
+        "ListOTATaskByJob": ({"JobId": theirs.job}, UNKNOWN_JOB),
+        "CancelOTATaskByDevice": (package | {"DeviceName": [theirs.device]}, UNKNOWN_PRODUCT),
+    }
+
+
+def refused(caller: Application, operation: str, **parameters: Any) -> bool:
+    """True when an operation is answered with an error."""
+    try:
+        caller.call(operation, **parameters)
+    except BusinessError:
+        return True
+    return False
+
+
+NAMING_NOTHING = {"CreateProduct", "QueryProductList", "ListOTAFirmware", "GenerateOTAUploadURL"}
+
+
+def assert_hidden(caller: Application, theirs: Property, **where: str) -> None:
+    """Every operation answers as if nothing of the others existed."""
+    calls = foreign_calls(theirs)
+    assert set(calls) | NAMING_NOTHING == set(OPERATIONS), "an operation without a test of its separation"
+    codes = {name: caller.refusal(name, **parameters, **where) for name, (parameters, _) in calls.items()}
+    assert codes == {name: code for name, (_, code) in calls.items()}
+    products = caller.call("QueryProductList", CurrentPage=1, PageSize=200, **where)["Data"]
+    assert theirs.product not in {row["ProductKey"] for row in items(products["List"], "ProductInfo")}
+    for filters in ({}, {"ProductKey": theirs.product}):
+        found = caller.call("ListOTAFirmware", CurrentPage=1, PageSize=100, **filters, **where)
+        assert theirs.firmware not in {row["FirmwareId"] for row in items(found["FirmwareInfo"], "SimpleFirmwareInfo")}
+
+
+def assert_mixed_requests_are_refused(caller: Application, theirs: Property, own: Fleet, **where: str) -> None:
+    """The own product does not lead to the other's package, job, devices or file."""
+    firmware = caller.call(
+        "CreateOTAFirmware",
+        ProductKey=own.product,
+        FirmwareName=f"mine_{own.product}",
+        DestVersion="2.0.0",
+        FirmwareUrl=own.file_url,
+        NeedToVerify=False,
+        **where,
+    )["Data"]["FirmwareId"]
+    mine = {"ProductKey": own.product, **where}
+    names = {"DeviceName": [theirs.device]}
+    stolen = {"FirmwareName": "stolen", "DestVersion": "9", "FirmwareUrl": theirs.file_url}
+    assert caller.refusal("CreateOTAFirmware", **mine, **stolen) == "iot.firmware.InvalidFirmwareUrl"
+    assert caller.refusal("CancelOTATaskByDevice", **mine, FirmwareId=theirs.firmware, **names) == UNKNOWN_PACKAGE
+    cancel = {"FirmwareId": firmware, "JobId": theirs.job}
+    assert caller.refusal("CancelOTATaskByDevice", **mine, **cancel, **names) == UNKNOWN_JOB
+    status = caller.refusal("QueryBatchRegisterDeviceStatus", **mine, ApplyId=theirs.apply_id)
+    assert status == "iot.device.DeviceApplyIsNotFound"
+    specific = {"TargetSelection": "SPECIFIC", "TargetDeviceName": [theirs.device]}
+    code = caller.refusal("CreateOTAStaticUpgradeJob", **mine, FirmwareId=firmware, **specific)
+    assert code == "iot.device.NotExistedDevice"
+
+
+def test_another_account_sees_nothing(fleet: Fleet, theirs: Property, accounts: Accounts) -> None:
+    """Every operation; afterwards the task is as it was."""
+    caller = application(accounts.create("stranger"))
+    own = Fleet(fleet.server, caller, caller.upload(b"own firmware"), fleet.stack)
+
+    assert_hidden(caller, theirs)
+    assert_mixed_requests_are_refused(caller, theirs, own)
+
+    assert fleet.api.states(theirs.job) == {theirs.device: "QUEUED"}
+    assert fleet.api.call("QueryProduct", ProductKey=theirs.product)["Data"]["DeviceCount"] == 2
+
+
+def test_another_instance_of_the_account_sees_nothing(fleet: Fleet, theirs: Property, accounts: Accounts) -> None:
+    """Every operation, with an IotInstanceId."""
+    instance = accounts.run("instance", "create").strip()
+    known = {"CurrentPage": 1, "PageSize": 1, "IotInstanceId": instance}
+    wait_until(lambda: not refused(fleet.api, "QueryProductList", **known), what=f"the instance {instance}")
+    where = {"IotInstanceId": instance}
+    ticket = fleet.api.call("GenerateOTAUploadURL", **where)["Data"]
+    assert send_form(ticket, b"own firmware").status_code == 200
+    own = Fleet(fleet.server, fleet.api, ticket["FirmwareUrl"], fleet.stack)
+    own.product = fleet.api.call("CreateProduct", ProductName=f"inst_{fleet.product}", NodeType=0, **where)[
+        "ProductKey"
+    ]
+
+    assert_hidden(fleet.api, theirs, **where)
+    assert_mixed_requests_are_refused(fleet.api, theirs, own, **where)
+    assert fleet.api.refusal("QueryProduct", ProductKey=own.product) == UNKNOWN_PRODUCT
+    assert fleet.api.states(theirs.job) == {theirs.device: "QUEUED"}
+
+
+def test_the_default_instance_can_be_named(fleet: Fleet, accounts: Accounts) -> None:
+    """§1.1: an absent IotInstanceId is the default instance."""
+    listed = accounts.run("instance", "list")
+    [default] = [line.split()[1] for line in listed.splitlines() if " yes " in line]
+
+    named = fleet.api.call("QueryProduct", ProductKey=fleet.product, IotInstanceId=default)["Data"]
+
+    assert named == fleet.api.call("QueryProduct", ProductKey=fleet.product)["Data"]
+
+
+@pytest.mark.parametrize("operation", sorted(OPERATIONS))
+def test_an_unknown_instance_is_told(fleet: Fleet, operation: str) -> None:
+    """§1.1, §8.4; an instance of another account is as unknown as none."""
+    required = {
+        info.alias or name: "1" if info.annotation is int else ["x"] if "list" in str(info.annotation) else "x"
+        for name, info in OPERATIONS[operation].request.model_fields.items()
+        if info.is_required()
+    }
+
+    code = fleet.api.refusal(operation, **required, IotInstanceId="iot-unknown")
+
+    assert code == "iot.Sre.IotInstanceNotFound"
+
+
+def test_the_instance_of_another_account_is_unknown(fleet: Fleet, accounts: Accounts) -> None:
+    """§1.1, §8.4."""
+    accounts.create("landlord")
+    [instance] = accounts.instances("landlord")
+
+    code = fleet.api.refusal("QueryProductList", CurrentPage=1, PageSize=10, IotInstanceId=instance)
+
+    assert code == "iot.Sre.IotInstanceNotFound"
+
+
+def test_a_name_may_be_used_in_each_account(fleet: Fleet, accounts: Accounts) -> None:
+    """§4.1, §9.1: names are unique in the account, not on the server."""
+    caller = application(accounts.create("namesake"))
+    own = Fleet(fleet.server, caller, caller.upload(b"own firmware"), fleet.stack)
+    name = fleet.package_info(fleet.package())["FirmwareName"]
+    product = fleet.api.call("QueryProduct", ProductKey=fleet.product)["Data"]["ProductName"]
+
+    assert own.package(FirmwareName=name)
+    assert caller.create_product(product)
