@@ -18,7 +18,6 @@ from skyferry.simulator.identity import Credentials
 
 _ANSWER_SECONDS = 30
 _GOODBYE_SECONDS = 5
-_SETTLE_SECONDS = 0.2
 _SUBSCRIPTION_REFUSED = 0x80
 
 # A lost connection is daily business of a fleet; gmqtt warns about every one.
@@ -94,9 +93,6 @@ class Connection:
 
     async def _answer(self, connecting: asyncio.Future[None], server: str) -> None:
         await self._first(connecting)
-        if self.lost.is_set():
-            # A refusing server hangs up at once; gmqtt needs a few turns to pass the CONNACK on.
-            await asyncio.wait({connecting}, timeout=_SETTLE_SECONDS)
         if not connecting.done():
             raise ConnectionFailedError(f"{server} did not answer the CONNECT.")
         connecting.result()
