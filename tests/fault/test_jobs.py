@@ -1,0 +1,64 @@
+"""A server that dies while it makes devices or tasks makes the rest after its start, and none twice."""
+
+import pytest
+
+from tests.support.api import Application, Device, root
+from tests.support.device import report_versions
+from tests.support.server import Server, wait_until
+
+pytestmark = pytest.mark.fault
+
+MANY = 10_000
+
+
+def many_devices(server: Server, product: str) -> list[Device]:
+    """Devices that have told their version."""
+    application = root(server.http)
+    devices = application.registered(product, application.register_many(product, MANY), MANY)
+    report_versions(server.mqtt, devices, "1.0.0")
+    return devices
+
+
+def test_kill_while_devices_are_registered(fresh_server: Server) -> None:
+    server = fresh_server
+    application = root(server.http)
+    product = application.create_product("killed_batch")
+    apply_id = application.call("BatchRegisterDevice", ProductKey=product, Count=MANY)["Data"]["ApplyId"]
+    server.kill()
+    server.start()
+
+    application = root(server.http)
+    wait_until(lambda: batch_status(application, product, apply_id) == "CREATE_SUCCESS", what="the devices")
+
+    total = application.call("QueryPageByApplyId", ApplyId=apply_id, CurrentPage=1, PageSize=10)["Total"]
+    assert total == MANY
+    assert application.call("QueryProduct", ProductKey=product)["Data"]["DeviceCount"] == MANY
+
+
+def test_kill_while_tasks_are_made(fresh_server: Server) -> None:
+    server = fresh_server
+    application = root(server.http)
+    product = application.create_product("killed_job")
+    devices = many_devices(server, product)
+    firmware = application.create_package(product, b"content", "2.0.0", NeedToVerify=False)
+    job = application.create_job(firmware, product)
+    server.kill()
+    server.start()
+    application = root(server.http)
+    wait_until(lambda: application.count(job) > 0, what="the first tasks", interval=0.05)
+    server.kill()
+    server.start()
+
+    application = root(server.http)
+    wait_until(lambda: application.count(job) >= MANY, what=f"{MANY} tasks", interval=0.5)
+    named = [task["DeviceName"] for task in application.tasks(job)]
+
+    assert len(named) == len(set(named)) == MANY
+    assert set(named) == {device.name for device in devices}
+    assert application.count(job, "QUEUED") == MANY
+    assert application.job_status(job) == "IN_PROGRESS"
+
+
+def batch_status(application: Application, product: str, apply_id: int) -> str:
+    answer = application.call("QueryBatchRegisterDeviceStatus", ProductKey=product, ApplyId=apply_id)
+    return str(answer["Data"]["Status"])
