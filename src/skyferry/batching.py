@@ -59,6 +59,8 @@ class Batcher(Generic[ItemT, ResultT]):
     async def _run_batch(self, batch: Sequence[tuple[ItemT, asyncio.Future[ResultT]]]) -> None:
         try:
             results = await self._process([item for item, _ in batch])
+            if len(results) != len(batch):
+                raise RuntimeError(f"A batch of {len(batch)} items got {len(results)} results.")
         except BaseException as error:
             for _, future in batch:
                 if not future.done():

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import BeforeValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 _HIGHEST_PORT: Final = 65_535
 
@@ -46,9 +52,9 @@ class Settings(BaseSettings):
 
     data_dir: Path = Path("skyferry-data")
     """Database, package files and keys."""
-    http: Annotated[Address, BeforeValidator(_address)] = Address("127.0.0.1", 8080)
+    http: Annotated[Address, NoDecode, BeforeValidator(_address)] = Address("127.0.0.1", 8080)
     """API, uploads, downloads, health and metrics."""
-    mqtt: Annotated[Address, BeforeValidator(_address)] = Address("127.0.0.1", 1883)
+    mqtt: Annotated[Address, NoDecode, BeforeValidator(_address)] = Address("127.0.0.1", 1883)
     """Devices."""
     public_url: str | None = Field(default=None, pattern=r"^https?://[^/?#]+/?$")
     """The server's URL as devices and applications reach it; the HTTP address when absent."""

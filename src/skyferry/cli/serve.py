@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 import uvloop
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from sqlalchemy.exc import SQLAlchemyError
 
 from skyferry import logs, settings
@@ -33,6 +34,8 @@ def serve(  # noqa: PLR0917 - typer passes options by name
         )
     except ValidationError as error:
         raise _refused(*[_sentence(item["loc"], item["msg"]) for item in error.errors()]) from None
+    except SettingsError as error:
+        raise _refused(f"A setting in the environment is not right: {error}") from None
     except (OSError, ValueError) as error:
         raise _refused(f"The file {config} cannot be used: {error}") from None
     logs.configure(chosen.log_level, chosen.log_format)

@@ -1,0 +1,92 @@
+"""Products (control-plane reference §9.1)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from skyferry.errors import ApiError
+from skyferry.fleet import products
+from skyferry.fleet.products import NewProduct
+from tests.support.rows import World
+from tests.support.rows import world as make_world
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with make_world() as made:
+        yield made
+
+
+def create(world: World, **values: Any) -> Any:
+    new = NewProduct(**{"name": "thermostat", "node_type": 0, **values})
+    return products.create(
+        world.tx,
+        new,
+        instance_id=world.instance.id,
+        account_id=world.instance.account_id,
+        box=world.box,
+        now=world.now,
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [
+        ({"name": ""}, "iot.prod.NullProductName"),
+        ({"name": "abc"}, "iot.prod.InvalidFormattedProductName"),
+        ({"name": "a" * 31}, "iot.prod.InvalidFormattedProductName"),
+        ({"name": "产" * 16}, "iot.prod.InvalidFormattedProductName"),
+        ({"name": "with-dash"}, "iot.prod.InvalidFormattedProductName"),
+        ({"node_type": 2}, "iot.prod.InvalidNodeType"),
+        ({"commodity_code": "other"}, "iot.prod.InvalidAliyunCommodityCode"),
+        ({"commodity_code": "iothub_senior"}, "iot.prod.InvalidAliyunCommodityCode"),
+        ({"description": "d" * 101}, "iot.prod.LongProductDesc"),
+        ({"net_type": "SMOKE"}, "iot.common.InvalidFormattedParameter"),
+        ({"auth_type": "none"}, "iot.common.InvalidFormattedParameter"),
+        ({"validate_type": 3}, "iot.common.InvalidFormattedParameter"),
+    ],
+)
+def test_bad_values_get_their_documented_code(world: World, values: dict[str, Any], code: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        create(world, **values)
+    assert caught.value.kind.code == code
+
+
+def test_a_product_has_the_documented_defaults(world: World) -> None:
+    product = create(world)
+    assert (product.commodity_code, product.net_type, product.auth_type, product.validate_type) == (
+        "iothub",
+        3,
+        "secret",
+        1,
+    )
+    assert product.product_key.startswith("a1")
+    assert len(product.product_key) == 11
+    assert world.box.open(product.secret_sealed).encode() not in product.secret_sealed
+
+
+def test_names_are_unique_in_the_instance(world: World) -> None:
+    create(world)
+    with pytest.raises(ApiError) as caught:
+        create(world)
+    assert caught.value.kind.code == "iot.prod.AlreadyExistedProductName"
+
+
+def test_an_account_has_at_most_1000_products(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "MOST_PRODUCTS", 2)
+    create(world)
+    with pytest.raises(ApiError) as caught:
+        create(world, name="another")
+    assert caught.value.kind.code == "iot.prod.ProductCountExceedMax"
+
+
+def test_a_product_is_found_in_its_own_instance_only(world: World) -> None:
+    product = create(world)
+    assert products.find(world.tx, world.instance.id, product.product_key) == product
+    with pytest.raises(ApiError) as caught:
+        products.find(world.tx, world.instance.id + 1, product.product_key)
+    assert caught.value.kind.code == "iot.prod.NotExistedProduct"
+    with pytest.raises(ApiError) as caught:
+        products.find(world.tx, world.instance.id, " ")
+    assert caught.value.kind.code == "iot.prod.NullProductKey"

@@ -1,0 +1,58 @@
+"""Settings and where they come from."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from skyferry import settings
+from skyferry.settings import Address, parse_address
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:0", Address("127.0.0.1", 0)),
+        ("localhost:1883", Address("localhost", 1883)),
+        ("[::1]:8080", Address("::1", 8080)),
+    ],
+)
+def test_addresses(text: str, address: Address) -> None:
+    assert parse_address(text) == address
+    assert parse_address(str(address)) == address
+
+
+@pytest.mark.parametrize("text", ["", "8080", ":8080", "host:", "host:port", "host:65536", "host:-1", "host:\uff11"])
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="HOST:PORT"):
+        parse_address(text)
+
+
+def test_the_command_line_wins_over_the_environment_and_that_over_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "skyferry.toml"
+    file.write_text('region = "file"\nlog_level = "error"\nhttp = "127.0.0.1:1"\n[quotas]\nListOTAFirmware = 3\n')
+    monkeypatch.setenv("SKYFERRY_LOG_LEVEL", "debug")
+    monkeypatch.setenv("SKYFERRY_HTTP", "127.0.0.1:2")
+    loaded = settings.load(file, http="127.0.0.1:3", region=None)
+    assert (loaded.region, loaded.log_level, loaded.http.port) == ("file", "debug", 3)
+    assert loaded.quotas == {"ListOTAFirmware": 3}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("log_level", "loud"), ("public_url", "ftp://host"), ("public_url", "http://host/path"), ("http", "nowhere")],
+)
+def test_values_that_are_not_allowed_are_refused(name: str, value: str) -> None:
+    with pytest.raises(ValidationError, match=name):
+        settings.load(None, **{name: value})
+
+
+def test_a_missing_or_mistyped_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="none"):
+        settings.load(tmp_path / "none.toml")
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text('regoin = "typo"\n')
+    with pytest.raises(ValidationError, match="regoin"):
+        settings.load(wrong)
