@@ -58,9 +58,7 @@ class Batcher(Generic[ItemT, ResultT]):
 
     async def _run_batch(self, batch: Sequence[tuple[ItemT, asyncio.Future[ResultT]]]) -> None:
         try:
-            results = await self._process([item for item, _ in batch])
-            if len(results) != len(batch):
-                raise RuntimeError(f"A batch of {len(batch)} items got {len(results)} results.")
+            results = _complete(await self._process([item for item, _ in batch]), len(batch))
         except BaseException as error:
             for _, future in batch:
                 if not future.done():
@@ -74,3 +72,9 @@ class Batcher(Generic[ItemT, ResultT]):
         for (_, future), result in zip(batch, results, strict=True):
             if not future.done():
                 future.set_result(result)
+
+
+def _complete(results: Sequence[ResultT], expected: int) -> Sequence[ResultT]:
+    if len(results) != expected:
+        raise RuntimeError(f"A batch of {expected} items got {len(results)} results.")
+    return results
