@@ -120,10 +120,18 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class WithdrawPush:
+    """Takes a push back that is still held for the device: its task was cancelled."""
+
+    device_id: int
+    task_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class DisconnectDevice:
     """Ends the device's connection, wherever it is (disabled, deleted, secret reset)."""
 
     device_id: int
 
 
-Command = Notice | DisconnectDevice
+Command = Notice | WithdrawPush | DisconnectDevice

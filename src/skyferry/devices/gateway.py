@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from skyferry.bus.interface import Bus
-from skyferry.bus.messages import Command, DisconnectDevice, Notice, NoticeUndelivered
+from skyferry.bus.messages import Command, DisconnectDevice, Notice, NoticeUndelivered, WithdrawPush
 from skyferry.clock import Clock
 from skyferry.devices import metrics
 from skyferry.devices.authentication import Authenticator, LoginRefusedError
@@ -79,10 +79,13 @@ class DeviceGateway:
     async def on_commands(self, commands: Sequence[Command]) -> None:
         """Carries out commands of the workers. A notice that cannot be handed over is reported back."""
         for command in commands:
-            if isinstance(command, DisconnectDevice):
-                self._disconnect(command)
-            else:
-                self._deliver(command)
+            match command:
+                case DisconnectDevice():
+                    self._disconnect(command)
+                case WithdrawPush():
+                    self._withdraw(command)
+                case Notice():
+                    self._deliver(command)
 
     async def log_in(self, connect: Connect, address: str) -> Session | ConnectCode:
         """See `skyferry.devices.mqtt.interface.Handler.log_in`."""
@@ -106,6 +109,11 @@ class DeviceGateway:
         session = self._sessions.get(command.device_id)
         if session is not None:
             session.close("command")
+
+    def _withdraw(self, command: WithdrawPush) -> None:
+        session = self._sessions.get(command.device_id)
+        if session is not None:
+            session.withdraw(command.task_id)
 
     def _deliver(self, notice: Notice) -> None:
         session = self._sessions.get(notice.device_id)

@@ -21,6 +21,7 @@ _TOPICS: Final = {
 _SENT: Final = {kind: metrics.NOTICES.labels(kind.value) for kind in NoticeKind}
 _ALREADY_INSTALLED: Final = metrics.DROPPED.labels("already_installed")
 _REPLACED: Final = metrics.DROPPED.labels("replaced")
+_WITHDRAWN: Final = metrics.DROPPED.labels("withdrawn")
 
 
 class Outbox:
@@ -85,6 +86,11 @@ class Outbox:
         if self._fallback is None:
             self._fallback = loop.call_at(due, self._listens)
         return True
+
+    def withdraw(self, task_id: int) -> None:
+        """Drops the push of a task if it is still held."""
+        if self._held.pop(task_id, None):
+            _WITHDRAWN.inc()
 
     def version_reported(self, module: str, version: str, stored: asyncio.Future[None]) -> None:
         """The device said what it runs: a push of just that is forgotten, the others go out once the report is stored.

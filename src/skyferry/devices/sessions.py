@@ -154,6 +154,10 @@ class DeviceSession:
             _NOT_ACKNOWLEDGED.inc()
         return delivered
 
+    def withdraw(self, task_id: int) -> None:
+        """Drops the push of a task if it was not sent yet."""
+        self._outbox.withdraw(task_id)
+
     def close(self, reason: str) -> None:
         """Ends the device's connection."""
         self._channel.close(reason)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from skyferry import error_codes as codes
 from skyferry import identifiers
+from skyferry.bus.messages import WithdrawPush
 from skyferry.errors import ApiError
 from skyferry.operations import formats
 from skyferry.operations.services import Call, InstanceRequest
@@ -39,7 +40,7 @@ class CancelOTATaskByDeviceRequest(InstanceRequest):
 @operation("CancelOTATaskByDevice", qps=10, access=Access.WRITE)
 async def cancel_ota_task_by_device(call: Call, request: CancelOTATaskByDeviceRequest) -> Empty:
     """Cancels the pending tasks that up to 200 named devices have for a package."""
-    await call.services.store.write(
+    canceled = await call.services.store.write(
         cancel.cancel_by_device,
         instance_id=call.instance.id,
         product_key=request.product_key,
@@ -49,6 +50,7 @@ async def cancel_ota_task_by_device(call: Call, request: CancelOTATaskByDeviceRe
         scope=CancelScope(call.instance.cancel_by_device),
         now=call.services.clock.now_ms(),
     )
+    await call.services.bus.command([WithdrawPush(task.device_id, task.id) for task in canceled])
     return Empty()
 
 

@@ -77,6 +77,19 @@ async def test_a_push_waits_for_the_stored_version_report() -> None:
     assert channel.payloads == [push(5).payload, push(6).payload], "from now on at once"
 
 
+async def test_a_withdrawn_push_is_not_sent_and_not_lost_either() -> None:
+    channel = FakeChannel()
+    box = outbox(channel)
+    assert box.deliver(push(5))
+    assert box.deliver(push(6))
+    box.withdraw(5)
+    box.withdraw(7)
+    report(box, "1").set_result(None)
+    await until(lambda: bool(channel.published))
+    assert channel.payloads == [push(6).payload]
+    assert box.close() == [6]
+
+
 async def test_a_report_that_is_not_stored_releases_nothing() -> None:
     channel = FakeChannel()
     box = outbox(channel)
