@@ -11,6 +11,7 @@ from skyferry.clock import Clock
 from skyferry.objects.urls import DownloadUrls
 from skyferry.ota import reports
 from skyferry.ota.models import EngineLimits
+from skyferry.scheduler import metrics
 from skyferry.store.engine import Store
 
 _log = structlog.get_logger()
@@ -56,9 +57,11 @@ class ReportWorker:
             try:
                 await self._store_together([report])
             except Exception:  # noqa: BLE001 - logged; the other reports go on
+                metrics.LOST.inc()
                 _log.exception("reports.lost", report=type(report).__name__, device=report.device_id)
 
     async def _store_together(self, batch: Sequence[Report]) -> None:
+        metrics.BATCHES.observe(len(batch))
         answers, push_due = await self._store.write(
             reports.apply, batch, limits=self._limits, urls=self._urls, now=self._clock.now_ms()
         )

@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 
 from skyferry.clock import Clock
+from skyferry.scheduler import metrics
 from skyferry.scheduler.chores import Chore
 from skyferry.store import jobs
 from skyferry.store.engine import Store
@@ -66,6 +67,7 @@ class Runner:
         try:
             return await chore()
         except Exception:  # noqa: BLE001 - whatever it was, the other chores go on
+            metrics.CHORE_FAILURES.labels(name).inc()
             _log.exception("worker.chore_failed", chore=name)
             await asyncio.sleep(_TICK_SECONDS)
             return False
