@@ -4,6 +4,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from skyferry import monitoring
+from skyferry.devices.metrics import DROPPED
 from skyferry.monitoring import Check
 
 
@@ -34,6 +35,7 @@ async def test_one_part_that_fails_is_named_without_its_reason() -> None:
 
 
 async def test_metrics_are_in_the_format_of_prometheus() -> None:
+    DROPPED.labels("a_test").inc(3)
     status, body = await get("/metrics")
     assert status == 200
-    assert "# TYPE skyferry_device_connections gauge" in body
+    assert 'skyferry_device_dropped_total{reason="a_test"} 3.0' in body
