@@ -17,7 +17,7 @@ help:
 	@echo "make test     everything that checks the project: linters, types, import rules, all tests"
 	@echo "make lint     only the linters, types and import rules"
 	@echo "make format   rewrite the code in the project's format"
-	@echo "make bench    measurements"
+	@echo "make bench    measurements (BENCH=\"cancel --json out.json\": some of them, samples to a file)"
 	@echo "make lock     resolve the locks in requirements/ anew (UPGRADE=1: to the newest versions)"
 	@echo "make clean    remove the environments"
 
@@ -67,7 +67,7 @@ demo: setup
 	$(BIN)/skyferry demo $(if $(KEEP),--keep)
 
 bench: setup
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench.run $(BENCH)
 
 # Locks name versions and hashes and no host. Run it after a change of dependencies in pyproject.toml or requirements/*.in.
 lock: $(VENV)/.ready

@@ -1,0 +1,91 @@
+"""Devices for a server that is not started yet, written straight into its database through the store's tables.
+
+Registering 100,000 devices through the API would take longer than what is measured with them.
+"""
+
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, insert, select
+
+from bench.server import KEY_ID, SECRET
+from skyferry.datadir import DataDir
+from skyferry.fleet import accounts, products
+from skyferry.fleet.products import NewProduct
+from skyferry.keys import KeyRing, SecretBox
+from skyferry.simulator.identity import DeviceIdentity
+from skyferry.store import migrate
+from skyferry.store.engine import Store
+from skyferry.store.tables import devices, module_versions
+
+VERSION: Final = "1.0.0"
+"""What every device has reported."""
+_DEVICE_SECRET: Final = secrets.token_hex(16)
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product and the names of its devices, in the order of their keys."""
+
+    product_key: str
+    names: Sequence[str]
+
+    def identities(self) -> list[DeviceIdentity]:
+        """The devices with what they log in with."""
+        return [DeviceIdentity(self.product_key, name, _DEVICE_SECRET) for name in self.names]
+
+
+async def seed(data: Path, *sizes: int) -> list[Product]:
+    """Makes a data directory with one product for each size; its devices have reported a version and are offline."""
+    data.mkdir(mode=0o700, parents=True)  # noqa: ASYNC240 - nothing else runs yet
+    directory = DataDir(data)
+    box = SecretBox(KeyRing.load_or_create(directory.key).derive("secrets"))
+    store = Store(str(directory.database))
+    try:
+        await migrate.upgrade(store)
+        return await store.write(_fill, box, sizes)
+    finally:
+        await store.close()
+
+
+def _fill(tx: Connection, box: SecretBox, sizes: Sequence[int]) -> list[Product]:
+    now = time.time_ns() // 1_000_000
+    accounts.ensure_root(tx, box, key_id=KEY_ID, secret=SECRET, now_ms=now)
+    principal = accounts.find_principal(tx, KEY_ID, box)
+    assert principal
+    instance = principal.default_instance
+    made = []
+    for number, size in enumerate(sizes):
+        product = products.create(
+            tx,
+            NewProduct(name=f"bench_{number}", node_type=0),
+            instance_id=instance.id,
+            account_id=instance.account_id,
+            box=box,
+            now=now,
+        )
+        made.append(Product(product.product_key, _fill_product(tx, product.id, size, box.seal(_DEVICE_SECRET), now)))
+    return made
+
+
+def _fill_product(tx: Connection, product_id: int, size: int, secret: bytes, now: int) -> list[str]:
+    # Names come in no order, as they do in the field.
+    names = [secrets.token_hex(10) for _ in range(size)]
+    if not names:
+        return names
+    common = {"product_id": product_id, "secret_sealed": secret, "activated_at": now, "online_at": now}
+    times = {"status_at": now, "created_at": now, "modified_at": now}
+    tx.execute(insert(devices), [{**common, **times, "name": name, "iot_id": secrets.token_hex(15)} for name in names])
+    reported = select(devices.c.id).where(devices.c.product_id == product_id).order_by(devices.c.id)
+    tx.execute(
+        insert(module_versions),
+        [
+            {"device_id": key, "module": "default", "version": VERSION, "reported_at": now}
+            for key in tx.execute(reported).scalars()
+        ],
+    )
+    return names

@@ -1,0 +1,108 @@
+"""The server under test: a process of its own, whose CPU time and memory are read from outside."""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+KEY_ID: Final = "LTAIbench"
+SECRET: Final = "bench-secret"
+_START_SECONDS: Final = 60
+_STOP_SECONDS: Final = 60
+# The load is above what an account may call: the limits of calls per second are not what is measured.
+_QUOTAS: Final = json.dumps(
+    dict.fromkeys(("CancelOTATaskByDevice", "ListOTATaskByJob", "QueryOTAJob", "CreateOTAStaticUpgradeJob"), 100_000)
+)
+_SETTINGS: Final = {
+    "SKYFERRY_ROOT_ACCESS_KEY_ID": KEY_ID,
+    "SKYFERRY_ROOT_ACCESS_KEY_SECRET": SECRET,
+    "SKYFERRY_QUOTAS": _QUOTAS,
+    "SKYFERRY_LOG_LEVEL": "warning",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A started server.
+
+    Attributes:
+        data: its data directory.
+        http: `host:port` of the API.
+        mqtt: host and port for devices.
+        start_seconds: from the start of the process to its ready line.
+        process: the process, to be asked for what it used.
+    """
+
+    data: Path
+    http: str
+    mqtt: tuple[str, int]
+    start_seconds: float
+    process: psutil.Process
+
+    def cpu_seconds(self) -> float:
+        """CPU time of the process so far, user and system, all threads."""
+        times = self.process.cpu_times()
+        return float(times.user + times.system)
+
+    def resident_bytes(self) -> int:
+        """Memory of the process now."""
+        return int(self.process.memory_info().rss)
+
+    def peak_bytes(self) -> int:
+        """The most memory that the process has had."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        [line] = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+        return int(line.split()[1]) * 1_024
+
+
+@asynccontextmanager
+async def serving(data: Path) -> AsyncIterator[Server]:
+    """A server on a data directory, from its ready line to its end."""
+    command = [str(Path(sys.executable).with_name("skyferry")), "serve", "--data-dir", str(data)]
+    began = time.perf_counter()
+    with (data.parent / f"{data.name}.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            *command, "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0",
+            stdout=asyncio.subprocess.PIPE, stderr=log, env=_environment(),
+        )  # fmt: skip
+    try:
+        async with asyncio.timeout(_START_SECONDS):
+            http, mqtt = await _ready(process)
+        host, _, port = mqtt.rpartition(":")
+        yield Server(data, http, (host, int(port)), time.perf_counter() - began, psutil.Process(process.pid))
+    finally:
+        await _stop(process)
+
+
+async def _ready(process: asyncio.subprocess.Process) -> tuple[str, str]:
+    assert process.stdout
+    async for line in process.stdout:
+        word, *fields = line.decode().split()
+        if word == "ready":
+            found = dict(field.split("=", 1) for field in fields)
+            return found["http"], found["mqtt"]
+    raise RuntimeError(f"The server ended with {await process.wait()} before it was ready.")
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(_STOP_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("SKYFERRY_")} | _SETTINGS
