@@ -18,6 +18,7 @@ from skyferry.store.engine import Store
 _PUSHES_AT_ONCE = 1_000
 _DEVICES_AT_ONCE = 500
 _OVERDUE_AT_ONCE = 500
+_DEADLINE_SECONDS = 1
 _CLEANING_SECONDS = 60
 
 Chore = Callable[[], Awaitable[bool]]
@@ -59,7 +60,7 @@ class Chores:
             "dispatch": self.dispatch,
             "select": self.select,
             "register": self.register,
-            "end_overdue": self.end_overdue,
+            "end_overdue": every(_DEADLINE_SECONDS, self.clock, self.end_overdue),
             "clean_objects": every(_CLEANING_SECONDS, self.clock, self.clean_objects),
         }
 
@@ -68,7 +69,7 @@ class Chores:
         claimed = await self.store.write(dispatch.claim_due, self.urls, self.clock.now_ms(), _PUSHES_AT_ONCE)
         if claimed:
             await self.bus.command(claimed)
-        return bool(claimed)
+        return len(claimed) == _PUSHES_AT_ONCE
 
     async def select(self) -> bool:
         """Turns the next devices of a job into tasks."""

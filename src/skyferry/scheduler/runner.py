@@ -16,7 +16,8 @@ from skyferry.store.engine import Store
 _log = structlog.get_logger()
 
 _TICK_SECONDS: Final = 1.0
-_SHORTEST_SECONDS: Final = 0.005
+_SHORTEST_SECONDS: Final = 0.1
+"""A job's rate makes its pushes due every few milliseconds; a round of the chores sends all that came due since."""
 
 
 class Runner:
