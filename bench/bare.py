@@ -7,6 +7,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+_PRAGMAS: Final = (
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "foreign_keys = ON",
+    "cache_size = -65536",
+    "temp_store = MEMORY",
+    "wal_autocheckpoint = 8000",
+)
 _CANCELED: Final = 130
 _QUEUED: Final = 20
 _PENDING: Final = "10, 20, 30"
@@ -23,7 +31,7 @@ class BareDatabase:
 
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(path, isolation_level=None, timeout=10)
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -65536"):
+        for pragma in _PRAGMAS:
             self._connection.execute(f"PRAGMA {pragma}")
 
     def close(self) -> None:

@@ -27,6 +27,7 @@ class _Case:
     app: Application
     product: Product
     firmware_id: str
+    job_id: str
     own: BareDatabase
     copy: BareDatabase
     api_seconds: list[float] = field(default_factory=list)
@@ -60,13 +61,14 @@ async def _prepare(stack: AsyncExitStack, data: Path, size: int) -> _Case:
     server = await stack.enter_async_context(serving(data))
     app = await stack.enter_async_context(application(server))
     firmware_id = await app.create_package(product.product_key, await app.upload(b"firmware"), "2.0.0")
-    await app.wait_for_tasks(await app.update_all(product.product_key, firmware_id), size)
+    job_id = await app.update_all(product.product_key, firmware_id)
+    await app.wait_for_tasks(job_id, size)
     database, copied = DataDir(data).database, data.parent / f"{data.name}-copy.db"
     copy_database(database, copied)
     own, copy = BareDatabase(database), BareDatabase(copied)
     stack.callback(own.close)
     stack.callback(copy.close)
-    return _Case(server, app, product, firmware_id, own, copy)
+    return _Case(server, app, product, firmware_id, job_id, own, copy)
 
 
 async def _cancel(case: _Case, names: list[str]) -> None:
@@ -75,6 +77,7 @@ async def _cancel(case: _Case, names: list[str]) -> None:
         "CancelOTATaskByDevice",
         ProductKey=case.product.product_key,
         FirmwareId=case.firmware_id,
+        JobId=case.job_id,
         DeviceName=names,
     )
     case.api_seconds.append(time.perf_counter() - began)

@@ -20,6 +20,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 _BUSY_TIMEOUT_SECONDS: Final = 10
 _CACHE_KIB: Final = 65_536
+_CHECKPOINT_PAGES: Final = 8_000
+"""The log's size, in pages of 4 KiB, at which it is copied into the database. A change of 200 tasks out of 100,000
+writes 600 pages: at the default of 1,000 every other such commit would wait for a copy (measured: a third slower)."""
 _READERS: Final = 3
 _POSTGRESQL_POOL: Final = 20
 
@@ -149,6 +152,7 @@ def _sqlite_engine(url: URL, *, pool_size: int, begin: str) -> Engine:
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         cursor.execute("PRAGMA temp_store = MEMORY")
+        cursor.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         cursor.close()
 
     def start(connection: Connection) -> None:

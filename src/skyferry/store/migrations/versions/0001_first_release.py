@@ -377,6 +377,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("dispatch_at IS NOT NULL"),
     )
     op.create_index("ix_tasks_job_id_status_id", "tasks", ["job_id", "status", "id"], unique=False)
+    # After ix_tasks_device_id: of indexes that serve equally well SQLite takes the newest, and this one is the smaller.
     op.create_index(
         "uq_tasks_open_device_id_module",
         "tasks",

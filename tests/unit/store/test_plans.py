@@ -1,0 +1,202 @@
+"""The statements of the hot paths find their rows by an index, whatever the size: nobody ever runs ANALYZE.
+
+On the migrated schema: of indexes that serve equally well, SQLite takes the one that was made last.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, create_engine, event
+
+from skyferry.ota.states import TaskEvent, TaskStatus, sources
+from skyferry.store import devices, jobs, migrate, presence, selection, tasks
+from skyferry.store.engine import Store
+from skyferry.store.jobs import JobRecord
+from skyferry.store.logins import select_logins
+from skyferry.store.selection import NewTasks, SelectionRule
+from tests.support.rows import START, World
+
+Statement = Callable[["Scene"], object]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A job with tasks for two devices, and lists as long as calls may have them."""
+
+    world: World
+    job: JobRecord
+
+    @property
+    def tx(self) -> Connection:
+        return self.world.tx
+
+    @property
+    def ids(self) -> list[int]:
+        return list(range(1, 201))
+
+    @property
+    def names(self) -> list[str]:
+        return [f"dev-{number}" for number in self.ids]
+
+    def rule(self, *, named: bool = False) -> SelectionRule:
+        product_id = self.world.product.id
+        return SelectionRule(product_id, "default", "9.9.9", ["1.0.0"], 0, 1_000_000, self.ids if named else None)
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    path = tmp_path_factory.mktemp("plans") / "skyferry.db"
+    asyncio.run(migrated(path))
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as tx:
+        world = World(tx)
+        world.make_device("dev-1")
+        world.make_device("dev-2")
+        yield Scene(world, world.make_job(world.make_package()))
+    engine.dispose()
+
+
+async def migrated(path: Path) -> None:
+    store = Store(str(path))
+    await migrate.upgrade(store)
+    await store.close()
+
+
+def plan_of(tx: Connection, run: Callable[[], object]) -> list[str]:
+    """The steps of every statement that runs, as the planner tells them."""
+    steps: list[str] = []
+
+    def explain(_tx: Connection, cursor: Any, statement: str, parameters: Any, _context: object, many: bool) -> None:
+        if statement.split(maxsplit=1)[0] in {"SELECT", "UPDATE", "INSERT", "DELETE"}:
+            given = parameters[0] if many else parameters
+            rows = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", given)
+            steps.extend(detail for *_, detail in rows)
+
+    event.listen(tx, "before_cursor_execute", explain)
+    run()
+    event.remove(tx, "before_cursor_execute", explain)
+    return steps
+
+
+def indexes(steps: list[str]) -> set[str]:
+    """The indexes in a plan; those of a constraint, which have no name of their own, by what is looked up in them."""
+    found = set()
+    for step in steps:
+        if match := re.match(r"\w+ (\w+) USING (?:COVERING )?INDEX (\w+) ?(.*)", step):
+            table, index, columns = match.groups()
+            found.add(f"{table} {columns}" if index.startswith("sqlite_autoindex") else index)
+    return found
+
+
+def cancel_of_devices(scene: Scene, job_id: int | None) -> object:
+    return tasks.cancel_of_devices(
+        scene.tx,
+        scene.ids,
+        package_id=scene.job.package_id,
+        job_id=job_id,
+        sources=sources(TaskEvent.CANCEL_PENDING),
+        target=TaskStatus.CANCELED,
+        description="",
+        now=START,
+    )
+
+
+def overwrite(scene: Scene, *, any_module: bool, named: bool) -> object:
+    return selection.overwrite(
+        scene.tx,
+        scene.rule(named=named),
+        any_module=any_module,
+        sources=sources(TaskEvent.OVERWRITTEN),
+        target=TaskStatus.CANCELED,
+        description="",
+        now=START,
+    )
+
+
+def insert_tasks(scene: Scene, *, any_module: bool, named: bool) -> object:
+    new = NewTasks(
+        job_id=scene.job.id,
+        package_id=scene.job.package_id,
+        any_module=any_module,
+        initial=TaskStatus.QUEUED,
+        blocked=TaskStatus.FAILED,
+        blocked_description="",
+        push=True,
+        jitter_ms=1_000,
+        now=START,
+    )
+    return selection.insert_tasks(scene.tx, scene.rule(named=named), new)
+
+
+DEVICE = "devices (product_id=? AND name=?)"
+PRODUCT = "products (product_key=?)"
+NEXT_DEVICES = "ix_devices_product_id_id"
+OPEN = "uq_tasks_open_device_id_module"
+OF_JOB = "ix_tasks_job_id_status_id"
+DUE = "ix_tasks_due"
+
+HOT: dict[str, tuple[Statement, set[str]]] = {
+    "cancel in a package": (lambda s: cancel_of_devices(s, None), {OPEN}),
+    "cancel in a job": (lambda s: cancel_of_devices(s, s.job.id), {OPEN}),
+    "statuses in a package": (
+        lambda s: tasks.statuses_of_devices(s.tx, s.ids, package_id=s.job.package_id, job_id=None),
+        {"ix_tasks_device_id"},
+    ),
+    "statuses in a job": (
+        lambda s: tasks.statuses_of_devices(s.tx, s.ids, package_id=s.job.package_id, job_id=s.job.id),
+        {"ix_tasks_device_id"},
+    ),
+    "open tasks": (lambda s: tasks.open_of_devices(s.tx, s.ids), {OPEN}),
+    "due tasks": (
+        lambda s: tasks.take_due(s.tx, s.job.id, sources=sources(TaskEvent.PUSHED), now=START, limit=10),
+        {DUE},
+    ),
+    "overdue tasks": (lambda s: tasks.overdue(s.tx, START, 10), {"ix_tasks_deadline"}),
+    "due jobs": (lambda s: jobs.due(s.tx, START), {"ix_jobs_running", DUE}),
+    "next due": (lambda s: jobs.next_due_at(s.tx), {"ix_jobs_running", DUE}),
+    "selecting job": (lambda s: jobs.next_selecting(s.tx), {"ix_jobs_selecting"}),
+    "finished jobs": (lambda s: jobs.end_finished(s.tx, [s.job.id], ended="COMPLETED", now=START), {OF_JOB}),
+    "page": (lambda s: tasks.page_of_job(s.tx, s.job.id, offset=0, limit=10), {OF_JOB}),
+    "page of a state": (lambda s: tasks.page_of_job(s.tx, s.job.id, offset=0, limit=10, status=20), {OF_JOB}),
+    "tasks of named devices": (lambda s: tasks.of_devices(s.tx, s.job.id, s.names), {DEVICE, "ix_tasks_device_id"}),
+    "count by state": (lambda s: tasks.count_by_status(s.tx, s.job.id), {OF_JOB}),
+    "overwrite all": (lambda s: overwrite(s, any_module=True, named=False), {OPEN, NEXT_DEVICES}),
+    "overwrite all, one module": (lambda s: overwrite(s, any_module=False, named=False), {OPEN, NEXT_DEVICES}),
+    "overwrite named": (lambda s: overwrite(s, any_module=True, named=True), {OPEN, NEXT_DEVICES}),
+    "insert all": (lambda s: insert_tasks(s, any_module=True, named=False), {OPEN, NEXT_DEVICES}),
+    "insert named, one module": (lambda s: insert_tasks(s, any_module=False, named=True), {OPEN, NEXT_DEVICES}),
+    "end of chunk": (lambda s: selection.end_of_chunk(s.tx, s.rule(), 2), {NEXT_DEVICES}),
+    "any device": (lambda s: selection.any_device(s.tx, s.rule()), {NEXT_DEVICES}),
+    "names": (lambda s: devices.ids_by_name(s.tx, s.world.product.id, s.names), {DEVICE}),
+    "log-ins": (lambda s: select_logins(s.tx, s.world.product.product_key, s.names), {PRODUCT, DEVICE}),
+    "presence": (lambda s: presence.of_devices(s.tx, s.ids), set()),
+    "versions": (lambda s: presence.versions_of(s.tx, s.ids), set()),
+}
+
+
+@pytest.mark.parametrize("name", HOT)
+def test_the_statement_uses_its_indexes(scene: Scene, name: str) -> None:
+    run, wanted = HOT[name]
+    steps = plan_of(scene.tx, lambda: run(scene))
+    assert steps
+    assert indexes(steps) == wanted, steps
+
+
+@pytest.mark.parametrize("name", HOT)
+def test_the_statement_reads_no_table_from_end_to_end(scene: Scene, name: str) -> None:
+    run, _ = HOT[name]
+    scans = [step for step in plan_of(scene.tx, lambda: run(scene)) if step.startswith("SCAN")]
+    # Running jobs are few whatever the number of devices, and their indexes hold no others.
+    assert all(re.match(r"SCAN (jobs USING INDEX ix_jobs_(running|selecting)|anon_\d+)$", step) for step in scans), (
+        scans
+    )
+
+
+def test_a_plan_that_reads_a_whole_table_is_seen(scene: Scene) -> None:
+    steps = plan_of(scene.tx, lambda: scene.tx.exec_driver_sql("SELECT * FROM tasks WHERE module = 'default'"))
+    assert steps == ["SCAN tasks"]

@@ -1,0 +1,130 @@
+"""How many statements an operation takes does not depend on how many devices it is about."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+from sqlalchemy import event, func, insert, select
+
+from skyferry.bus.messages import Connected, Disconnected, ProgressReported, Report, VersionReported
+from skyferry.fleet import names
+from skyferry.ota import cancel, dispatch
+from skyferry.ota.cancel import CancelScope
+from skyferry.ota.states import TaskStatus
+from skyferry.store.jobs import JobRecord
+from skyferry.store.tables import devices, module_versions, tasks
+from tests.support.rows import START, World, world
+
+FEW, MANY = 20, 500
+Step = Callable[[World, JobRecord], object]
+
+
+def name_of(number: int) -> str:
+    return f"dev-{number}"
+
+
+def fleet(made: World, count: int) -> JobRecord:
+    """A job for a number of devices that are online."""
+    times = dict.fromkeys(("status_at", "created_at", "modified_at"), START)
+    numbers = range(1, count + 1)
+    common = {"product_id": made.product.id, "secret_sealed": b"", "connection_id": "c1", **times}
+    made.tx.execute(insert(devices), [{**common, "name": name_of(n), "iot_id": name_of(n)} for n in numbers])
+    versions = [
+        {"device_id": key, "module": names.DEFAULT_MODULE, "version": "1.0.0", "reported_at": START}
+        for key in made.tx.execute(select(devices.c.id)).scalars()
+    ]
+    made.tx.execute(insert(module_versions), versions)
+    return made.make_job(made.make_package())
+
+
+def statements(count: int, step: Step, *before: Step) -> list[str]:
+    """What a step sends to the database, for so many devices."""
+    seen: list[str] = []
+    with world() as made:
+        job = fleet(made, count)
+        for earlier in before:
+            earlier(made, job)
+        event.listen(made.tx, "before_cursor_execute", lambda _tx, _cursor, statement, *_: seen.append(statement))
+        step(made, job)
+    return seen
+
+
+def count_of(made: World, status: TaskStatus) -> int:
+    return made.tx.execute(select(func.count()).where(tasks.c.status == status)).scalar_one()
+
+
+def report(*kinds: Callable[[int], Report]) -> Step:
+    """One batch with reports of every device."""
+
+    def step(made: World, _job: JobRecord) -> object:
+        ids: Sequence[int] = made.tx.execute(select(devices.c.id)).scalars().all()
+        return made.report(*(kind(device_id) for kind in kinds for device_id in ids))
+
+    return step
+
+
+def cancel_named(most: int) -> Step:
+    def step(made: World, job: JobRecord) -> object:
+        firmware_id = made.tx.exec_driver_sql("SELECT firmware_id FROM packages").scalar_one()
+        canceled = cancel.cancel_by_device(
+            made.tx,
+            instance_id=made.instance.id,
+            product_key=made.product.product_key,
+            firmware_id=firmware_id,
+            device_names=[name_of(number) for number in range(1, most + 1)],
+            job_id=job.job_id,
+            scope=CancelScope.PENDING,
+            now=START,
+        )
+        assert len(canceled) == most
+        return canceled
+
+    return step
+
+
+def claim(made: World, _job: JobRecord) -> None:
+    """Claims what is due; a job's rate lets no more than a second's worth go at a time."""
+    due = count_of(made, TaskStatus.QUEUED)
+    claimed = len(dispatch.claim_due(made.tx, made.urls, START, 1_000))
+    assert claimed == min(due, 164)
+
+
+REPORTS: dict[str, list[Callable[[int], Report]]] = {
+    "log-ins": [lambda key: Connected(key, "c2", "127.0.0.1", START)],
+    "log-outs": [lambda key: Disconnected(key, "c1", START)],
+    "known versions": [lambda key: VersionReported(key, "default", "1.0.0", START)],
+    "targets": [lambda key: VersionReported(key, "default", "2.0.0", START)],
+    "progress": [lambda key: ProgressReported(key, None, 50, "", START)],
+    "failures": [lambda key: ProgressReported(key, None, -2, "no room", START)],
+    "several at once": [
+        lambda key: ProgressReported(key, None, 100, "", START),
+        lambda key: Connected(key, "c2", "127.0.0.1", START),
+        lambda key: VersionReported(key, "default", "2.0.0", START),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_batch_of_reports(name: str) -> None:
+    few, many = (statements(count, report(*REPORTS[name])) for count in (FEW, MANY))
+    assert len(many) == len(few)
+    assert len(few) <= 8
+
+
+def test_cancelling_named_devices() -> None:
+    few, many = (statements(200, cancel_named(count)) for count in (FEW, 200))
+    assert len(many) == len(few)
+    assert len(few) <= 8
+
+
+def test_claiming_what_is_due() -> None:
+    few, many = (statements(count, claim) for count in (FEW, MANY))
+    assert len(many) == len(few)
+    assert len(few) <= 8
+
+
+def test_a_statement_for_each_device_is_seen() -> None:
+    def one_by_one(made: World, _job: JobRecord) -> None:
+        for key in made.tx.execute(select(devices.c.id)).scalars().all():
+            made.report(VersionReported(key, "default", "1.0.0", START))
+
+    assert len(statements(FEW, one_by_one)) > FEW
