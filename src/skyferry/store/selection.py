@@ -4,7 +4,20 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, case, exists, insert, literal, literal_column, null, select, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    SmallInteger,
+    and_,
+    case,
+    exists,
+    insert,
+    literal,
+    literal_column,
+    null,
+    select,
+    update,
+)
 from sqlalchemy.sql.elements import ColumnElement
 
 from skyferry.store.tables import OPEN_BELOW, devices, module_versions, task_is_open, tasks
@@ -137,7 +150,7 @@ def insert_tasks(tx: Connection, rule: SelectionRule, new: NewTasks) -> int:
         devices.c.id,
         literal(rule.module),
         module_versions.c.version,
-        case((in_the_way, new.blocked), else_=new.initial),
+        case((in_the_way, literal(new.blocked, SmallInteger)), else_=literal(new.initial, SmallInteger)),
         case((in_the_way, new.blocked_description), else_=""),
         due,
         literal(new.now),
