@@ -1,11 +1,13 @@
 """The composition root: settings in, a running server out. Nothing else makes the parts and connects them."""
 
+import os
 import socket
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
 from aiohttp import web
+from sqlalchemy.exc import SQLAlchemyError
 
 from skyferry import monitoring
 from skyferry.bus.local import LocalBus
@@ -41,6 +43,10 @@ _log = structlog.get_logger()
 _BACKLOG: Final = 1_024
 _SHUTDOWN_SECONDS: Final = 10.0
 _ANY_HOST: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
+
+
+class StartError(Exception):
+    """The server cannot start; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +86,10 @@ class Server:
         """Migrates the database, recovers from the former run, and opens the doors; devices and API last.
 
         Raises:
-            OSError: an address cannot be used.
+            StartError: the database or an address cannot be used.
             skyferry.fleet.accounts.AccountError: the root key in the settings cannot be used.
         """
-        await migrate.upgrade(self._store)
+        await self._migrate()
         new_key = await self._ensure_root()
         await self._objects.sweep()
         await remove_strays(self._store, self._objects, self._object_limits, stored_before=self._clock.now_ms())
@@ -96,7 +102,7 @@ class Server:
         self._connect_worker(public_url)
         self._runner.start()
         await self._serve_http(listener, public_url)
-        mqtt_port = await self._gateway.start(*self._settings.mqtt)
+        mqtt_port = await self._serve_mqtt()
         return Started(http, Address(self._settings.mqtt.host, mqtt_port), public_url, new_key)
 
     async def stop(self) -> None:
@@ -106,6 +112,19 @@ class Server:
         await self._runner.stop()
         await self._reports.drain()
         await self._store.close()
+
+    async def _migrate(self) -> None:
+        try:
+            await migrate.upgrade(self._store)
+        except (SQLAlchemyError, OSError) as error:
+            reason = getattr(error, "orig", None) or error
+            raise StartError(f"The database {self._store.url} cannot be used: {reason}") from error
+
+    async def _serve_mqtt(self) -> int:
+        try:
+            return await self._gateway.start(*self._settings.mqtt)
+        except OSError as error:
+            raise StartError(_not_free(self._settings.mqtt, error)) from error
 
     async def _ensure_root(self) -> NewKey | None:
         secret = self._settings.root_access_key_secret
@@ -205,11 +224,16 @@ def _listen(address: Address) -> socket.socket:
     """A bound socket: its port is known before anything needs the public URL.
 
     Raises:
-        OSError: the address cannot be used; the error names it.
+        StartError: the address cannot be used.
     """
     try:
         return socket.create_server(
             address, family=socket.AF_INET6 if ":" in address.host else socket.AF_INET, backlog=_BACKLOG
         )
     except OSError as error:
-        raise OSError(error.errno, f"{address} cannot be listened on: {error.strerror}") from None
+        raise StartError(_not_free(address, error)) from error
+
+
+def _not_free(address: Address, error: OSError) -> str:
+    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+    return f"{address} cannot be listened on: {reason}. Choose another address."

@@ -3,10 +3,11 @@
 Values come from the command line, then from `SKYFERRY_…` environment variables, then from a TOML file (`--config`).
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -16,6 +17,7 @@ from pydantic_settings import (
 )
 
 _HIGHEST_PORT: Final = 65_535
+_PUBLIC_URL: Final = re.compile(r"https?://[^/?#\s]+/?")
 
 
 class Address(NamedTuple):
@@ -45,6 +47,12 @@ def _address(value: Any) -> Any:
     return parse_address(value) if isinstance(value, str) else value
 
 
+def _public_url(value: str | None) -> str | None:
+    if value is not None and not _PUBLIC_URL.fullmatch(value):
+        raise ValueError(f"{value} is not http://HOST or https://HOST, with a port where it is not the usual one.")
+    return value
+
+
 class Settings(BaseSettings):
     """The server's settings."""
 
@@ -56,7 +64,7 @@ class Settings(BaseSettings):
     """API, uploads, downloads, health and metrics."""
     mqtt: Annotated[Address, NoDecode, BeforeValidator(_address)] = Address("127.0.0.1", 1883)
     """Devices."""
-    public_url: str | None = Field(default=None, pattern=r"^https?://[^/?#]+/?$")
+    public_url: Annotated[str | None, AfterValidator(_public_url)] = None
     """The server's URL as devices and applications reach it; the HTTP address when absent."""
     database: str | None = None
     """`sqlite:///path` or `postgresql://…`; a SQLite file in the data directory when absent."""

@@ -9,10 +9,9 @@ import typer
 import uvloop
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
-from sqlalchemy.exc import SQLAlchemyError
 
 from skyferry import logs, settings
-from skyferry.app import Server, Started
+from skyferry.app import Server, Started, StartError
 from skyferry.datadir import DataDir, DataDirError, DataDirLock
 from skyferry.fleet.accounts import AccountError
 from skyferry.keys import KeyFileError
@@ -42,10 +41,8 @@ def serve(  # noqa: PLR0917 - typer passes options by name
     try:
         with DataDirLock(DataDir(chosen.data_dir)):
             uvloop.run(_run(chosen))
-    except (DataDirError, KeyFileError, AccountError, OSError, ValueError) as error:
+    except (DataDirError, KeyFileError, AccountError, StartError, ValueError) as error:
         raise _refused(str(error)) from None
-    except SQLAlchemyError as error:
-        raise _refused(f"The database cannot be used: {getattr(error, 'orig', None) or error}") from None
 
 
 async def _run(chosen: Settings) -> None:

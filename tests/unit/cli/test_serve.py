@@ -1,0 +1,58 @@
+"""`skyferry serve` refuses what it cannot start with, in a sentence and with exit code 2."""
+
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def taken() -> Iterator[str]:
+    """An address that someone else listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+def refusal(tmp_path: Path, *options: str) -> str:
+    given = {"--data-dir": str(tmp_path / "data"), "--http": "127.0.0.1:0", "--mqtt": "127.0.0.1:0"}
+    given |= dict(zip(options[::2], options[1::2], strict=True))
+    # A process of its own: a server that starts after all must not take over the signals of the tests.
+    command = [sys.executable, "-c", "from skyferry.cli import main; main()", "serve"]
+    arguments = [word for pair in given.items() for word in pair]
+    result = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=30, check=False)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    assert "ready" not in result.stdout
+    return result.stderr
+
+
+@pytest.mark.parametrize("option", ["--http", "--mqtt"])
+def test_an_address_that_is_taken_is_named(tmp_path: Path, taken: str, option: str) -> None:
+    assert f"{taken} cannot be listened on" in refusal(tmp_path, option, taken)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [
+        ("--http", "nonsense", "nonsense is not HOST:PORT"),
+        ("--public-url", "ota.example.com", "is not http://HOST or https://HOST"),
+        ("--database", "mysql://host/name", "use sqlite or postgresql"),
+        ("--config", "/does/not/exist.toml", "/does/not/exist.toml cannot be used"),
+    ],
+)
+def test_a_setting_that_is_wrong_is_explained(tmp_path: Path, option: str, value: str, sentence: str) -> None:
+    assert sentence in refusal(tmp_path, option, value)
+
+
+def test_a_database_that_is_away_is_named_without_its_password(tmp_path: Path) -> None:
+    said = refusal(tmp_path, "--database", "postgresql://user:hidden@127.0.0.1:1/name")
+    assert "cannot be used" in said
+    assert "hidden" not in said
+
+
+def test_half_a_root_key_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKYFERRY_ROOT_ACCESS_KEY_ID", "LTAIonly")
+    assert refusal(tmp_path).strip()
