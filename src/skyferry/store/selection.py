@@ -123,16 +123,23 @@ def overwrite(
     description: str,
     now: int,
 ) -> set[int]:
-    """Ends the open tasks of the selected devices that are in a source state, and tells the jobs that they were of."""
-    statement = (
-        update(tasks)
-        .where(task_is_open, tasks.c.status.in_(sources), tasks.c.device_id.in_(_devices(rule, devices.c.id)))
-        .values(status=target, description=description, dispatch_at=None, modified_at=now)
-        .returning(tasks.c.job_id)
+    """Ends the open tasks of the selected devices, and tells the jobs that they were of.
+
+    A device keeps its tasks when one of them is in another state than the source states: that one stays in the way.
+    """
+    other = tasks.alias("other")
+    stays = exists().where(
+        other.c.device_id == tasks.c.device_id,
+        other.c.status < literal_column(str(OPEN_BELOW)),
+        other.c.status.not_in(sources),
     )
-    if not any_module:
-        statement = statement.where(tasks.c.module == rule.module)
-    return set(tx.execute(statement).scalars())
+    statement = update(tasks).where(
+        task_is_open, tasks.c.status.in_(sources), tasks.c.device_id.in_(_devices(rule, devices.c.id))
+    )
+    # Of one module there is one open task at the most: it ends or it stays.
+    statement = statement.where(~stays if any_module else tasks.c.module == rule.module)
+    statement = statement.values(status=target, description=description, dispatch_at=None, modified_at=now)
+    return set(tx.execute(statement.returning(tasks.c.job_id)).scalars())
 
 
 def insert_tasks(tx: Connection, rule: SelectionRule, new: NewTasks) -> int:

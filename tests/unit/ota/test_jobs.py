@@ -126,6 +126,18 @@ def test_an_update_that_runs_is_never_overwritten(world: World) -> None:
     assert world.state(second, device) is TaskStatus.FAILED
 
 
+def test_nothing_is_replaced_for_a_job_that_another_module_s_update_blocks(world: World) -> None:
+    device = world.make_device("dev0")
+    world.say_version(device, "1.0.0", module="mcu")
+    running = world.make_job(world.make_package("2.0.0"), multi_module=True)
+    waiting = world.make_job(world.make_package("2.1.0", module="mcu"), multi_module=True)
+    world.say_progress(device, 5, module="default")
+    blocked = world.make_job(world.make_package("3.0.0"), overwrite_mode=2)
+    assert world.state(running, device) is TaskStatus.IN_PROGRESS
+    assert world.state(waiting, device) is TaskStatus.QUEUED
+    assert world.state(blocked, device) is TaskStatus.FAILED
+
+
 def test_modules_are_updated_side_by_side_in_multi_module_mode_only(world: World) -> None:
     device = world.make_device("dev0")
     world.say_version(device, "1.0.0", module="mcu")
