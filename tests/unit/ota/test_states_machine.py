@@ -83,7 +83,15 @@ class Engine(RuleBasedStateMachine):
         self.model = Model(connect_delay=LIMITS.connect_delay_ms, repush_after=LIMITS.repush_after_ms)
         self.devices: dict[str, DeviceRecord] = {}
         self.jobs: list[JobRecord] = []
-        self.firmware: dict[Package, str] = {}
+        self.firmware = {
+            package: self.world.make_package(
+                package.version,
+                module=package.module,
+                src_version=package.source,
+                type=0 if package.source is None else 1,
+            )
+            for package in PACKAGES
+        }
         for number, name in enumerate(NAMES):
             self.devices[name] = self.world.make_device(name)
             self.model.devices[name] = model.Device({"default": "1.0.0"})
@@ -101,7 +109,7 @@ class Engine(RuleBasedStateMachine):
     @rule(package=packages, chosen=some_names, options=options)
     def create_job(self, package: Package, chosen: Sequence[str], options: Options) -> None:
         self.tick(1)
-        firmware_id = self.firmware_of(package)
+        firmware_id = self.firmware[package]
 
         def make() -> None:
             job = self.world.make_job(
@@ -125,7 +133,7 @@ class Engine(RuleBasedStateMachine):
         job = None if number is None or number >= len(self.jobs) else number
         if job is not None:
             package = self.model.jobs[job].package
-        firmware_id = self.firmware_of(package)
+        firmware_id = self.firmware[package]
 
         def by_device() -> None:
             cancel.cancel_by_device(
@@ -264,16 +272,6 @@ class Engine(RuleBasedStateMachine):
             deadlines.end_overdue(self.world.tx, self.now, 100)
             self.model.expire(self.now)
 
-    def firmware_of(self, package: Package) -> str:
-        if package not in self.firmware:
-            self.firmware[package] = self.world.make_package(
-                package.version,
-                module=package.module,
-                src_version=package.source,
-                type=0 if package.source is None else 1,
-            )
-        return self.firmware[package]
-
     def same_refusal(self, real: Callable[[], object], modelled: Callable[[], object]) -> None:
         """Both do it, or both refuse it for the same reason and nothing has changed."""
         expected = code = None
@@ -297,5 +295,5 @@ class Engine(RuleBasedStateMachine):
 
 TestEngine = Engine.TestCase
 TestEngine.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=500, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -8,7 +8,8 @@ from skyferry.simulator.behaviour import Behaviour
 from skyferry.simulator.fleet import Fleet
 from skyferry.simulator.identity import DeviceIdentity
 from skyferry.simulator.tally import DeviceState
-from tests.unit.simulator.broker import Broker, eventually
+from tests.unit.simulator.broker import Broker, Report, Session, eventually
+from tests.unit.simulator.conftest import CONTENT, Packages
 
 DEVICES = [DeviceIdentity("pk", f"d{number}", "secret") for number in range(50)]
 
@@ -29,6 +30,18 @@ async def test_behaviour_of_each_device(broker: Broker) -> None:
     async with Fleet(DEVICES, "127.0.0.1", broker.port, behaviour) as fleet:
         await fleet.wait_until(lambda tally: len(broker.reports) == 50)
         assert fleet.versions == {"1.0.0": 49, "1.1.0": 1}
+
+
+async def test_counts_of_simultaneous_downloads_add_up(broker: Broker, packages: Packages) -> None:
+    def push(session: Session, report: Report) -> None:
+        if report.message["params"].get("version") == "1.0.0":
+            session.publish(report.topic.replace("inform", "upgrade"), packages.push())
+
+    broker.on_report = push
+    async with Fleet(DEVICES, "127.0.0.1", broker.port, Behaviour(break_download=1)) as fleet:
+        await fleet.wait_until(lambda tally: tally.updates == 50)
+    assert (fleet.tally.resumes, fleet.tally.downloads) == (50, 50)
+    assert fleet.tally.downloaded_bytes == 50 * len(CONTENT)
 
 
 async def test_waiting_in_vain_tells_the_tally(broker: Broker) -> None:
