@@ -103,14 +103,14 @@ class _Batch:
                 continue
             if version != task.read.src_version:
                 task.happen(TaskEvent.FOREIGN_REPORTED, description=_NOT_CONFORM)
-            if self._wants_push(device, task, version, at):
+            if task.read.package_type == DIFFERENTIAL and version != task.read.src_version:
+                task.dispatch_at = None  # what the log-in has made due does not fit this version
+            elif self._wants_push(device, task, at):
                 task.dispatch_at = at
 
-    def _wants_push(self, device: DeviceState, task: WorkingTask, version: str, at: int) -> bool:
+    def _wants_push(self, device: DeviceState, task: WorkingTask, at: int) -> bool:
         """Whether a version report is the moment to push (device-plane reference §3, "Re-push")."""
         if not task.read.need_push or task.status not in _PUSHABLE:
-            return False
-        if task.read.package_type == DIFFERENTIAL and version != task.read.src_version:
             return False
         if task.status is TaskStatus.QUEUED or task.notified_at is None:
             return True

@@ -235,3 +235,12 @@ def test_a_differential_package_is_not_pushed_to_a_foreign_version(world: World)
     world.connect(device)
     world.say_version(device, "0.9.0")
     assert world.dispatch() == []
+
+
+def test_a_foreign_version_takes_back_the_push_of_a_differential_package_that_was_due(world: World) -> None:
+    device = world.make_device("dev0")
+    world.make_job(world.make_package(type=1, src_version="1.0.0"))
+    world.connect(device)
+    world.say_version(device, "0.9.0")
+    world.now += 600_000
+    assert world.dispatch() == []
