@@ -1,4 +1,4 @@
-"""The schema of the first release.
+"""The schema of the first release: accounts, products and devices.
 
 Revision: 0001, after None. Written 2026-11-24.
 """
@@ -80,6 +80,18 @@ def upgrade() -> None:
         sa.UniqueConstraint("account_id", "name", name=op.f("uq_ram_users_account_id_name")),
     )
     op.create_table(
+        "roles",
+        sa.Column("id", KEY, autoincrement=True, nullable=False),
+        sa.Column("account_id", KEY, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("longest_session_seconds", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_roles_account_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_roles")),
+        sa.UniqueConstraint("account_id", "name", name=op.f("uq_roles_account_id_name")),
+    )
+    op.create_table(
         "access_keys",
         sa.Column("access_key_id", sa.Text(), nullable=False),
         sa.Column("account_id", KEY, nullable=False),
@@ -97,20 +109,52 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_access_keys_account_id"), "access_keys", ["account_id"], unique=False)
     op.create_table(
-        "objects",
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("instance_id", KEY, nullable=False),
-        sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.Column("md5", sa.Text(), nullable=False),
-        sa.Column("sha256", sa.Text(), nullable=False),
-        sa.Column("crc64", sa.Text(), nullable=False),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        "audit_records",
+        sa.Column("id", KEY, autoincrement=True, nullable=False),
+        sa.Column("account_id", KEY, nullable=False),
+        sa.Column("instance_id", KEY, nullable=True),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("caller", sa.Text(), nullable=False),
+        sa.Column("access_key_id", sa.Text(), nullable=False),
+        sa.Column("source_address", sa.Text(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("parameters", sa.JSON(), nullable=False),
+        sa.Column("request_id", sa.Text(), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["instance_id"], ["instances.id"], name=op.f("fk_objects_instance_id"), ondelete="CASCADE"
+            ["account_id"], ["accounts.id"], name=op.f("fk_audit_records_account_id"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("key", name=op.f("pk_objects")),
+        sa.ForeignKeyConstraint(
+            ["instance_id"], ["instances.id"], name=op.f("fk_audit_records_instance_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_records")),
     )
-    op.create_index(op.f("ix_objects_created_at"), "objects", ["created_at"], unique=False)
+    op.create_index("ix_audit_records_account_id_id", "audit_records", ["account_id", "id"], unique=False)
+    op.create_index(op.f("ix_audit_records_at"), "audit_records", ["at"], unique=False)
+    op.create_table(
+        "groups",
+        sa.Column("id", KEY, autoincrement=True, nullable=False),
+        sa.Column("instance_id", KEY, nullable=False),
+        sa.Column("group_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("parent_id", KEY, nullable=True),
+        sa.Column("level", sa.SmallInteger(), nullable=False),
+        sa.Column("expression", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("modified_at", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("type IN ('LINK_PLATFORM', 'LINK_PLATFORM_DYNAMIC')", name=op.f("ck_groups_type")),
+        sa.ForeignKeyConstraint(
+            ["instance_id"], ["instances.id"], name=op.f("fk_groups_instance_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["parent_id"], ["groups.id"], name=op.f("fk_groups_parent_id"), ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_groups")),
+        sa.UniqueConstraint("group_id", name=op.f("uq_groups_group_id")),
+        sa.UniqueConstraint("instance_id", "name", name=op.f("uq_groups_instance_id_name")),
+    )
+    op.create_index("ix_groups_instance_id_id", "groups", ["instance_id", "id"], unique=False)
+    op.create_index(op.f("ix_groups_parent_id"), "groups", ["parent_id"], unique=False)
     op.create_table(
         "policy_attachments",
         sa.Column("policy_id", KEY, nullable=False),
@@ -144,6 +188,7 @@ def upgrade() -> None:
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("modified_at", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["instance_id"], ["instances.id"], name=op.f("fk_products_instance_id"), ondelete="CASCADE"
         ),
@@ -152,6 +197,17 @@ def upgrade() -> None:
         sa.UniqueConstraint("product_key", name=op.f("uq_products_product_key")),
     )
     op.create_index("ix_products_instance_id_id", "products", ["instance_id", "id"], unique=False)
+    op.create_table(
+        "role_policies",
+        sa.Column("policy_id", KEY, nullable=False),
+        sa.Column("role_id", KEY, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["policy_id"], ["policies.id"], name=op.f("fk_role_policies_policy_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["role_id"], ["roles.id"], name=op.f("fk_role_policies_role_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("policy_id", "role_id", name=op.f("pk_role_policies")),
+    )
+    op.create_index(op.f("ix_role_policies_role_id"), "role_policies", ["role_id"], unique=False)
     op.create_table(
         "device_batches",
         sa.Column("id", KEY, autoincrement=True, nullable=False),
@@ -177,35 +233,17 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'CREATE'"),
     )
     op.create_table(
-        "packages",
-        sa.Column("id", KEY, autoincrement=True, nullable=False),
-        sa.Column("instance_id", KEY, nullable=False),
-        sa.Column("product_id", KEY, nullable=False),
-        sa.Column("firmware_id", sa.Text(), nullable=False),
+        "device_batch_names",
+        sa.Column("batch_id", KEY, nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("module", sa.Text(), nullable=False),
-        sa.Column("dest_version", sa.Text(), nullable=False),
-        sa.Column("src_version", sa.Text(), nullable=True),
-        sa.Column("type", sa.SmallInteger(), nullable=False),
-        sa.Column("sign_method", sa.Text(), nullable=False),
-        sa.Column("description", sa.Text(), nullable=True),
-        sa.Column("udi", sa.Text(), nullable=True),
-        sa.Column("status", sa.SmallInteger(), nullable=False),
-        sa.Column("multi_file", sa.Boolean(), nullable=False),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("modified_at", sa.BigInteger(), nullable=False),
+        sa.Column("nickname", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(
-            ["instance_id"], ["instances.id"], name=op.f("fk_packages_instance_id"), ondelete="CASCADE"
+            ["batch_id"], ["device_batches.id"], name=op.f("fk_device_batch_names_batch_id"), ondelete="CASCADE"
         ),
-        sa.ForeignKeyConstraint(
-            ["product_id"], ["products.id"], name=op.f("fk_packages_product_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_packages")),
-        sa.UniqueConstraint("firmware_id", name=op.f("uq_packages_firmware_id")),
-        sa.UniqueConstraint("instance_id", "name", name=op.f("uq_packages_instance_id_name")),
-        sa.UniqueConstraint("product_id", "dest_version", name=op.f("uq_packages_product_id_dest_version")),
+        sa.PrimaryKeyConstraint("batch_id", "position", name=op.f("pk_device_batch_names")),
+        sqlite_with_rowid=False,
     )
-    op.create_index("ix_packages_instance_id_id", "packages", ["instance_id", "id"], unique=False)
     op.create_table(
         "devices",
         sa.Column("id", KEY, autoincrement=True, nullable=False),
@@ -251,81 +289,31 @@ def upgrade() -> None:
     )
     op.create_index("ix_devices_product_id_id", "devices", ["product_id", "id"], unique=False)
     op.create_table(
-        "jobs",
-        sa.Column("id", KEY, autoincrement=True, nullable=False),
-        sa.Column("instance_id", KEY, nullable=False),
-        sa.Column("product_id", KEY, nullable=False),
-        sa.Column("package_id", KEY, nullable=False),
-        sa.Column("job_id", sa.Text(), nullable=False),
-        sa.Column("type", sa.Text(), nullable=False),
-        sa.Column("selection", sa.Text(), nullable=False),
-        sa.Column("target_selection", sa.Text(), nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("src_versions", sa.JSON(), nullable=False),
-        sa.Column("timeout_minutes", sa.Integer(), nullable=True),
-        sa.Column("maximum_per_minute", sa.Integer(), nullable=False),
-        sa.Column("overwrite_mode", sa.SmallInteger(), nullable=False),
-        sa.Column("need_push", sa.Boolean(), nullable=False),
-        sa.Column("need_confirm", sa.Boolean(), nullable=False),
-        sa.Column("multi_module", sa.Boolean(), nullable=False),
-        sa.Column("download_protocol", sa.Text(), nullable=False),
-        sa.Column("tags", sa.JSON(), nullable=False),
-        sa.Column("selected_up_to", KEY, nullable=False),
-        sa.Column("select_up_to", KEY, nullable=False),
-        sa.Column("next_push_at", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("modified_at", sa.BigInteger(), nullable=False),
-        sa.Column("started_at", sa.BigInteger(), nullable=True),
-        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        "device_tags",
+        sa.Column("device_id", KEY, nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["instance_id"], ["instances.id"], name=op.f("fk_jobs_instance_id"), ondelete="CASCADE"
+            ["device_id"], ["devices.id"], name=op.f("fk_device_tags_device_id"), ondelete="CASCADE"
         ),
-        sa.ForeignKeyConstraint(["package_id"], ["packages.id"], name=op.f("fk_jobs_package_id"), ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_jobs_product_id"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
-        sa.UniqueConstraint("job_id", name=op.f("uq_jobs_job_id")),
+        sa.PrimaryKeyConstraint("device_id", "key", name=op.f("pk_device_tags")),
+        sqlite_with_rowid=False,
     )
-    op.create_index("ix_jobs_package_id_id", "jobs", ["package_id", "id"], unique=False)
-    op.create_index(
-        "ix_jobs_running",
-        "jobs",
-        ["id"],
-        unique=False,
-        sqlite_where=sa.text("status = 'IN_PROGRESS'"),
-        postgresql_where=sa.text("status = 'IN_PROGRESS'"),
-    )
-    op.create_index(
-        "ix_jobs_selecting",
-        "jobs",
-        ["id"],
-        unique=False,
-        sqlite_where=sa.text("selected_up_to < select_up_to"),
-        postgresql_where=sa.text("selected_up_to < select_up_to"),
-    )
-    op.create_index(
-        "uq_jobs_running_verification",
-        "jobs",
-        ["package_id"],
-        unique=True,
-        sqlite_where=sa.text("type = 'VERIFY_FIRMWARE' AND status = 'IN_PROGRESS'"),
-        postgresql_where=sa.text("type = 'VERIFY_FIRMWARE' AND status = 'IN_PROGRESS'"),
-    )
+    op.create_index(op.f("ix_device_tags_key_value"), "device_tags", ["key", "value"], unique=False)
     op.create_table(
-        "package_files",
-        sa.Column("package_id", KEY, nullable=False),
-        sa.Column("position", sa.SmallInteger(), nullable=False),
-        sa.Column("object_key", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=True),
-        sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.Column("sign", sa.Text(), nullable=False),
-        sa.Column("md5", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["object_key"], ["objects.key"], name=op.f("fk_package_files_object_key")),
+        "group_members",
+        sa.Column("group_id", KEY, nullable=False),
+        sa.Column("device_id", KEY, nullable=False),
         sa.ForeignKeyConstraint(
-            ["package_id"], ["packages.id"], name=op.f("fk_package_files_package_id"), ondelete="CASCADE"
+            ["device_id"], ["devices.id"], name=op.f("fk_group_members_device_id"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("package_id", "position", name=op.f("pk_package_files")),
+        sa.ForeignKeyConstraint(
+            ["group_id"], ["groups.id"], name=op.f("fk_group_members_group_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("group_id", "device_id", name=op.f("pk_group_members")),
+        sqlite_with_rowid=False,
     )
-    op.create_index(op.f("ix_package_files_object_key"), "package_files", ["object_key"], unique=False)
+    op.create_index(op.f("ix_group_members_device_id"), "group_members", ["device_id"], unique=False)
     op.create_table(
         "module_versions",
         sa.Column("device_id", KEY, nullable=False),
@@ -338,70 +326,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("device_id", "module", name=op.f("pk_module_versions")),
         sqlite_with_rowid=False,
     )
-    op.create_table(
-        "tasks",
-        sa.Column("id", KEY, autoincrement=True, nullable=False),
-        sa.Column("job_id", KEY, nullable=False),
-        sa.Column("package_id", KEY, nullable=False),
-        sa.Column("device_id", KEY, nullable=False),
-        sa.Column("module", sa.Text(), nullable=False),
-        sa.Column("src_version", sa.Text(), nullable=False),
-        sa.Column("status", sa.SmallInteger(), nullable=False),
-        sa.Column("progress", sa.SmallInteger(), server_default="0", nullable=False),
-        sa.Column("description", sa.Text(), server_default="", nullable=False),
-        sa.Column("dispatch_at", sa.BigInteger(), nullable=True),
-        sa.Column("notified_at", sa.BigInteger(), nullable=True),
-        sa.Column("deadline_at", sa.BigInteger(), nullable=True),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("modified_at", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["device_id"], ["devices.id"], name=op.f("fk_tasks_device_id"), ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_tasks_job_id"), ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["package_id"], ["packages.id"], name=op.f("fk_tasks_package_id"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_tasks")),
-    )
-    op.create_index(
-        "ix_tasks_deadline",
-        "tasks",
-        ["deadline_at"],
-        unique=False,
-        sqlite_where=sa.text("deadline_at IS NOT NULL AND status < 100"),
-        postgresql_where=sa.text("deadline_at IS NOT NULL AND status < 100"),
-    )
-    op.create_index("ix_tasks_device_id", "tasks", ["device_id"], unique=False)
-    op.create_index(
-        "ix_tasks_due",
-        "tasks",
-        ["job_id", "dispatch_at"],
-        unique=False,
-        sqlite_where=sa.text("dispatch_at IS NOT NULL"),
-        postgresql_where=sa.text("dispatch_at IS NOT NULL"),
-    )
-    op.create_index("ix_tasks_job_id_status_id", "tasks", ["job_id", "status", "id"], unique=False)
-    # After ix_tasks_device_id: of indexes that serve equally well SQLite takes the newest, and this one is the smaller.
-    op.create_index(
-        "uq_tasks_open_device_id_module",
-        "tasks",
-        ["device_id", "module"],
-        unique=True,
-        sqlite_where=sa.text("status < 100"),
-        postgresql_where=sa.text("status < 100"),
-    )
 
 
 def downgrade() -> None:
     """Takes the change back."""
     for table in (
-        "tasks",
         "module_versions",
-        "package_files",
-        "jobs",
+        "group_members",
+        "device_tags",
         "devices",
-        "packages",
+        "device_batch_names",
         "device_batches",
+        "role_policies",
         "products",
         "policy_attachments",
-        "objects",
+        "groups",
+        "audit_records",
         "access_keys",
+        "roles",
         "ram_users",
         "policies",
         "instances",

@@ -1,0 +1,60 @@
+"""The schema. Invariants are constraints here, not code elsewhere; times are milliseconds since the Unix epoch."""
+
+from skyferry.store.tables.accounts import (
+    access_keys,
+    accounts,
+    audit_records,
+    instances,
+    policies,
+    policy_attachments,
+    ram_users,
+    role_policies,
+    roles,
+)
+from skyferry.store.tables.base import metadata
+from skyferry.store.tables.events import outbox, subscriptions
+from skyferry.store.tables.fleet import (
+    device_batch_names,
+    device_batches,
+    device_tags,
+    devices,
+    group_members,
+    groups,
+    module_versions,
+    products,
+)
+from skyferry.store.tables.jobs import OPEN_BELOW, job_is_running, jobs, task_history, task_is_open, tasks
+from skyferry.store.tables.packages import modules, objects, package_files, packages
+
+__all__ = [
+    "OPEN_BELOW",
+    "access_keys",
+    "accounts",
+    "audit_records",
+    "device_batch_names",
+    "device_batches",
+    "device_tags",
+    "devices",
+    "group_members",
+    "groups",
+    "instances",
+    "job_is_running",
+    "jobs",
+    "metadata",
+    "module_versions",
+    "modules",
+    "objects",
+    "outbox",
+    "package_files",
+    "packages",
+    "policies",
+    "policy_attachments",
+    "products",
+    "ram_users",
+    "role_policies",
+    "roles",
+    "subscriptions",
+    "task_history",
+    "task_is_open",
+    "tasks",
+]

@@ -1,0 +1,72 @@
+"""Tables of modules, packages and their files."""
+
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, SmallInteger, Table, Text, UniqueConstraint
+
+from skyferry.store.tables.base import half_of_key, key, metadata, ref, time
+
+objects = Table(
+    "objects",
+    metadata,
+    Column("key", Text, primary_key=True),
+    ref("instance_id", "instances.id"),
+    Column("size", BigInteger, nullable=False),
+    Column("md5", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("crc64", Text, nullable=False),
+    time("created_at"),
+    Index(None, "created_at"),
+)
+"""Uploaded files. A file that no package refers to is removed after an hour."""
+
+modules = Table(
+    "modules",
+    metadata,
+    key(),
+    ref("product_id", "products.id"),
+    Column("name", Text, nullable=False),
+    Column("folded_name", Text, nullable=False),
+    Column("alias", Text),
+    Column("description", Text),
+    time("created_at"),
+    time("modified_at"),
+    UniqueConstraint("product_id", "folded_name"),
+)
+"""Custom modules of products. Names are unique in any letter case; `default` exists without a row."""
+
+packages = Table(
+    "packages",
+    metadata,
+    key(),
+    ref("instance_id", "instances.id"),
+    ref("product_id", "products.id"),
+    Column("firmware_id", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("module", Text, nullable=False),
+    Column("dest_version", Text, nullable=False),
+    Column("src_version", Text),
+    Column("type", SmallInteger, nullable=False),
+    Column("sign_method", Text, nullable=False),
+    Column("description", Text),
+    Column("udi", Text),
+    Column("status", SmallInteger, nullable=False),
+    Column("multi_file", Boolean, nullable=False),
+    time("created_at"),
+    time("modified_at"),
+    time("deleted_at", nullable=True),
+    UniqueConstraint("instance_id", "name"),
+    UniqueConstraint("product_id", "dest_version"),
+    Index("ix_packages_instance_id_id", "instance_id", "id"),
+)
+
+package_files = Table(
+    "package_files",
+    metadata,
+    half_of_key("package_id", "packages.id"),
+    Column("position", SmallInteger, primary_key=True),
+    Column("object_key", Text, ForeignKey("objects.key"), nullable=False),
+    Column("name", Text),
+    Column("size", BigInteger, nullable=False),
+    Column("sign", Text, nullable=False),
+    Column("md5", Text, nullable=False),
+    Index(None, "object_key"),
+)
