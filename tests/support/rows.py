@@ -13,15 +13,18 @@ from skyferry.fleet import accounts, devices, products
 from skyferry.fleet.products import NewProduct
 from skyferry.keys import SecretBox
 from skyferry.objects.urls import DownloadUrls
-from skyferry.ota import dispatch, jobs, packages, reports
+from skyferry.ota import cancel, dispatch, jobs, packages, reports
+from skyferry.ota.cancel import CancelScope
 from skyferry.ota.models import EngineLimits, JobOptions, NewFile, NewPackage, NewStaticJob
 from skyferry.ota.states import TaskStatus
 from skyferry.store import objects as object_statements
+from skyferry.store import tasks as task_statements
 from skyferry.store.devices import DeviceRecord
 from skyferry.store.jobs import JobRecord
 from skyferry.store.objects import StoredObject
 from skyferry.store.products import ProductRecord
 from skyferry.store.tables import metadata, tasks
+from skyferry.store.tasks import ChangedTask, TaskRecord
 
 START = 1_795_000_000_000
 
@@ -135,6 +138,22 @@ class World:
     def dispatch(self) -> list[Notice]:
         """Sends what is due."""
         return dispatch.claim_due(self.tx, self.urls, self.now, 1_000)
+
+    def cancel(self, firmware_id: str, names: Sequence[str], **more: object) -> Sequence[ChangedTask]:
+        """CancelOTATaskByDevice."""
+        given: dict[str, object] = {"job_id": None, "scope": CancelScope.PENDING, "now": self.now}
+        return cancel.cancel_by_device(
+            self.tx,
+            instance_id=self.instance.id,
+            product_key=self.product.product_key,
+            firmware_id=firmware_id,
+            device_names=names,
+            **{**given, **more},  # type: ignore[arg-type]
+        )
+
+    def tasks(self, job: JobRecord) -> Sequence[TaskRecord]:
+        """The tasks of a job, as they are made."""
+        return task_statements.page_of_job(self.tx, job.id, offset=0, limit=1_000)
 
     def states(self, job: JobRecord) -> Mapping[int, TaskStatus]:
         """The state of each task of a job by the device's key; tasks of one device later in the table win."""

@@ -8,11 +8,11 @@ from sqlalchemy import Connection
 
 from skyferry import error_codes as codes
 from skyferry.errors import ApiError
-from skyferry.ota import endings, jobs, packages
+from skyferry.ota import changes, jobs, packages
 from skyferry.ota.states import TaskEvent, TaskStatus, sources
 from skyferry.store import devices as device_statements
 from skyferry.store import tasks as statements
-from skyferry.store.tasks import CanceledTask
+from skyferry.store.tasks import ChangedTask
 
 MOST_DEVICES: Final = 200
 _DESCRIPTION: Final = "canceled by CancelOTATaskByDevice"
@@ -40,7 +40,7 @@ def cancel_by_device(
     job_id: str | None,
     scope: CancelScope,
     now: int,
-) -> Sequence[CanceledTask]:
+) -> Sequence[ChangedTask]:
     """Cancels the tasks that named devices have for a package, as far as the scope goes, in one transaction.
 
     Names that cannot be cancelled do not hinder the others (control-plane reference §6.5; §12, 2).
@@ -59,19 +59,24 @@ def cancel_by_device(
             raise ApiError(codes.INVALID_OTA_JOB_ID, "The job belongs to another package than FirmwareId names.")
         only_job = job.id
     device_ids = device_statements.ids_by_name(tx, package.product_id, device_names).values()
+    event = _EVENTS[scope]
     canceled = statements.cancel_of_devices(
         tx,
         device_ids,
         package_id=package.id,
         job_id=only_job,
-        sources=sources(_EVENTS[scope]),
+        sources=sources(event),
         target=TaskStatus.CANCELED,
         description=_DESCRIPTION,
         now=now,
     )
     if not canceled:
         raise _nothing_to_cancel(tx, device_ids, package.id, only_job)
-    endings.end_finished_jobs(tx, {task.job_id for task in canceled}, now)
+    changes.follow(
+        tx,
+        changes.alike(canceled, event, TaskStatus.CANCELED, at=now, description=_DESCRIPTION),
+        now,
+    )
     return canceled
 
 

@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 
 from skyferry.bus.messages import Notice
 from skyferry.objects.urls import DownloadUrls
-from skyferry.ota import notices, rate
-from skyferry.ota.states import TaskEvent, TaskStatus, after, sources
+from skyferry.ota import changes, notices, rate
+from skyferry.ota.states import TRANSITIONS, TaskEvent, TaskStatus, sources
 from skyferry.store import jobs as job_statements
 from skyferry.store import tasks as statements
 from skyferry.store.jobs import JobRecord
@@ -28,24 +28,22 @@ def claim_due(tx: Connection, urls: DownloadUrls, now: int, most: int) -> list[N
 def _claim_of_job(tx: Connection, job: JobRecord, urls: DownloadUrls, now: int, most: int) -> list[Notice]:
     allowed = rate.allowance(job.maximum_per_minute, job.next_push_at, now)
     due = statements.take_due(tx, job.id, sources=sources(TaskEvent.PUSHED), now=now, limit=min(most, allowed.count))
-    by_status: dict[int, list[tuple[int, int]]] = {}
-    for task_id, device_id, status in due:
-        by_status.setdefault(status, []).append((task_id, device_id))
+    by_status: dict[int, list[statements.ChangedTask]] = {}
+    for task, status in due:
+        by_status.setdefault(status, []).append(task)
+    moved: list[changes.TaskChange] = []
     for status, members in by_status.items():
+        pushed = TRANSITIONS[TaskEvent.PUSHED][TaskStatus(status)]
         changed = statements.change(
             tx,
-            [task_id for task_id, _ in members],
+            [task.id for task in members],
             sources=[status],
-            values={
-                "status": after(TaskStatus(status), TaskEvent.PUSHED),
-                "dispatch_at": None,
-                "notified_at": now,
-                "modified_at": now,
-            },
+            values={"status": pushed, "dispatch_at": None, "retry_at": None, "notified_at": now, "modified_at": now},
         )
         if changed != len(members):
             raise RuntimeError(f"{len(members)} tasks were claimed and {changed} changed.")
+        if pushed != status:
+            moved += changes.alike(members, TaskEvent.PUSHED, pushed, at=now)
+    changes.follow(tx, moved, now)
     job_statements.spend_rate(tx, job.id, allowed.next_push_at(len(due)))
-    return notices.pushes(
-        notices.offer(tx, job, urls, now), [(task_id, device_id) for task_id, device_id, _ in due], now
-    )
+    return notices.pushes(notices.offer(tx, job, urls, now), [(task.id, task.device_id) for task, _ in due], now)

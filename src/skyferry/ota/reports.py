@@ -21,7 +21,7 @@ from skyferry.bus.messages import (
 )
 from skyferry.fleet.names import DEFAULT_MODULE
 from skyferry.objects.urls import DownloadUrls
-from skyferry.ota import endings, notices, rate
+from skyferry.ota import changes, notices, rate
 from skyferry.ota.models import EngineLimits
 from skyferry.ota.packages import DIFFERENTIAL
 from skyferry.ota.states import TaskEvent, TaskStatus, sources
@@ -53,8 +53,7 @@ def apply(
         device = devices.get(report.device_id)
         if device is not None:
             batch.apply(device, report)
-    ended_jobs = save(tx, devices.values(), now)
-    endings.end_finished_jobs(tx, ended_jobs, now)
+    changes.follow(tx, save(tx, devices.values(), now), now)
     return batch.answers, any(task.dispatch_at is not None for device in devices.values() for task in device.tasks)
 
 
@@ -85,10 +84,11 @@ class _Batch:
 
     def _connected(self, device: DeviceState, report: Connected) -> None:
         device.connect(report.connection_id, report.address, report.at)
-        for task in _open(device.tasks, lambda task: task.read.need_push and task.status in _WAITING):
+        for task in _open(device.tasks, lambda task: task.read.need_push):
             # The version report that most devices send first brings the push forward. A device that was updating
             # gets no push before that report: it may have come back with the new version.
-            task.dispatch_at = report.at + self._limits.connect_delay_ms
+            if task.status in _WAITING or (task.status in _PUSHABLE and task.waits_for_retry):
+                task.dispatch_at = max(report.at + self._limits.connect_delay_ms, task.retry_at or 0)
 
     def _disconnected(self, device: DeviceState, report: Disconnected) -> None:
         if device.disconnect(report.connection_id, report.at):
@@ -99,20 +99,23 @@ class _Batch:
         device.note_version(module, version, at)
         for task in _open(device.tasks, lambda task: task.read.module == module):
             if version == task.read.dest_version:
-                task.happen(TaskEvent.TARGET_REPORTED, progress=100)
-                continue
-            if version != task.read.src_version:
-                task.happen(TaskEvent.FOREIGN_REPORTED, description=_NOT_CONFORM)
-            if task.read.package_type == DIFFERENTIAL and version != task.read.src_version:
+                task.happen(TaskEvent.TARGET_REPORTED, at, progress=100)
+            elif task.read.package_type == DIFFERENTIAL and version != task.src_version:
+                task.fail(TaskEvent.FOREIGN_REPORTED, at, _NOT_CONFORM, final=True)
                 task.dispatch_at = None  # what the log-in has made due does not fit this version
-            elif self._wants_push(device, task, at):
-                task.dispatch_at = at
+            else:
+                if version != task.src_version:
+                    task.fail(TaskEvent.FOREIGN_REPORTED, at, _NOT_CONFORM)
+                if task.waits_for_retry:
+                    task.src_version = version  # the next try starts from it
+                if self._wants_push(device, task, at):
+                    task.dispatch_at = max(at, task.retry_at or 0)
 
     def _wants_push(self, device: DeviceState, task: WorkingTask, at: int) -> bool:
         """Whether a version report is the moment to push (device-plane reference §3, "Re-push")."""
         if not task.read.need_push or task.status not in _PUSHABLE:
             return False
-        if task.status is TaskStatus.QUEUED or task.notified_at is None:
+        if task.status is TaskStatus.QUEUED or task.notified_at is None or task.waits_for_retry:
             return True
         if task.notified_at < (device.online_at or 0):
             return True
@@ -121,16 +124,16 @@ class _Batch:
 
     def _progress(self, device: DeviceState, report: ProgressReported) -> None:
         task = _named(device.tasks, report.module)
-        if task is None:
+        if task is None or not task.read.job_started:
             return
         if report.step < 0:
             reason = _FAILURES.get(report.step, f"the device reported {report.step}")
-            task.happen(
-                TaskEvent.FAILURE_REPORTED,
-                description=f"{reason}: {report.description}" if report.description else reason,
-            )
-        elif task.happen(TaskEvent.PROGRESS_REPORTED, progress=min(report.step, 100)):
-            task.dispatch_at = None
+            text = f"{reason}: {report.description}" if report.description else reason
+            task.fail(TaskEvent.FAILURE_REPORTED, report.at, text)
+            if task.waits_for_retry and task.read.need_push and device.online:
+                task.dispatch_at = task.retry_at
+        elif task.happen(TaskEvent.PROGRESS_REPORTED, report.at, progress=min(report.step, 100)):
+            task.dispatch_at = task.retry_at = None
             if task.deadline_at is None and task.read.timeout_minutes is not None:
                 task.deadline_at = report.at + task.read.timeout_minutes * 60_000
 
@@ -141,8 +144,8 @@ class _Batch:
         if task is None or not self._may_send(task):
             self.answers.append(notices.answer(report, {}, None))
             return
-        task.happen(TaskEvent.PUSHED)
-        task.dispatch_at = None
+        task.happen(TaskEvent.PUSHED, report.at)
+        task.dispatch_at = task.retry_at = None
         task.notified_at = report.at
         job = job_statements.by_id(self._tx, task.read.job_id)
         if job is not None:
@@ -151,7 +154,9 @@ class _Batch:
             )
 
     def _may_send(self, task: WorkingTask) -> bool:
-        """Whether the job's rate allows the device its first URL; a device that has had one may ask again."""
+        """Whether the job and its rate allow the device its first URL; a device that has had one may ask again."""
+        if not task.read.job_may_push or (task.retry_at or 0) > self._now:
+            return False
         if task.status is not TaskStatus.QUEUED:
             return True
         job = job_statements.by_id(self._tx, task.read.job_id)
@@ -164,7 +169,7 @@ class _Batch:
 
     def _undelivered(self, device: DeviceState, report: NoticeUndelivered) -> None:
         for task in _open(device.tasks, lambda task: task.read.id == report.task_id):
-            task.happen(TaskEvent.PUSH_LOST)
+            task.happen(TaskEvent.PUSH_LOST, report.at)
 
 
 def _open(

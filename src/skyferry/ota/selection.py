@@ -4,7 +4,8 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection
 
-from skyferry.ota import endings
+from skyferry.ota import changes, endings
+from skyferry.ota.changes import TaskChange
 from skyferry.ota.models import EngineLimits
 from skyferry.ota.states import TaskEvent, TaskStatus, sources
 from skyferry.store import jobs as job_statements
@@ -60,7 +61,8 @@ def select_portion(
             now=now,
         ),
     )
-    endings.end_finished_jobs(tx, ended | {job.id}, now)
+    changes.follow(tx, ended, now)
+    endings.end_finished_jobs(tx, {job.id}, now)
 
 
 def select_next(tx: Connection, limits: EngineLimits, now: int) -> bool:
@@ -72,11 +74,11 @@ def select_next(tx: Connection, limits: EngineLimits, now: int) -> bool:
     return True
 
 
-def _overwrite(tx: Connection, job: JobRecord, rule: SelectionRule, now: int) -> set[int]:
-    """Ends what the job may replace (control-plane reference §6.10) and tells the jobs that lost tasks."""
+def _overwrite(tx: Connection, job: JobRecord, rule: SelectionRule, now: int) -> list[TaskChange]:
+    """Ends what the job may replace (control-plane reference §6.10)."""
     if job.overwrite_mode != OVERWRITE and not job.multi_module:
-        return set()
-    return statements.overwrite(
+        return []
+    ended = statements.overwrite(
         tx,
         rule,
         any_module=not job.multi_module,
@@ -85,3 +87,4 @@ def _overwrite(tx: Connection, job: JobRecord, rule: SelectionRule, now: int) ->
         description=_REPLACED,
         now=now,
     )
+    return changes.alike(ended, TaskEvent.OVERWRITTEN, TaskStatus.CANCELED, at=now, description=_REPLACED)

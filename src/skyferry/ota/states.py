@@ -58,6 +58,16 @@ class TaskEvent(Enum):
     """A call cancels everything that has not ended."""
     OVERWRITTEN = auto()
     """A later job replaces the task."""
+    TRY_FAILED = auto()
+    """A try failed and the job allows another one: the task keeps its state."""
+    CONFIRMED = auto()
+    """ConfirmOTATask."""
+    RERUN = auto()
+    """ReupgradeOTATask."""
+    RERUN_UNCONFIRMED = auto()
+    """ReupgradeOTATask in a job whose tasks need a confirmation."""
+    SCHEDULE_ENDED = auto()
+    """The job's ScheduleFinishTime came."""
 
 
 _CONFIRM, _QUEUED, _NOTIFIED, _IN_PROGRESS = (
@@ -85,6 +95,12 @@ TRANSITIONS: Final[Mapping[TaskEvent, Mapping[TaskStatus, TaskStatus]]] = {
     TaskEvent.CANCEL_PENDING: _all_to(TaskStatus.CANCELED, _CONFIRM, _QUEUED, _NOTIFIED),
     TaskEvent.CANCEL_OPEN: _all_to(TaskStatus.CANCELED, _CONFIRM, _QUEUED, _NOTIFIED, _IN_PROGRESS),
     TaskEvent.OVERWRITTEN: _all_to(TaskStatus.CANCELED, _CONFIRM, _QUEUED, _NOTIFIED),
+    TaskEvent.TRY_FAILED: {_QUEUED: _QUEUED, _NOTIFIED: _NOTIFIED, _IN_PROGRESS: _IN_PROGRESS},
+    TaskEvent.CONFIRMED: {_CONFIRM: _QUEUED},
+    TaskEvent.RERUN: _all_to(_QUEUED, TaskStatus.FAILED, TaskStatus.CANCELED),
+    TaskEvent.RERUN_UNCONFIRMED: _all_to(_CONFIRM, TaskStatus.FAILED, TaskStatus.CANCELED),
+    # What the device has begun runs on (control-plane reference §12, 8).
+    TaskEvent.SCHEDULE_ENDED: _all_to(TaskStatus.CANCELED, _CONFIRM, _QUEUED, _NOTIFIED),
 }
 """What each event makes of a task in each state; in a state that is not named, the event changes nothing."""
 

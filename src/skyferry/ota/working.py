@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from skyferry.ota.changes import TaskChange
 from skyferry.ota.states import TaskEvent, TaskStatus, after
 from skyferry.store import presence, tasks
 from skyferry.store.presence import Arrival, Departure, DevicePresence, ReportedVersion
@@ -14,28 +15,73 @@ from skyferry.store.tasks import OpenTask
 class WorkingTask:
     """An open task that reports may change; what it was read as stays known until it is written."""
 
-    __slots__ = ("deadline_at", "description", "dispatch_at", "notified_at", "progress", "read", "status")
+    __slots__ = (
+        "deadline_at",
+        "description",
+        "dispatch_at",
+        "happened",
+        "notified_at",
+        "progress",
+        "read",
+        "retry_at",
+        "src_version",
+        "status",
+        "tries",
+    )
 
     def __init__(self, read: OpenTask) -> None:
         self.read = read
         self.status = TaskStatus(read.status)
         self.progress = read.progress
-        self.description = ""
+        self.description = read.description
         self.dispatch_at = read.dispatch_at
         self.notified_at = read.notified_at
         self.deadline_at = read.deadline_at
+        self.retry_at = read.retry_at
+        self.tries = read.tries
+        self.src_version = read.src_version
+        self.happened: list[TaskChange] = []
 
-    def happen(self, event: TaskEvent, *, progress: int | None = None, description: str = "") -> bool:
+    def happen(self, event: TaskEvent, at: int, *, progress: int | None = None, description: str = "") -> bool:
         """Applies an event; False when it has no effect in the task's state."""
         status = after(self.status, event)
         if status is None:
             return False
+        if status is not self.status or event is TaskEvent.TRY_FAILED:
+            self.happened.append(
+                TaskChange(self.read.id, self.read.job_id, self.read.device_id, event, status, description, at)
+            )
         self.status = status
         self.progress = self.progress if progress is None else progress
         self.description = description
         if not status.is_open:
-            self.dispatch_at = None
+            self.dispatch_at = self.retry_at = None
         return True
+
+    @property
+    def waits_for_retry(self) -> bool:
+        """A try failed and the next one has not begun."""
+        return self.retry_at is not None
+
+    def fail(self, event: TaskEvent, at: int, description: str, *, final: bool = False) -> None:
+        """Ends the task by this event, or leaves it for another try when the job allows one (control-plane §6.8).
+
+        Args:
+            event: what happened.
+            at: when, in milliseconds since the Unix epoch.
+            description: what the task says of it.
+            final: another try would be in vain.
+        """
+        if self.waits_for_retry or after(self.status, event) is None:
+            return
+        allowed, interval = self.read.retry_count, self.read.retry_interval_minutes
+        if final or allowed is None or interval is None or self.tries >= allowed or not self.read.job_live:
+            self.happen(event, at, description=description)
+            return
+        self.tries += 1
+        self.retry_at = at + interval * 60_000
+        self.dispatch_at = None
+        self.happen(TaskEvent.TRY_FAILED, at, description=f"{description} (try {self.tries} of {allowed + 1})")
 
     def changes(self) -> Mapping[str, Any]:
         """The values that differ from what was read."""
@@ -45,11 +91,12 @@ class WorkingTask:
             "dispatch_at": self.dispatch_at,
             "notified_at": self.notified_at,
             "deadline_at": self.deadline_at,
+            "retry_at": self.retry_at,
+            "tries": self.tries,
+            "src_version": self.src_version,
+            "description": self.description,
         }
-        changed = {name: value for name, value in values.items() if value != getattr(self.read, name)}
-        if self.description:
-            changed["description"] = self.description
-        return changed
+        return {name: value for name, value in values.items() if value != getattr(self.read, name)}
 
 
 class DeviceState:
@@ -64,6 +111,11 @@ class DeviceState:
         self.new_versions: dict[str, ReportedVersion] = {}
         self._connection_id = read.connection_id
         self._versions = dict(versions)
+
+    @property
+    def online(self) -> bool:
+        """The device has a connection."""
+        return self._connection_id is not None
 
     def connect(self, connection_id: str, address: str, at: int) -> None:
         """The device is online on this connection from now on."""
@@ -101,8 +153,8 @@ def load(tx: Connection, device_ids: Collection[int]) -> dict[int, DeviceState]:
     }
 
 
-def save(tx: Connection, devices: Iterable[DeviceState], now: int) -> set[int]:
-    """Writes what has changed, and returns the jobs that had a task end.
+def save(tx: Connection, devices: Iterable[DeviceState], now: int) -> list[TaskChange]:
+    """Writes what has changed, and returns what happened to tasks.
 
     Raises:
         RuntimeError: a task changed under the transaction; the caller's transaction is rolled back.
@@ -116,7 +168,7 @@ def save(tx: Connection, devices: Iterable[DeviceState], now: int) -> set[int]:
         presence.note_versions(tx, versions)
     changed = [task for state in states for task in state.tasks if task.changes()]
     _save_tasks(tx, changed, now)
-    return {task.read.job_id for task in changed if not task.status.is_open}
+    return [change for state in states for task in state.tasks for change in task.happened]
 
 
 def _save_tasks(tx: Connection, changed: Iterable[WorkingTask], now: int) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, select, update
+from sqlalchemy import Connection, and_, exists, func, select, update
 
 from skyferry.store import rows
-from skyferry.store.tables import job_is_running, jobs, task_is_open, tasks
+from skyferry.store.tables import job_is_live, job_is_running, jobs, task_is_open, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,21 @@ class JobRecord:
     selected_up_to: int
     select_up_to: int
     next_push_at: int
+    schedule_at: int | None
+    finish_at: int | None
+    retry_interval_minutes: int | None
+    retry_count: int | None
+    gray_share: int | None
+    looked_at: int
+    group_id: int | None
+    dynamic_mode: int | None
+    list_key: str | None
+    unknown_names: int
+    unknown_sample: list[str] | None
+    ending_states: list[int] | None
+    ending_reason: str | None
+    paused_at: int | None
+    pause_reason: str | None
     created_at: int
     modified_at: int
     started_at: int | None
@@ -42,6 +57,8 @@ class JobRecord:
 
 
 _COLUMNS = rows.columns(JobRecord, jobs)
+job_may_push = and_(job_is_live, jobs.c.paused_at.is_(None), jobs.c.ending_states.is_(None))
+"""The gates of a job that do not depend on the time."""
 
 
 def insert(tx: Connection, values: Mapping[str, Any]) -> int:
@@ -89,10 +106,10 @@ def latest_of_package(tx: Connection, package_id: int, job_type: str) -> JobReco
 
 
 def next_selecting(tx: Connection) -> JobRecord | None:
-    """The oldest running job whose devices are not all turned into tasks."""
+    """The oldest job whose devices are not all turned into tasks."""
     statement = (
         select(*_COLUMNS)
-        .where(jobs.c.selected_up_to < jobs.c.select_up_to, job_is_running)
+        .where(jobs.c.selected_up_to < jobs.c.select_up_to, jobs.c.ended_at.is_(None))
         .order_by(jobs.c.id)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -139,11 +156,11 @@ def end_finished(tx: Connection, keys: Collection[int], *, ended: str, now: int)
 
 
 def due(tx: Connection, now: int) -> Sequence[JobRecord]:
-    """Running jobs that have a push to send now and are allowed one by their rate."""
+    """Jobs that have a push to send now, may push, and are allowed a push by their rate."""
     due_tasks = exists().where(tasks.c.job_id == jobs.c.id, tasks.c.dispatch_at <= now)
     statement = (
         select(*_COLUMNS)
-        .where(job_is_running, jobs.c.next_push_at <= now, due_tasks)
+        .where(job_may_push, jobs.c.next_push_at <= now, due_tasks)
         .order_by(jobs.c.id)
         .with_for_update(skip_locked=True)
     )
@@ -151,13 +168,13 @@ def due(tx: Connection, now: int) -> Sequence[JobRecord]:
 
 
 def next_due_at(tx: Connection) -> int | None:
-    """When the next push of any running job is due, its rate considered; None when nothing waits."""
+    """When the next push of any job that may push is due, its rate considered; None when nothing waits."""
     first = (
         select(func.min(tasks.c.dispatch_at))
         .where(tasks.c.job_id == jobs.c.id, tasks.c.dispatch_at.is_not(None))
         .scalar_subquery()
     )
-    statement = select(first, jobs.c.next_push_at).where(job_is_running)
+    statement = select(first, jobs.c.next_push_at).where(job_may_push)
     waiting = [max(due_at, push_at) for due_at, push_at in tx.execute(statement) if due_at is not None]
     return min(waiting, default=None)
 

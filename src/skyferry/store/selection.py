@@ -20,7 +20,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import ColumnElement
 
+from skyferry.store import rows
 from skyferry.store.tables import OPEN_BELOW, devices, module_versions, task_is_open, tasks
+from skyferry.store.tasks import ChangedTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +124,8 @@ def overwrite(
     target: int,
     description: str,
     now: int,
-) -> set[int]:
-    """Ends the open tasks of the selected devices, and tells the jobs that they were of.
+) -> Sequence[ChangedTask]:
+    """Ends the open tasks of the selected devices, and tells which they were.
 
     A device keeps its tasks when one of them is in another state than the source states: that one stays in the way.
     """
@@ -139,7 +141,7 @@ def overwrite(
     # Of one module there is one open task at the most: it ends or it stays.
     statement = statement.where(~stays if any_module else tasks.c.module == rule.module)
     statement = statement.values(status=target, description=description, dispatch_at=None, modified_at=now)
-    return set(tx.execute(statement.returning(tasks.c.job_id)).scalars())
+    return rows.all_of(ChangedTask, tx.execute(statement.returning(*rows.columns(ChangedTask, tasks))))
 
 
 def insert_tasks(tx: Connection, rule: SelectionRule, new: NewTasks) -> int:

@@ -8,7 +8,8 @@ from sqlalchemy import Connection, Select, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from skyferry.store import rows
-from skyferry.store.tables import OPEN_BELOW, devices, jobs, packages, task_is_open, tasks
+from skyferry.store.jobs import job_may_push
+from skyferry.store.tables import OPEN_BELOW, devices, job_is_live, jobs, packages, task_is_open, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,18 @@ class OpenTask:
     dispatch_at: int | None
     notified_at: int | None
     deadline_at: int | None
+    retry_at: int | None
+    tries: int
+    description: str
     dest_version: str
     package_type: int
     need_push: bool
     timeout_minutes: int | None
-    maximum_per_minute: int
-    next_push_at: int
+    retry_interval_minutes: int | None
+    retry_count: int | None
+    job_started: bool
+    job_live: bool
+    job_may_push: bool
 
 
 def _select() -> Select[Any]:
@@ -118,12 +125,15 @@ def statuses_of_devices(
 
 
 @dataclass(frozen=True, slots=True)
-class CanceledTask:
-    """A task that was cancelled just now."""
+class ChangedTask:
+    """A task that was changed just now."""
 
     id: int
     job_id: int
     device_id: int
+
+
+_CHANGED = rows.columns(ChangedTask, tasks)
 
 
 def cancel_of_devices(
@@ -136,7 +146,7 @@ def cancel_of_devices(
     target: int,
     description: str,
     now: int,
-) -> Sequence[CanceledTask]:
+) -> Sequence[ChangedTask]:
     """Cancels the tasks that devices have for a package, as far as they are in one of the source states."""
     statement = (
         update(tasks)
@@ -147,11 +157,11 @@ def cancel_of_devices(
             tasks.c.status.in_(sources),
         )
         .values(status=target, description=description, dispatch_at=None, modified_at=now)
-        .returning(tasks.c.id, tasks.c.job_id, tasks.c.device_id)
+        .returning(*_CHANGED)
     )
     if job_id is not None:
         statement = statement.where(_of_job(job_id))
-    return rows.all_of(CanceledTask, tx.execute(statement))
+    return rows.all_of(ChangedTask, tx.execute(statement))
 
 
 def open_of_devices(tx: Connection, device_ids: Collection[int]) -> Sequence[OpenTask]:
@@ -166,8 +176,11 @@ def open_of_devices(tx: Connection, device_ids: Collection[int]) -> Sequence[Ope
                 packages.c.type,
                 jobs.c.need_push,
                 jobs.c.timeout_minutes,
-                jobs.c.maximum_per_minute,
-                jobs.c.next_push_at,
+                jobs.c.retry_interval_minutes,
+                jobs.c.retry_count,
+                jobs.c.started_at.is_not(None),
+                job_is_live,
+                job_may_push,
             )
             .join(packages, tasks.c.package_id == packages.c.id)
             .join(jobs, tasks.c.job_id == jobs.c.id)
@@ -189,28 +202,32 @@ def change(tx: Connection, keys: Collection[int], *, sources: Collection[int], v
 
 def take_due(
     tx: Connection, job_id: int, *, sources: Collection[int], now: int, limit: int
-) -> Sequence[tuple[int, int, int]]:
-    """The tasks of a job whose push is due, longest waiting first: key, device, state."""
+) -> Sequence[tuple[ChangedTask, int]]:
+    """The tasks of a job whose push is due, longest waiting first, with their states."""
     statement = (
-        select(tasks.c.id, tasks.c.device_id, tasks.c.status)
+        select(*_CHANGED, tasks.c.status)
         .where(tasks.c.job_id == job_id, tasks.c.dispatch_at <= now, tasks.c.status.in_(sources))
         .order_by(tasks.c.dispatch_at, tasks.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    return tx.execute(statement).all()
+    return _with_status(tx, statement)
 
 
-def overdue(tx: Connection, now: int, limit: int) -> Sequence[tuple[int, int, int]]:
-    """Open tasks whose time is over: key, job, state."""
+def overdue(tx: Connection, now: int, limit: int) -> Sequence[tuple[ChangedTask, int]]:
+    """Open tasks whose time is over, with their states."""
     statement = (
-        select(tasks.c.id, tasks.c.job_id, tasks.c.status)
+        select(*_CHANGED, tasks.c.status)
         .where(tasks.c.deadline_at <= now, task_is_open)
         .order_by(tasks.c.deadline_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    return tx.execute(statement).all()
+    return _with_status(tx, statement)
+
+
+def _with_status(tx: Connection, statement: Select[Any]) -> list[tuple[ChangedTask, int]]:
+    return [(ChangedTask(*found), status) for *found, status in tx.execute(statement)]
 
 
 def forget_due(tx: Connection) -> None:

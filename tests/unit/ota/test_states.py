@@ -17,9 +17,17 @@ def test_every_event_is_in_the_table() -> None:
     assert set(TRANSITIONS) == set(TaskEvent)
 
 
-@pytest.mark.parametrize("event", TaskEvent)
-def test_nothing_leaves_a_final_state(event: TaskEvent) -> None:
+AGAIN = {TaskEvent.RERUN, TaskEvent.RERUN_UNCONFIRMED}
+
+
+@pytest.mark.parametrize("event", set(TaskEvent) - AGAIN)
+def test_only_a_rerun_leaves_a_final_state(event: TaskEvent) -> None:
     assert not ENDED & set(sources(event))
+
+
+@pytest.mark.parametrize("event", AGAIN)
+def test_what_has_succeeded_is_not_run_again(event: TaskEvent) -> None:
+    assert set(sources(event)) == {TaskStatus.FAILED, TaskStatus.CANCELED}
 
 
 def test_every_open_state_can_be_cancelled() -> None:

@@ -157,8 +157,8 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
         {DUE},
     ),
     "overdue tasks": (lambda s: tasks.overdue(s.tx, START, 10), {"ix_tasks_deadline"}),
-    "due jobs": (lambda s: jobs.due(s.tx, START), {"ix_jobs_running", DUE}),
-    "next due": (lambda s: jobs.next_due_at(s.tx), {"ix_jobs_running", DUE}),
+    "due jobs": (lambda s: jobs.due(s.tx, START), {"ix_jobs_live", DUE}),
+    "next due": (lambda s: jobs.next_due_at(s.tx), {"ix_jobs_live", DUE}),
     "selecting job": (lambda s: jobs.next_selecting(s.tx), {"ix_jobs_selecting"}),
     "finished jobs": (lambda s: jobs.end_finished(s.tx, [s.job.id], ended="COMPLETED", now=START), {OF_JOB}),
     "page": (lambda s: tasks.page_of_job(s.tx, s.job.id, offset=0, limit=10), {OF_JOB}),
@@ -192,9 +192,7 @@ def test_the_statement_reads_no_table_from_end_to_end(scene: Scene, name: str) -
     run, _ = HOT[name]
     scans = [step for step in plan_of(scene.tx, lambda: run(scene)) if step.startswith("SCAN")]
     # Running jobs are few whatever the number of devices, and their indexes hold no others.
-    assert all(re.match(r"SCAN (jobs USING INDEX ix_jobs_(running|selecting)|anon_\d+)$", step) for step in scans), (
-        scans
-    )
+    assert all(re.match(r"SCAN (jobs USING INDEX ix_jobs_(live|selecting)|anon_\d+)$", step) for step in scans), scans
 
 
 def test_a_plan_that_reads_a_whole_table_is_seen(scene: Scene) -> None:

@@ -23,7 +23,7 @@ from skyferry.store.tables.fleet import (
     module_versions,
     products,
 )
-from skyferry.store.tables.jobs import OPEN_BELOW, job_is_running, jobs, task_history, task_is_open, tasks
+from skyferry.store.tables.jobs import OPEN_BELOW, job_is_live, job_is_running, jobs, task_history, task_is_open, tasks
 from skyferry.store.tables.packages import modules, objects, package_files, packages
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "group_members",
     "groups",
     "instances",
+    "job_is_live",
     "job_is_running",
     "jobs",
     "metadata",

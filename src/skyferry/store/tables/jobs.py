@@ -59,15 +59,15 @@ jobs = Table(
     Column("dynamic_mode", SmallInteger),
     Column("list_key", Text, ForeignKey("objects.key")),
     Column("unknown_names", Integer, nullable=False, server_default="0"),
-    Column("unknown_sample", JSON),
-    Column("ending_states", JSON),
+    Column("unknown_sample", JSON(none_as_null=True)),
+    Column("ending_states", JSON(none_as_null=True)),
     Column("ending_reason", Text),
     time("paused_at", nullable=True),
     Column("pause_reason", Text),
-    Column("controls", JSON),
+    Column("controls", JSON(none_as_null=True)),
     Column("stage", SmallInteger, nullable=False, server_default="0"),
     Column("push_budget", Integer),
-    Column("counts_at_resume", JSON),
+    Column("counts_at_resume", JSON(none_as_null=True)),
     time("created_at"),
     time("modified_at"),
     time("started_at", nullable=True),
@@ -84,6 +84,8 @@ While `ending_states` is set, the worker cancels the job's tasks that are in one
 """
 job_is_running: Final = jobs.c.status == literal_column("'IN_PROGRESS'")
 """Written as literals, not as bound values, so that a planner sees that the partial indexes serve."""
+job_is_live: Final = jobs.c.started_at.is_not(None) & jobs.c.ended_at.is_(None)
+"""Its tasks go on: it runs, or it is a dynamic job that only matches no more devices."""
 Index(
     "uq_jobs_running_verification",
     jobs.c.package_id,
@@ -129,10 +131,10 @@ Index(
     postgresql_where=jobs.c.list_key.is_not(None),
 )
 Index(
-    "ix_jobs_running",
+    "ix_jobs_live",
     jobs.c.id,
-    sqlite_where=job_is_running,
-    postgresql_where=job_is_running,
+    sqlite_where=job_is_live,
+    postgresql_where=job_is_live,
 )
 Index(
     "ix_jobs_selecting",
@@ -196,7 +198,8 @@ task_history = Table(
     ref("task_id", "tasks.id"),
     time("at"),
     Column("status", SmallInteger, nullable=False),
-    Column("cause", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("description", Text, nullable=False),
     Index(None, "task_id"),
 )
-"""Every change of a task's state after its creation: when, to what, and why."""
+"""What happened to a task after its creation: when, which state it has since, by which event, and what was said."""

@@ -164,15 +164,15 @@ def upgrade() -> None:
         sa.Column("dynamic_mode", sa.SmallInteger(), nullable=True),
         sa.Column("list_key", sa.Text(), nullable=True),
         sa.Column("unknown_names", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("unknown_sample", sa.JSON(), nullable=True),
-        sa.Column("ending_states", sa.JSON(), nullable=True),
+        sa.Column("unknown_sample", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("ending_states", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("ending_reason", sa.Text(), nullable=True),
         sa.Column("paused_at", sa.BigInteger(), nullable=True),
         sa.Column("pause_reason", sa.Text(), nullable=True),
-        sa.Column("controls", sa.JSON(), nullable=True),
+        sa.Column("controls", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("stage", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("push_budget", sa.Integer(), nullable=True),
-        sa.Column("counts_at_resume", sa.JSON(), nullable=True),
+        sa.Column("counts_at_resume", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("modified_at", sa.BigInteger(), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=True),
@@ -212,6 +212,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("list_key IS NOT NULL"),
     )
     op.create_index(
+        "ix_jobs_live",
+        "jobs",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("started_at IS NOT NULL AND ended_at IS NULL"),
+        postgresql_where=sa.text("started_at IS NOT NULL AND ended_at IS NULL"),
+    )
+    op.create_index(
         "ix_jobs_matching",
         "jobs",
         ["product_id"],
@@ -227,14 +235,6 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("status = 'PLANNED'"),
         postgresql_where=sa.text("status = 'PLANNED'"),
-    )
-    op.create_index(
-        "ix_jobs_running",
-        "jobs",
-        ["id"],
-        unique=False,
-        sqlite_where=sa.text("status = 'IN_PROGRESS'"),
-        postgresql_where=sa.text("status = 'IN_PROGRESS'"),
     )
     op.create_index(
         "ix_jobs_selecting",
@@ -331,7 +331,8 @@ def upgrade() -> None:
         sa.Column("task_id", KEY, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("status", sa.SmallInteger(), nullable=False),
-        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["task_id"], ["tasks.id"], name=op.f("fk_task_history_task_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_task_history")),
     )

@@ -1,0 +1,59 @@
+"""What follows a change of tasks, whoever made it: their history, and the end of jobs that have nothing left to do."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from skyferry.ota import endings
+from skyferry.ota.states import TaskEvent, TaskStatus
+from skyferry.store import history
+from skyferry.store.tasks import ChangedTask
+
+
+@dataclass(frozen=True, slots=True)
+class TaskChange:
+    """Something happened to a task.
+
+    Attributes:
+        task_id: key of the task.
+        job_id: key of its job.
+        device_id: key of its device.
+        event: what happened.
+        status: the state that the task has since; the former one when a try failed that is repeated.
+        description: what the task says of it; empty when there is nothing to say.
+        at: when, in milliseconds since the Unix epoch.
+    """
+
+    task_id: int
+    job_id: int
+    device_id: int
+    event: TaskEvent
+    status: TaskStatus
+    description: str
+    at: int
+
+
+def alike(
+    changed: Iterable[ChangedTask], event: TaskEvent, status: TaskStatus, *, at: int, description: str = ""
+) -> list[TaskChange]:
+    """The same change of several tasks."""
+    return [TaskChange(task.id, task.job_id, task.device_id, event, status, description, at) for task in changed]
+
+
+def follow(tx: Connection, changes: Sequence[TaskChange], now: int) -> None:
+    """Does what changes of tasks bring with them; call it once, in the transaction that made them."""
+    history.insert(
+        tx,
+        [
+            {
+                "task_id": change.task_id,
+                "at": change.at,
+                "status": change.status,
+                "event": change.event.name,
+                "description": change.description,
+            }
+            for change in changes
+        ],
+    )
+    endings.end_finished_jobs(tx, {change.job_id for change in changes if not change.status.is_open}, now)

@@ -1,0 +1,35 @@
+"""Statements on the history of tasks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from skyferry.store import rows
+from skyferry.store.tables import task_history
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRecord:
+    """One thing that happened to a task: the state is the one that the task has since."""
+
+    at: int
+    status: int
+    event: str
+    description: str
+
+
+_COLUMNS = rows.columns(HistoryRecord, task_history)
+
+
+def insert(tx: Connection, entries: Sequence[Mapping[str, Any]]) -> None:
+    """Adds entries, oldest first."""
+    if entries:
+        tx.execute(task_history.insert(), list(entries))
+
+
+def of_task(tx: Connection, task_id: int) -> Sequence[HistoryRecord]:
+    """What happened to a task, oldest first."""
+    statement = select(*_COLUMNS).where(task_history.c.task_id == task_id).order_by(task_history.c.id)
+    return rows.all_of(HistoryRecord, tx.execute(statement))
