@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("types", sa.JSON(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("kind IN ('webhook', 'nats')", name=op.f("ck_subscriptions_kind")),
         sa.ForeignKeyConstraint(
             ["instance_id"], ["instances.id"], name=op.f("fk_subscriptions_instance_id"), ondelete="CASCADE"
@@ -70,6 +71,7 @@ def upgrade() -> None:
         "outbox",
         sa.Column("id", KEY, autoincrement=True, nullable=False),
         sa.Column("subscription_id", KEY, nullable=False),
+        sa.Column("message_id", sa.Text(), nullable=False),
         sa.Column("ordering_key", sa.Text(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("topic", sa.Text(), nullable=False),
@@ -83,14 +85,23 @@ def upgrade() -> None:
             ["subscription_id"], ["subscriptions.id"], name=op.f("fk_outbox_subscription_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(
+        "ix_outbox_dead",
+        "outbox",
+        ["subscription_id", "dead_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("dead_at IS NOT NULL"),
+        postgresql_where=sa.text("dead_at IS NOT NULL"),
     )
     op.create_index(
         "ix_outbox_due",
         "outbox",
-        ["due_at"],
+        ["subscription_id", "due_at", "id"],
         unique=False,
-        sqlite_where=sa.text("dead_at IS NULL"),
-        postgresql_where=sa.text("dead_at IS NULL"),
+        sqlite_where=sa.text("due_at IS NOT NULL"),
+        postgresql_where=sa.text("due_at IS NOT NULL"),
     )
     op.create_index(
         "ix_outbox_waiting",
