@@ -4,13 +4,21 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection
 
-from skyferry.ota.states import JobStatus, JobType, PackageStatus, TaskStatus
+from skyferry.ota.states import JobStatus, JobType, PackageStatus, TaskEvent, TaskStatus
 from skyferry.store import jobs, packages, tasks
 
 
 def end_finished_jobs(tx: Connection, job_ids: Collection[int], now: int) -> None:
-    """Completes those of the jobs whose tasks have all ended (control-plane reference §7.2, §7.3)."""
-    for job in jobs.end_finished(tx, job_ids, ended=JobStatus.COMPLETED, now=now):
+    """Ends those of the jobs whose tasks have all ended (control-plane reference §7.2, §7.3; §12, 6)."""
+    ended = jobs.end_finished(
+        tx,
+        job_ids,
+        completed=JobStatus.COMPLETED,
+        canceled=JobStatus.CANCELED,
+        canceling=TaskEvent.CANCEL_OPEN.name,
+        now=now,
+    )
+    for job in ended:
         if job.type != JobType.VERIFY:
             continue
         counts = tasks.count_by_status(tx, job.id)

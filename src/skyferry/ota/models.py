@@ -72,7 +72,7 @@ class EngineLimits:
     """Numbers of the engine that an operator may change.
 
     Attributes:
-        chunk_devices: how many devices one transaction turns into tasks.
+        chunk_devices: how many devices one transaction turns into tasks, and how many tasks of a stopped job it ends.
         push_jitter_ms: over how many milliseconds the first pushes of a job are spread.
         connect_delay_ms: how long after its log-in a device that reports no version is pushed to.
         repush_after_ms: how long after a push the same connection may be pushed to again.

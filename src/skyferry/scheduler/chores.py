@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from skyferry.bus.interface import Bus
+from skyferry.bus.messages import WithdrawPush
 from skyferry.clock import Clock
 from skyferry.fleet import devices
 from skyferry.keys import SecretBox
@@ -11,7 +12,7 @@ from skyferry.objects.cleaning import remove_orphans
 from skyferry.objects.interface import ObjectStore
 from skyferry.objects.limits import ObjectLimits
 from skyferry.objects.urls import DownloadUrls
-from skyferry.ota import deadlines, dispatch, selection
+from skyferry.ota import deadlines, dispatch, selection, stopping
 from skyferry.ota.models import EngineLimits
 from skyferry.store.engine import Store
 
@@ -58,6 +59,7 @@ class Chores:
         """Every chore by its name; those that someone waits for come first."""
         return {
             "dispatch": self.dispatch,
+            "stop": self.stop,
             "select": self.select,
             "register": self.register,
             "end_overdue": every(_DEADLINE_SECONDS, self.clock, self.end_overdue),
@@ -70,6 +72,13 @@ class Chores:
         if claimed:
             await self.bus.command(claimed)
         return len(claimed) == _PUSHES_AT_ONCE
+
+    async def stop(self) -> bool:
+        """Ends the next tasks of a job that is being cancelled or whose time is over."""
+        ended = await self.store.write(stopping.stop_next, self.limits, self.clock.now_ms())
+        if ended:
+            await self.bus.command([WithdrawPush(task.device_id, task.id) for task in ended])
+        return bool(ended)
 
     async def select(self) -> bool:
         """Turns the next devices of a job into tasks."""

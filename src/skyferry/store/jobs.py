@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, func, select, update
+from sqlalchemy import Connection, and_, case, exists, func, or_, select, update
 
 from skyferry.store import rows
 from skyferry.store.tables import job_is_live, job_is_running, jobs, task_is_open, tasks
@@ -47,7 +47,7 @@ class JobRecord:
     unknown_names: int
     unknown_sample: list[str] | None
     ending_states: list[int] | None
-    ending_reason: str | None
+    ending_event: str | None
     paused_at: int | None
     pause_reason: str | None
     created_at: int
@@ -134,8 +134,20 @@ class EndedJob:
     type: str
 
 
-def end_finished(tx: Connection, keys: Collection[int], *, ended: str, now: int) -> Sequence[EndedJob]:
-    """Ends those of the static jobs that have all their tasks and none of them open."""
+def end_finished(
+    tx: Connection, keys: Collection[int], *, completed: str, canceled: str, canceling: str, now: int
+) -> Sequence[EndedJob]:
+    """Ends those of the jobs that get no more tasks and have none open.
+
+    Args:
+        tx: the transaction.
+        keys: which jobs to look at.
+        completed: the status of a running job that has ended.
+        canceled: its status when it ends because its tasks are being cancelled,
+        canceling: which is so when its `ending_event` is this one.
+        now: the time.
+    """
+    outcome = case((jobs.c.ending_event == canceling, canceled), else_=completed)
     open_tasks = exists().where(tasks.c.job_id == jobs.c.id, task_is_open)
     found: list[EndedJob] = []
     for chunk in rows.chunks(keys):
@@ -143,16 +155,50 @@ def end_finished(tx: Connection, keys: Collection[int], *, ended: str, now: int)
             update(jobs)
             .where(
                 jobs.c.id.in_(chunk),
-                job_is_running,
-                jobs.c.selection == "STATIC",
+                job_is_live,
+                or_(jobs.c.selection == "STATIC", ~job_is_running),
                 jobs.c.selected_up_to >= jobs.c.select_up_to,
                 ~open_tasks,
             )
-            .values(status=ended, ended_at=now, modified_at=now)
+            .values(status=case((job_is_running, outcome), else_=jobs.c.status), ended_at=now, modified_at=now)
             .returning(jobs.c.id, jobs.c.package_id, jobs.c.type)
         )
         found += rows.all_of(EndedJob, tx.execute(statement))
     return found
+
+
+def begin_stopping(tx: Connection, key: int, *, states: Collection[int], event: str, unselect: bool, now: int) -> None:
+    """Notes that the job's tasks in these states are to end by this event.
+
+    Args:
+        tx: the transaction.
+        key: the job.
+        states: of tasks.
+        event: what ends them.
+        unselect: devices that have no task yet get none.
+        now: the time.
+    """
+    values: dict[str, Any] = {"ending_states": sorted(states), "ending_event": event, "modified_at": now}
+    if unselect:
+        values |= {"select_up_to": jobs.c.selected_up_to, "list_key": None}
+    tx.execute(update(jobs).where(jobs.c.id == key).values(**values))
+
+
+def end_stopping(tx: Connection, key: int) -> None:
+    """Notes that no task is left to be ended."""
+    tx.execute(update(jobs).where(jobs.c.id == key).values(ending_states=None, ending_event=None))
+
+
+def next_stopping(tx: Connection) -> JobRecord | None:
+    """The oldest job whose tasks are being ended."""
+    statement = (
+        select(*_COLUMNS)
+        .where(jobs.c.ending_states.is_not(None))
+        .order_by(jobs.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    return rows.one_of(JobRecord, tx.execute(statement))
 
 
 def due(tx: Connection, now: int) -> Sequence[JobRecord]:

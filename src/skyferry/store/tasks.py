@@ -164,6 +164,25 @@ def cancel_of_devices(
     return rows.all_of(ChangedTask, tx.execute(statement))
 
 
+def end_of_job(
+    tx: Connection, job_id: int, *, sources: Collection[int], target: int, description: str, now: int, limit: int
+) -> Sequence[ChangedTask]:
+    """Ends up to `limit` tasks of a job that are in one of the source states."""
+    found = (
+        select(tasks.c.id)
+        .where(tasks.c.job_id == job_id, tasks.c.status.in_(sources))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    statement = (
+        update(tasks)
+        .where(tasks.c.id.in_(found), tasks.c.status.in_(sources))
+        .values(status=target, description=description, dispatch_at=None, retry_at=None, modified_at=now)
+        .returning(*_CHANGED)
+    )
+    return rows.all_of(ChangedTask, tx.execute(statement))
+
+
 def open_of_devices(tx: Connection, device_ids: Collection[int]) -> Sequence[OpenTask]:
     """The open tasks of devices, locked against other writers."""
     own = [tasks.c[name] for name in OpenTask.__dataclass_fields__ if name in tasks.c]

@@ -160,7 +160,17 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
     "due jobs": (lambda s: jobs.due(s.tx, START), {"ix_jobs_live", DUE}),
     "next due": (lambda s: jobs.next_due_at(s.tx), {"ix_jobs_live", DUE}),
     "selecting job": (lambda s: jobs.next_selecting(s.tx), {"ix_jobs_selecting"}),
-    "finished jobs": (lambda s: jobs.end_finished(s.tx, [s.job.id], ended="COMPLETED", now=START), {OF_JOB}),
+    "finished jobs": (
+        lambda s: jobs.end_finished(
+            s.tx, [s.job.id], completed="COMPLETED", canceled="CANCELED", canceling="CANCEL_OPEN", now=START
+        ),
+        {OF_JOB},
+    ),
+    "stopping job": (lambda s: jobs.next_stopping(s.tx), {"ix_jobs_ending"}),
+    "tasks to be stopped": (
+        lambda s: tasks.end_of_job(s.tx, s.job.id, sources=[10, 20], target=130, description="", now=START, limit=10),
+        {OF_JOB},
+    ),
     "page": (lambda s: tasks.page_of_job(s.tx, s.job.id, offset=0, limit=10), {OF_JOB}),
     "page of a state": (lambda s: tasks.page_of_job(s.tx, s.job.id, offset=0, limit=10, status=20), {OF_JOB}),
     "tasks of named devices": (lambda s: tasks.of_devices(s.tx, s.job.id, s.names), {DEVICE, "ix_tasks_device_id"}),
@@ -192,7 +202,9 @@ def test_the_statement_reads_no_table_from_end_to_end(scene: Scene, name: str) -
     run, _ = HOT[name]
     scans = [step for step in plan_of(scene.tx, lambda: run(scene)) if step.startswith("SCAN")]
     # Running jobs are few whatever the number of devices, and their indexes hold no others.
-    assert all(re.match(r"SCAN (jobs USING INDEX ix_jobs_(live|selecting)|anon_\d+)$", step) for step in scans), scans
+    assert all(
+        re.match(r"SCAN (jobs USING INDEX ix_jobs_(live|selecting|ending)|anon_\d+)$", step) for step in scans
+    ), scans
 
 
 def test_a_plan_that_reads_a_whole_table_is_seen(scene: Scene) -> None:

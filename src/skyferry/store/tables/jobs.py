@@ -61,7 +61,7 @@ jobs = Table(
     Column("unknown_names", Integer, nullable=False, server_default="0"),
     Column("unknown_sample", JSON(none_as_null=True)),
     Column("ending_states", JSON(none_as_null=True)),
-    Column("ending_reason", Text),
+    Column("ending_event", Text),
     time("paused_at", nullable=True),
     Column("pause_reason", Text),
     Column("controls", JSON(none_as_null=True)),
@@ -80,7 +80,7 @@ Devices of the job's product with a key above `selected_up_to` and up to `select
 a list file (`list_key`) the two are positions in the file, in bytes. `looked_at` counts the devices that a gray job has
 seen, `gray_share` is thousandths of a percent. The job's rate allows its next push at `next_push_at`; `push_budget` is
 how many first pushes the present stage still allows, any number when empty; a job with `paused_at` pushes nothing.
-While `ending_states` is set, the worker cancels the job's tasks that are in one of these states.
+While `ending_states` is set, the worker ends the tasks that are in one of these states by `ending_event`.
 """
 job_is_running: Final = jobs.c.status == literal_column("'IN_PROGRESS'")
 """Written as literals, not as bound values, so that a planner sees that the partial indexes serve."""

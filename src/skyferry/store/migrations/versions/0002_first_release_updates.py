@@ -177,7 +177,7 @@ def upgrade() -> None:
         sa.Column("unknown_names", sa.Integer(), server_default="0", nullable=False),
         sa.Column("unknown_sample", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("ending_states", sa.JSON(none_as_null=True), nullable=True),
-        sa.Column("ending_reason", sa.Text(), nullable=True),
+        sa.Column("ending_event", sa.Text(), nullable=True),
         sa.Column("paused_at", sa.BigInteger(), nullable=True),
         sa.Column("pause_reason", sa.Text(), nullable=True),
         sa.Column("controls", sa.JSON(none_as_null=True), nullable=True),
