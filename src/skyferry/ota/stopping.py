@@ -20,7 +20,13 @@ _DESCRIPTIONS: Final = {
 
 
 def stop(
-    tx: Connection, job: JobRecord, states: Collection[TaskStatus], event: TaskEvent, limits: EngineLimits, now: int
+    tx: Connection,
+    job: JobRecord,
+    states: Collection[TaskStatus],
+    event: TaskEvent,
+    *,
+    limits: EngineLimits,
+    now: int,
 ) -> Sequence[ChangedTask]:
     """Ends the tasks of a job that are in one of the states: a first portion now, the rest soon.
 
@@ -33,7 +39,7 @@ def stop(
     initial = TaskStatus.CONFIRM if job.need_confirm else TaskStatus.QUEUED
     every = {*states, *map(TaskStatus, job.ending_states or ())}
     statements.begin_stopping(tx, job.id, states=every, event=event.name, unselect=initial in states, now=now)
-    return _portion(tx, job.id, every, event, limits, now)
+    return _portion(tx, job.id, every, event, limits=limits, now=now)
 
 
 def stop_next(tx: Connection, limits: EngineLimits, now: int) -> Sequence[ChangedTask]:
@@ -47,7 +53,13 @@ def stop_next(tx: Connection, limits: EngineLimits, now: int) -> Sequence[Change
 
 
 def _portion(
-    tx: Connection, job_id: int, states: Collection[TaskStatus], event: TaskEvent, limits: EngineLimits, now: int
+    tx: Connection,
+    job_id: int,
+    states: Collection[TaskStatus],
+    event: TaskEvent,
+    *,
+    limits: EngineLimits,
+    now: int,
 ) -> Sequence[ChangedTask]:
     moved = TRANSITIONS[event]
     ended = task_statements.end_of_job(

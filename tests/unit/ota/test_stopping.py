@@ -22,7 +22,7 @@ def in_portions_of(world: World, size: int) -> None:
 
 
 def stop(world: World, job: JobRecord, *states: TaskStatus, event: TaskEvent = TaskEvent.CANCEL_OPEN) -> int:
-    return len(stopping.stop(world.tx, job, states, event, world.limits, world.now))
+    return len(stopping.stop(world.tx, job, states, event, limits=world.limits, now=world.now))
 
 
 def test_a_stopped_job_ends_as_cancelled(world: World) -> None:
