@@ -47,9 +47,8 @@ def stop_next(tx: Connection, limits: EngineLimits, now: int) -> Sequence[Change
     job = statements.next_stopping(tx)
     if job is None or job.ending_states is None or job.ending_event is None:
         return []
-    return _portion(
-        tx, job.id, [TaskStatus(state) for state in job.ending_states], TaskEvent[job.ending_event], limits, now
-    )
+    states = [TaskStatus(state) for state in job.ending_states]
+    return _portion(tx, job.id, states, TaskEvent[job.ending_event], limits=limits, now=now)
 
 
 def _portion(

@@ -20,7 +20,7 @@ subscriptions = Table(
     Index(None, "instance_id"),
     CheckConstraint("kind IN ('webhook', 'nats')", name="kind"),
 )
-"""Who wants which types of messages. With `deleted_at` it wants none: its messages are removed in portions, then it is."""
+"""Who wants which types of messages. With `deleted_at` it wants none: its messages are removed first, then it is."""
 
 outbox = Table(
     "outbox",
