@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select, update
 
 from skyferry.store import rows
-from skyferry.store.tables import device_batches, devices, module_versions, products
+from skyferry.store.tables import device_batches, devices, module_versions, product_is_kept, products
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def _of_instance(instance_id: int) -> Select[Any]:
     return (
         select(*_COLUMNS)
         .join(products, devices.c.product_id == products.c.id)
-        .where(products.c.instance_id == instance_id)
+        .where(products.c.instance_id == instance_id, product_is_kept)
     )
 
 
@@ -133,17 +133,19 @@ def insert_batch(tx: Connection, **values: object) -> int:
     return int(tx.execute(device_batches.insert().returning(device_batches.c.id), values).scalar_one())
 
 
+def _batches() -> Select[Any]:
+    return select(*_BATCH_COLUMNS).join(products, device_batches.c.product_id == products.c.id).where(product_is_kept)
+
+
 def find_batch(tx: Connection, instance_id: int, batch_id: int) -> BatchRecord | None:
     """The registration of this ApplyId."""
-    statement = select(*_BATCH_COLUMNS).where(
-        device_batches.c.id == batch_id, device_batches.c.instance_id == instance_id
-    )
+    statement = _batches().where(device_batches.c.id == batch_id, device_batches.c.instance_id == instance_id)
     return rows.one_of(BatchRecord, tx.execute(statement))
 
 
 def next_batch(tx: Connection, status: str) -> BatchRecord | None:
     """The oldest registration in this state."""
-    statement = select(*_BATCH_COLUMNS).where(device_batches.c.status == status).order_by(device_batches.c.id).limit(1)
+    statement = _batches().where(device_batches.c.status == status).order_by(device_batches.c.id).limit(1)
     return rows.one_of(BatchRecord, tx.execute(statement))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, case, exists, func, or_, select, update
 
 from skyferry.store import rows
-from skyferry.store.tables import job_is_live, job_is_running, jobs, task_is_open, tasks
+from skyferry.store.tables import job_is_live, job_is_running, jobs, package_is_kept, packages, task_is_open, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,12 @@ def insert(tx: Connection, values: Mapping[str, Any]) -> int:
 
 
 def find(tx: Connection, instance_id: int, job_id: str) -> JobRecord | None:
-    """The job of this JobId."""
-    statement = select(*_COLUMNS).where(jobs.c.job_id == job_id, jobs.c.instance_id == instance_id)
+    """The job of this JobId; those of deleted packages are gone."""
+    statement = (
+        select(*_COLUMNS)
+        .join(packages, jobs.c.package_id == packages.c.id)
+        .where(jobs.c.job_id == job_id, jobs.c.instance_id == instance_id, package_is_kept)
+    )
     return rows.one_of(JobRecord, tx.execute(statement))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from skyferry.store import rows
-from skyferry.store.tables import devices, products
+from skyferry.store.tables import devices, product_is_kept, products
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,6 @@ def select_logins(tx: Connection, product_key: str, names: Collection[str]) -> l
     statement = (
         select(*_COLUMNS)
         .join(products, devices.c.product_id == products.c.id)
-        .where(products.c.product_key == product_key, devices.c.name.in_(names))
+        .where(products.c.product_key == product_key, product_is_kept, devices.c.name.in_(names))
     )
     return rows.all_of(LoginRecord, tx.execute(statement))

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select, update
 
 from skyferry.store import rows
-from skyferry.store.tables import package_files, packages, products
+from skyferry.store.tables import package_files, package_is_kept, packages, products
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,9 @@ def insert(tx: Connection, values: Mapping[str, Any], files: Sequence[Mapping[st
 
 def find(tx: Connection, instance_id: int, firmware_id: str) -> PackageRecord | None:
     """The package of this FirmwareId."""
-    statement = _select().where(packages.c.firmware_id == firmware_id, packages.c.instance_id == instance_id)
+    statement = _select().where(
+        packages.c.firmware_id == firmware_id, packages.c.instance_id == instance_id, package_is_kept
+    )
     return rows.one_of(PackageRecord, tx.execute(statement))
 
 
@@ -95,7 +97,7 @@ def version_is_taken(tx: Connection, product_id: int, dest_version: str) -> bool
 def _filtered(
     statement: Select[Any], instance_id: int, product_key: str | None, dest_version: str | None
 ) -> Select[Any]:
-    statement = statement.where(packages.c.instance_id == instance_id)
+    statement = statement.where(packages.c.instance_id == instance_id, package_is_kept)
     if product_key is not None:
         statement = statement.where(products.c.product_key == product_key)
     if dest_version is not None:

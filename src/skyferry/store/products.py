@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from skyferry.store import rows
-from skyferry.store.tables import devices, instances, products
+from skyferry.store.tables import devices, instances, product_is_kept, products
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,9 @@ def insert(tx: Connection, **values: object) -> int:
 
 def find(tx: Connection, instance_id: int, product_key: str) -> ProductRecord | None:
     """The product of this key in the instance."""
-    statement = select(*_COLUMNS).where(products.c.product_key == product_key, products.c.instance_id == instance_id)
+    statement = select(*_COLUMNS).where(
+        products.c.product_key == product_key, products.c.instance_id == instance_id, product_is_kept
+    )
     return rows.one_of(ProductRecord, tx.execute(statement))
 
 
@@ -64,7 +66,7 @@ def name_is_taken(tx: Connection, instance_id: int, name: str) -> bool:
 
 def count(tx: Connection, instance_id: int, *, commodity_code: str | None = None) -> int:
     """How many products the instance has."""
-    statement = select(func.count()).select_from(products).where(products.c.instance_id == instance_id)
+    statement = select(func.count()).select_from(products).where(products.c.instance_id == instance_id, product_is_kept)
     if commodity_code is not None:
         statement = statement.where(products.c.commodity_code == commodity_code)
     return tx.execute(statement).scalar_one()
@@ -75,7 +77,7 @@ def count_of_account(tx: Connection, account_id: int) -> int:
     statement = (
         select(func.count())
         .select_from(products.join(instances, products.c.instance_id == instances.c.id))
-        .where(instances.c.account_id == account_id)
+        .where(instances.c.account_id == account_id, product_is_kept)
     )
     return tx.execute(statement).scalar_one()
 
@@ -84,7 +86,7 @@ def page(
     tx: Connection, instance_id: int, *, offset: int, limit: int, commodity_code: str | None = None
 ) -> Sequence[ProductRecord]:
     """Products of the instance, newest first."""
-    statement = select(*_COLUMNS).where(products.c.instance_id == instance_id)
+    statement = select(*_COLUMNS).where(products.c.instance_id == instance_id, product_is_kept)
     if commodity_code is not None:
         statement = statement.where(products.c.commodity_code == commodity_code)
     statement = statement.order_by(products.c.id.desc()).offset(offset).limit(limit)

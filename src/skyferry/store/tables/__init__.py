@@ -21,10 +21,11 @@ from skyferry.store.tables.fleet import (
     group_members,
     groups,
     module_versions,
+    product_is_kept,
     products,
 )
 from skyferry.store.tables.jobs import OPEN_BELOW, job_is_live, job_is_running, jobs, task_history, task_is_open, tasks
-from skyferry.store.tables.packages import modules, objects, package_files, packages
+from skyferry.store.tables.packages import modules, objects, package_files, package_is_kept, packages
 
 __all__ = [
     "OPEN_BELOW",
@@ -47,9 +48,11 @@ __all__ = [
     "objects",
     "outbox",
     "package_files",
+    "package_is_kept",
     "packages",
     "policies",
     "policy_attachments",
+    "product_is_kept",
     "products",
     "ram_users",
     "role_policies",

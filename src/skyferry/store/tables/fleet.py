@@ -1,5 +1,7 @@
 """Tables of products, devices, groups and tags."""
 
+from typing import Final
+
 from sqlalchemy import (
     Boolean,
     CheckConstraint,
@@ -39,6 +41,15 @@ products = Table(
     time("deleted_at", nullable=True),
     UniqueConstraint("instance_id", "name"),
     Index("ix_products_instance_id_id", "instance_id", "id"),
+)
+"""A product with `deleted_at` is deleted: it has given its name back, no look-up finds it or its devices any more, and
+the worker removes what belongs to it, its own row at last."""
+product_is_kept: Final = products.c.deleted_at.is_(None)
+Index(
+    "ix_products_deleted",
+    products.c.id,
+    sqlite_where=products.c.deleted_at.is_not(None),
+    postgresql_where=products.c.deleted_at.is_not(None),
 )
 
 device_batches = Table(
@@ -101,6 +112,7 @@ Index(
 )
 Index(
     "ix_devices_connected",
+    devices.c.product_id,
     devices.c.id,
     sqlite_where=devices.c.connection_id.is_not(None),
     postgresql_where=devices.c.connection_id.is_not(None),

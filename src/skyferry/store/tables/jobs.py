@@ -57,7 +57,7 @@ jobs = Table(
     Column("looked_at", BigInteger, nullable=False, server_default="0"),
     ref("group_id", "groups.id", nullable=True, ondelete="SET NULL"),
     Column("dynamic_mode", SmallInteger),
-    Column("list_key", Text, ForeignKey("objects.key")),
+    Column("list_key", Text, ForeignKey("objects.key", ondelete="SET NULL")),
     Column("unknown_names", Integer, nullable=False, server_default="0"),
     Column("unknown_sample", JSON(none_as_null=True)),
     Column("ending_states", JSON(none_as_null=True)),
@@ -148,7 +148,7 @@ tasks = Table(
     metadata,
     key(),
     ref("job_id", "jobs.id"),
-    ref("package_id", "packages.id"),
+    Column("package_id", KEY, nullable=False),
     ref("device_id", "devices.id"),
     Column("module", Text, nullable=False),
     Column("src_version", Text, nullable=False),
@@ -167,7 +167,8 @@ tasks = Table(
 )
 """One device in one job. `dispatch_at` is when the next push is due; empty while nothing is to be sent.
 `deadline_at` is when the task times out; it is set by the first progress report. `tries` counts failed tries that are
-to be repeated, from `retry_at` on."""
+to be repeated, from `retry_at` on. `package_id` is the job's and no reference of its own: without an index for it the
+database would read every task to delete a package."""
 task_is_open: Final = tasks.c.status < literal_column(str(OPEN_BELOW))
 Index(
     "uq_tasks_open_device_id_module",

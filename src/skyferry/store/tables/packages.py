@@ -1,5 +1,7 @@
 """Tables of modules, packages and their files."""
 
+from typing import Final
+
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, SmallInteger, Table, Text, UniqueConstraint
 
 from skyferry.store.tables.base import half_of_key, key, metadata, ref, time
@@ -56,6 +58,15 @@ packages = Table(
     UniqueConstraint("instance_id", "name"),
     UniqueConstraint("product_id", "dest_version"),
     Index("ix_packages_instance_id_id", "instance_id", "id"),
+)
+"""A package with `deleted_at` is deleted: it has given its name and version back, no look-up finds it any more, and the
+worker removes what belongs to it, its own row at last."""
+package_is_kept: Final = packages.c.deleted_at.is_(None)
+Index(
+    "ix_packages_deleted",
+    packages.c.id,
+    sqlite_where=packages.c.deleted_at.is_not(None),
+    postgresql_where=packages.c.deleted_at.is_not(None),
 )
 
 package_files = Table(

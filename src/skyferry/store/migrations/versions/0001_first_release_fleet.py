@@ -196,6 +196,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("instance_id", "name", name=op.f("uq_products_instance_id_name")),
         sa.UniqueConstraint("product_key", name=op.f("uq_products_product_key")),
     )
+    op.create_index(
+        "ix_products_deleted",
+        "products",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("deleted_at IS NOT NULL"),
+        postgresql_where=sa.text("deleted_at IS NOT NULL"),
+    )
     op.create_index("ix_products_instance_id_id", "products", ["instance_id", "id"], unique=False)
     op.create_table(
         "role_policies",
@@ -282,7 +290,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_devices_connected",
         "devices",
-        ["id"],
+        ["product_id", "id"],
         unique=False,
         sqlite_where=sa.text("connection_id IS NOT NULL"),
         postgresql_where=sa.text("connection_id IS NOT NULL"),

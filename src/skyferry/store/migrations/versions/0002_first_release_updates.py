@@ -141,6 +141,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("instance_id", "name", name=op.f("uq_packages_instance_id_name")),
         sa.UniqueConstraint("product_id", "dest_version", name=op.f("uq_packages_product_id_dest_version")),
     )
+    op.create_index(
+        "ix_packages_deleted",
+        "packages",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("deleted_at IS NOT NULL"),
+        postgresql_where=sa.text("deleted_at IS NOT NULL"),
+    )
     op.create_index("ix_packages_instance_id_id", "packages", ["instance_id", "id"], unique=False)
     op.create_table(
         "jobs",
@@ -192,7 +200,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["instance_id"], ["instances.id"], name=op.f("fk_jobs_instance_id"), ondelete="CASCADE"
         ),
-        sa.ForeignKeyConstraint(["list_key"], ["objects.key"], name=op.f("fk_jobs_list_key")),
+        sa.ForeignKeyConstraint(["list_key"], ["objects.key"], name=op.f("fk_jobs_list_key"), ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["package_id"], ["packages.id"], name=op.f("fk_jobs_package_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_jobs_product_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
@@ -307,7 +315,6 @@ def upgrade() -> None:
         sa.Column("modified_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["device_id"], ["devices.id"], name=op.f("fk_tasks_device_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_tasks_job_id"), ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["package_id"], ["packages.id"], name=op.f("fk_tasks_package_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tasks")),
     )
     op.create_index(
