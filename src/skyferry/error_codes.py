@@ -162,3 +162,18 @@ NOT_EXISTED_DEVICE = ErrorKind("iot.device.NotExistedDevice", "The specified dev
 INVALID_IOT_ID = ErrorKind("iot.device.InvalidIoTId", "No device has this IotId.")
 DEVICE_APPLY_MANY_FAILED = ErrorKind("iot.device.ApplyManyDevicesFailed", "Count is a number from 1 to 10000.")
 DEVICE_APPLY_IS_NOT_FOUND = ErrorKind("iot.device.DeviceApplyIsNotFound", "The specified ApplyId does not exist.")
+
+# Groups
+NULL_GROUP_ID = ErrorKind("iot.group.NullGroupId", "GroupId is empty.")
+NOT_EXISTED_GROUP = ErrorKind("iot.group.NotExistedGroup", "The specified group does not exist.")
+
+# The language of device searches
+INVALID_SQL_ERROR = ErrorKind("iot.devicesearch.InvalidSQLError", "The sentence is not understood.")
+INVALID_SQL_OFFSET_ERROR = ErrorKind("iot.devicesearch.InvalidSQLOffsetError", "LIMIT is out of range.")
+INVALID_SQL_FIELD_ERROR = ErrorKind("iot.devicesearch.InvalidSQLFieldError", "A field is unknown.")
+INVALID_SQL_CONDITION_ERROR = ErrorKind("iot.devicesearch.InvalidSQLConditionError", "There are too many conditions.")
+INVALID_SQL_ORDER_ERROR = ErrorKind("iot.devicesearch.InvalidSQLOrderError", "Devices are not sorted by this field.")
+INVALID_SQL_OPERATOR_TYPE_ERROR = ErrorKind(
+    "iot.devicesearch.InvalidSQLOperatorTypeError", "A field cannot be compared by this operator."
+)
+INVALID_SQL_PARAM_ERROR = ErrorKind("iot.devicesearch.InvalidSQLParamError", "A value does not fit its field.")

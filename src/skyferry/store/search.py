@@ -1,0 +1,125 @@
+"""Conditions of the search language (`skyferry.search.syntax`) as SQL: every value is bound, no text is pasted.
+
+A condition is about a row of `devices`; what other tables say of the device is asked in subqueries, so that it can
+stand in any statement that has `devices` among its tables.
+"""
+
+from collections.abc import Callable, Mapping
+from operator import eq, ge, gt, le, lt
+from typing import Any, Final
+
+from sqlalchemy import and_, exists, false, func, not_, or_, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from skyferry.search.syntax import Belonging, Condition, Either, Every, Field, Moment, Operator, Words
+from skyferry.store.tables import device_tags, devices, group_members, groups, module_versions, products
+
+_IS_ONLINE: Final = devices.c.connection_id.is_not(None)
+_WAS_ONLINE: Final = devices.c.activated_at.is_not(None)
+_STATUSES: Final[Mapping[str, ColumnElement[bool]]] = {
+    "ONLINE": and_(not_(devices.c.disabled), _IS_ONLINE),
+    "OFFLINE": and_(not_(devices.c.disabled), not_(_IS_ONLINE), _WAS_ONLINE),
+    "UNACTIVE": and_(not_(devices.c.disabled), not_(_IS_ONLINE), not_(_WAS_ONLINE)),
+    "DISABLE": devices.c.disabled,
+}
+_COLUMNS: Final[Mapping[Field, ColumnElement[Any]]] = {
+    Field.IOT_ID: devices.c.iot_id,
+    Field.NAME: devices.c.name,
+    Field.NICKNAME: devices.c.nickname,
+    Field.ACTIVE_TIME: devices.c.activated_at,
+    Field.GMT_CREATE: devices.c.created_at,
+    Field.GMT_MODIFIED: devices.c.modified_at,
+    Field.TAG_NAME: device_tags.c.key,
+    Field.TAG_VALUE: device_tags.c.value,
+    Field.MODULE_NAME: module_versions.c.module,
+    Field.MODULE_VERSION: module_versions.c.version,
+}
+_COMPARISONS: Final[Mapping[Operator, Callable[[Any, Any], Any]]] = {
+    Operator.EQUAL: eq,
+    Operator.LESS: lt,
+    Operator.LESS_OR_EQUAL: le,
+    Operator.GREATER: gt,
+    Operator.GREATER_OR_EQUAL: ge,
+}
+
+
+def column_of(field: Field) -> ColumnElement[Any]:
+    """The column of `devices` by which a time can be sorted."""
+    return _COLUMNS[field]
+
+
+def has_status(status: str) -> ColumnElement[bool]:
+    """True for devices in this state: ONLINE, OFFLINE, UNACTIVE or DISABLE."""
+    return _STATUSES[status]
+
+
+def begins_with(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
+    """True where a text begins with the prefix, letter by letter; LIKE takes a and A for the same in SQLite."""
+    return func.substr(column, 1, len(prefix)) == prefix
+
+
+def of_instance(instance_id: int) -> ColumnElement[bool]:
+    """True for devices of the instance's products."""
+    owned = select(products.c.id).where(products.c.instance_id == instance_id, products.c.deleted_at.is_(None))
+    return devices.c.product_id.in_(owned.correlate(None))
+
+
+def compiled(condition: Condition) -> ColumnElement[bool]:
+    """The condition on a row of `devices`. The caller fences it by instance."""
+    match condition:
+        case Every(parts):
+            return and_(*map(compiled, parts))
+        case Either(parts):
+            return or_(*map(compiled, parts))
+        case Moment(field, operator, at):
+            return _compared(_COLUMNS[field], operator, at)
+        case Belonging():
+            return _belonging(condition)
+        case Words():
+            return _said(condition)
+
+
+def _said(words: Words) -> ColumnElement[bool]:
+    match words.field:
+        case Field.PRODUCT_KEY:
+            return _related(words, devices.c.product_id, select(products.c.id), products.c.product_key)
+        case Field.GROUP_ID:
+            members = select(group_members.c.device_id).join(groups, group_members.c.group_id == groups.c.id)
+            return _related(words, devices.c.id, members, groups.c.group_id)
+        case Field.STATUS:
+            within = or_(false(), *(_STATUSES[value] for value in words.values))
+            return not_(within) if words.operator is Operator.NOT_EQUAL else within
+        case field:
+            return _words(_COLUMNS[field], words)
+
+
+def _compared(column: ColumnElement[Any], operator: Operator, value: object) -> ColumnElement[bool]:
+    """An absent value differs from every other, and is neither above nor below."""
+    if operator is Operator.NOT_EQUAL:
+        return column.is_distinct_from(value)
+    compared: ColumnElement[bool] = _COMPARISONS[operator](column, value)
+    return compared
+
+
+def _words(column: ColumnElement[str], words: Words) -> ColumnElement[bool]:
+    match words.operator:
+        case Operator.IN:
+            return column.in_(words.values)
+        case Operator.LIKE:
+            return begins_with(column, words.values[0])
+        case operator:
+            return _compared(column, operator, words.values[0])
+
+
+def _related(words: Words, key: ColumnElement[int], keys: Any, column: ColumnElement[str]) -> ColumnElement[bool]:
+    """True for devices whose `key` is among `keys`, restricted to where `column` is as the words say."""
+    if words.operator is Operator.NOT_EQUAL:
+        return key.not_in(keys.where(column == words.values[0]).correlate(None))
+    return key.in_(keys.where(_words(column, words)).correlate(None))
+
+
+def _belonging(belonging: Belonging) -> ColumnElement[bool]:
+    halves = [half for half in (belonging.name, belonging.value) if half is not None]
+    table = device_tags if halves[0].field in {Field.TAG_NAME, Field.TAG_VALUE} else module_versions
+    said = (_words(_COLUMNS[half.field], half) for half in halves)
+    return exists().where(table.c.device_id == devices.c.id, *said).correlate(devices)
