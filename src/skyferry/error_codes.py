@@ -57,6 +57,27 @@ FIRMWARE_AND_PRODUCT_KEY_MISMATCH = _firmware(
 INVALID_GENERATE_OTA_UPLOAD_URL_PARAM = _firmware(
     "InvalidGenerateOTAUploadURLParam", "FileSuffix is one of bin, dav, apk, tar, gz, tar.gz, zip, gzip."
 )
+INVALID_FIRMWARE = _firmware("InvalidFirmware", "No package can be made of this.")
+
+# Modules
+MODULE_NAME_RESERVED = _firmware(
+    "ModuleNameReserved", "Every product has the module default: it cannot be made. Choose another ModuleName."
+)
+CREATE_OTA_MODULE_PARAM_ERROR = ErrorKind("iot.ota.CreateOTAModuleParamError", "The module cannot be made like this.")
+CREATE_OTA_MODULE_EXCEED_LIMIT = ErrorKind(
+    "iot.ota.CreateOTAModuleExceedLimit", "A product has at most 10 modules besides default. Delete one first."
+)
+CREATE_OTA_MODULE_NAME_EXIST = ErrorKind(
+    "iot.ota.CreateOTAModuleNameExist", "The product has a module of this name: letter case makes no difference."
+)
+UPDATE_OTA_MODULE_PARAM_ERROR = ErrorKind("iot.ota.UpdateOTAModuleParamError", "The module cannot be changed so.")
+DELETE_OTA_MODULE_PARAM_ERROR = ErrorKind("iot.ota.DeleteOTAModuleParamError", "The product has no such module.")
+DELETE_OTA_MODULE_PACKAGE_EXIST = ErrorKind(
+    "iot.ota.DeleteOTAModulePackageExist", "The module has packages. Delete them with DeleteOTAFirmware first."
+)
+DELETE_OTA_DEFAULT_MODULE = ErrorKind(
+    "iot.ota.DeleteOtaDefaultModule", "The module default stands for the whole firmware and cannot be deleted."
+)
 INCORRECT_FORMATTED_MODULE_NAME = _firmware(
     "IncorrectFormattedModuleName", "ModuleName has 1 to 64 of A-Z a-z 0-9 . _ -"
 )

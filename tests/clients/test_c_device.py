@@ -139,6 +139,7 @@ def test_offline_device_is_told_when_it_is_back(
 
 
 def test_module_has_a_version_of_its_own(root_application: Application, connected: Connect, device: Device) -> None:
+    root_application.call("CreateOTAModule", ProductKey=device.product_key, ModuleName="MCU")
     update = Update(root_application, device, "2.5.0", ModuleName="MCU")
     client = connected(device)
     client.report_version("0.9", "MCU", stored=True)

@@ -123,8 +123,16 @@ class Fleet:
         """Waits for a presence."""
         wait_until(lambda: self.status(device) == status, interval=_POLL_SECONDS, what=f"{device.name} {status}")
 
+    def modules(self) -> list[dict[str, Any]]:
+        """ListOTAModuleByProduct."""
+        found: list[dict[str, Any]] = self.api.call("ListOTAModuleByProduct", ProductKey=self.product)["Data"]
+        return found
+
     def package(self, version: str = "2.0.0", **more: Any) -> str:
-        """A package that needs no verification unless told otherwise."""
+        """A package that needs no verification unless told otherwise; its module is made when the product lacks it."""
+        module = more.get("ModuleName")
+        if module and module not in [known["ModuleName"] for known in self.modules()]:
+            self.api.call("CreateOTAModule", ProductKey=self.product, ModuleName=module)
         parameters = {
             "ProductKey": self.product,
             "FirmwareName": f"package_{next(_serial)}",

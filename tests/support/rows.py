@@ -9,11 +9,11 @@ from sqlalchemy import Connection, create_engine, event, select
 from sqlalchemy.engine import Engine
 
 from skyferry.bus.messages import Connected, Notice, ProgressReported, Report, VersionReported
-from skyferry.fleet import accounts, devices, products
+from skyferry.fleet import accounts, devices, names, products
 from skyferry.fleet.products import NewProduct
 from skyferry.keys import SecretBox
 from skyferry.objects.urls import DownloadUrls
-from skyferry.ota import cancel, dispatch, jobs, packages, reports
+from skyferry.ota import cancel, dispatch, jobs, modules, packages, reports
 from skyferry.ota.cancel import CancelScope
 from skyferry.ota.models import EngineLimits, JobOptions, NewFile, NewPackage, NewStaticJob
 from skyferry.ota.states import TaskStatus
@@ -65,6 +65,11 @@ class World:
             self.report(VersionReported(device.id, module, version, self.now))
         return device
 
+    def make_module(self, name: str) -> None:
+        """A module of the product, unless it has it."""
+        if name not in [module.name for module in modules.of_product(self.tx, self.product)]:
+            modules.create(self.tx, self.product, name, alias=None, description=None, now=self.now)
+
     def make_object(self, *, size: int = 1_000) -> str:
         """The URL of an uploaded file."""
         self.made += 1
@@ -74,7 +79,10 @@ class World:
         return f"http://ota.test/objects/{key}"
 
     def make_package(self, version: str = "2.0.0", **values: object) -> str:
-        """The FirmwareId of a package that needs no verification unless told otherwise."""
+        """The FirmwareId of a package that needs no verification unless told otherwise.
+
+        Its module is made when the product lacks it.
+        """
         given: dict[str, object] = {
             "name": f"package-{version.replace('.', '-')}",
             "dest_version": version,
@@ -84,6 +92,8 @@ class World:
         if not {"file", "files"} & set(values):
             given["file"] = NewFile(url=self.make_object())
         new = NewPackage(**{**given, **values})  # type: ignore[arg-type]
+        if new.module and names.is_version(new.module):
+            self.make_module(new.module)
         return packages.create(self.tx, new, instance_id=self.instance.id, now=self.now)
 
     def make_job(

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Final
 
-from skyferry.operations import devices, job_creation, jobs, packages, products, registrations, tasks
+from skyferry.operations import devices, job_creation, jobs, modules, packages, products, registrations, tasks
 from skyferry.operations.services import Services
 from skyferry.rpc.operation import Operation, index
 
-_MODULES: Final = (products, registrations, devices, packages, job_creation, jobs, tasks)
+_MODULES: Final = (products, registrations, devices, modules, packages, job_creation, jobs, tasks)
 
 
 def _declared(modules: tuple[ModuleType, ...]) -> Iterator[Operation[Services]]:

@@ -25,6 +25,11 @@ def gmt(ms: int) -> str:
     return f"{datetime.fromtimestamp(ms // 1_000, UTC):%a, %d-%b-%Y %H:%M:%S} GMT"
 
 
+def minute(ms: int) -> str:
+    """`2020-10-13T09:46Z`: `GmtCreate` and `GmtModified` of modules."""
+    return f"{datetime.fromtimestamp(ms // 1_000, UTC):%Y-%m-%dT%H:%MZ}"
+
+
 def china(ms: int | None) -> str | None:
     """`2018-08-06 10:48:41` in UTC+8: the `Gmt…` fields of QueryDeviceDetail."""
     return None if ms is None else f"{datetime.fromtimestamp(ms // 1_000, _CHINA):%Y-%m-%d %H:%M:%S}"

@@ -10,6 +10,7 @@ from skyferry import identifiers
 from skyferry.errors import ApiError
 from skyferry.fleet import names, products
 from skyferry.objects.urls import object_key_of
+from skyferry.ota import modules
 from skyferry.ota.models import NewFile, NewPackage
 from skyferry.ota.states import JobType, PackageStatus
 from skyferry.store import jobs as job_statements
@@ -32,7 +33,8 @@ def create(tx: Connection, new: NewPackage, *, instance_id: int, now: int) -> st
     """Makes a package and returns its FirmwareId.
 
     Raises:
-        ApiError: a value that is not allowed, a file that was not uploaded, a name or version that is taken.
+        ApiError: a value that is not allowed, a file that was not uploaded, a module that the product does not have,
+            a name or version that is taken.
     """
     sign_method = _sign_method(new.sign_method)
     _check_name(new.name)
@@ -55,7 +57,7 @@ def create(tx: Connection, new: NewPackage, *, instance_id: int, now: int) -> st
         "product_id": product.id,
         "firmware_id": firmware_id,
         "name": new.name,
-        "module": new.module or names.DEFAULT_MODULE,
+        "module": modules.name_for_package(tx, product, new.module),
         "dest_version": new.dest_version,
         "src_version": new.src_version or None,
         "type": new.type,

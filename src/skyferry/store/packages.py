@@ -94,6 +94,14 @@ def version_is_taken(tx: Connection, product_id: int, dest_version: str) -> bool
     return tx.execute(statement).first() is not None
 
 
+def any_of_module(tx: Connection, product_id: int, module: str) -> bool:
+    """True when the product has a package for the module."""
+    statement = select(packages.c.id).where(
+        packages.c.product_id == product_id, packages.c.module == module, package_is_kept
+    )
+    return tx.execute(statement.limit(1)).first() is not None
+
+
 def _filtered(
     statement: Select[Any], instance_id: int, product_key: str | None, dest_version: str | None
 ) -> Select[Any]:

@@ -30,6 +30,10 @@ def test_gmt_is_the_old_form_of_dates_in_http() -> None:
     assert formats.gmt(1_550_628_969_999) == "Wed, 20-Feb-2019 02:16:09 GMT"
 
 
+def test_minute_has_no_seconds() -> None:
+    assert formats.minute(1_602_582_419_999) == "2020-10-13T09:46Z"
+
+
 def test_china_is_eight_hours_ahead() -> None:
     assert formats.china(1_533_523_721_000) == "2018-08-06 10:48:41"
     assert formats.utc(1_533_523_721_000) == "2018-08-06T02:48:41.000Z"
