@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
+    Integer,
     Select,
     SmallInteger,
     and_,
@@ -61,6 +62,7 @@ class NewTasks:
         blocked_description: and what the task says then.
         push: whether the notice is due at once for devices that are online,
         jitter_ms: spread over this many milliseconds.
+        timeout_minutes: how long the devices may take from their first progress on; None for any time.
         now: the time of creation.
     """
 
@@ -72,6 +74,7 @@ class NewTasks:
     blocked_description: str
     push: bool
     jitter_ms: int
+    timeout_minutes: int | None
     now: int
 
 
@@ -162,6 +165,7 @@ def insert_tasks(tx: Connection, rule: SelectionRule, new: NewTasks) -> int:
         case((in_the_way, literal(new.blocked, SmallInteger)), else_=literal(new.initial, SmallInteger)),
         case((in_the_way, new.blocked_description), else_=""),
         due,
+        literal(new.timeout_minutes, Integer),
         literal(new.now),
         literal(new.now),
     ).order_by(devices.c.id)
@@ -174,6 +178,7 @@ def insert_tasks(tx: Connection, rule: SelectionRule, new: NewTasks) -> int:
         "status",
         "description",
         "dispatch_at",
+        "timeout_minutes",
         "created_at",
         "modified_at",
     ]

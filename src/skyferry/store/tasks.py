@@ -25,6 +25,7 @@ class TaskRecord:
     status: int
     progress: int
     description: str
+    timeout_minutes: int | None
     created_at: int
     modified_at: int
     device_name: str
@@ -48,11 +49,11 @@ class OpenTask:
     deadline_at: int | None
     retry_at: int | None
     tries: int
+    timeout_minutes: int | None
     description: str
     dest_version: str
     package_type: int
     need_push: bool
-    timeout_minutes: int | None
     retry_interval_minutes: int | None
     retry_count: int | None
     job_started: bool
@@ -194,7 +195,6 @@ def open_of_devices(tx: Connection, device_ids: Collection[int]) -> Sequence[Ope
                 packages.c.dest_version,
                 packages.c.type,
                 jobs.c.need_push,
-                jobs.c.timeout_minutes,
                 jobs.c.retry_interval_minutes,
                 jobs.c.retry_count,
                 jobs.c.started_at.is_not(None),

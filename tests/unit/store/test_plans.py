@@ -128,6 +128,7 @@ def insert_tasks(scene: Scene, *, any_module: bool, named: bool) -> object:
         blocked_description="",
         push=True,
         jitter_ms=1_000,
+        timeout_minutes=None,
         now=START,
     )
     return selection.insert_tasks(scene.tx, scene.rule(named=named), new)
