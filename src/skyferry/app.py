@@ -192,6 +192,7 @@ class Server:
             clock=self._clock,
             box=self._box,
             urls=self._urls,
+            objects=self._objects,
             object_limits=self._object_limits,
             engine_limits=self._engine_limits,
             public_url=public_url,

@@ -118,8 +118,42 @@ DEVICE_WITH_DESTINATION_VERSION_IN_ARRAY = _firmware(
 NON_VERSIONED_DEVICE_IN_ARRAY = _firmware(
     "NonVersionedDeviceInArray", "A named device has not reported a version of the package's module."
 )
+TOO_MANY_DEVICE_UPGRADE = _firmware("TooManyDeviceUpgrade", "The job is for more devices than one job may have.")
 NO_DEVICE_CAN_UPGRADE = _firmware("NoDeviceCanUpgrade", "No device of the selection can be updated with this package.")
 PARAMETER_SIZE_EXCEED_MAX = _firmware("ParameterSizeExceedMax", "A list has more items than the operation allows.")
+NULL_SRC_VERSIONS = _firmware(
+    "NullSrcVersions", "A dynamic job needs SrcVersion.N, or GroupId and GroupType for a dynamic group."
+)
+NULL_GRAY_PERCENT = _firmware("NullGrayPercent", "TargetSelection GRAY needs GrayPercent.")
+BADLY_FORMATTED_GRAY_PERCENT = _firmware(
+    "BadlyFormattedGrayPercent", "GrayPercent is a number with at most three decimals, such as 33.33."
+)
+INVALID_GRAY_PERCENT = _firmware("InvalidGrayPercent", "GrayPercent is above 0 and at most 100.")
+INVALID_DYNAMIC_MODE = _firmware(
+    "InvalidDynamicMode", "DynamicMode is 1 (devices that match now or later) or 2 (only devices that report later)."
+)
+IN_PROGRESS_DYNAMIC_JOB_EXISTED = _firmware(
+    "InProgressDynamicJobExisted", "The package has a running dynamic job. End it by CancelOTAStrategyByJob first."
+)
+INVALID_RETRY_INTERVAL = _firmware("InvalidRetryInterval", "RetryInterval is 0, 10, 30, 60 or 1440 minutes.")
+INVALID_RETRY_COUNT = _firmware("InvalidRetryCount", "RetryCount is 1, 2 or 5; RetryInterval needs it.")
+FIRE_TIME_MUST_LARGE_THAN_CURRENT_TIME = _firmware(
+    "FireTimeMustLargeThanCurrentTime", "ScheduleTime has passed. Give a time from 5 minutes to 7 days from now."
+)
+FIRE_TIME_TOO_SHORT = _firmware("FireTimeTooShort", "ScheduleTime is less than 5 minutes from now.")
+FIRE_TIME_TOO_LATE = _firmware("FireTimeTooLate", "ScheduleTime is more than 7 days from now.")
+SCHEDULE_FINISH_TIME_WITHOUT_START_TIME = _firmware(
+    "ScheduleFinishTimeWithoutStartTime", "ScheduleFinishTime needs ScheduleTime."
+)
+SCHEDULE_FINISH_TIME_EARLIER_THAN_START_TIME = _firmware(
+    "ScheduleFinishTimeEarlierThanStartTime", "ScheduleFinishTime is not after ScheduleTime."
+)
+SCHEDULE_FINISH_TIME_TOO_EARLY = _firmware(
+    "ScheduleFinishTimeTooEarly", "ScheduleFinishTime is less than 60 minutes after ScheduleTime."
+)
+SCHEDULE_FINISH_TIME_TOO_LATE = _firmware(
+    "ScheduleFinishTimeTooLate", "ScheduleFinishTime is more than 30 days after ScheduleTime."
+)
 INVALID_OVERWRITE_MODE = _firmware(
     "InvalidOverwriteMode", "OverwriteMode is 1 or 2, and not 2 together with MultiModuleMode=true."
 )

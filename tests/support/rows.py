@@ -13,10 +13,11 @@ from skyferry.fleet import accounts, devices, names, products
 from skyferry.fleet.products import NewProduct
 from skyferry.keys import SecretBox
 from skyferry.objects.urls import DownloadUrls
-from skyferry.ota import cancel, dispatch, jobs, modules, packages, reports
+from skyferry.ota import cancel, dispatch, jobs, modules, packages, reports, selection
 from skyferry.ota.cancel import CancelScope
 from skyferry.ota.models import EngineLimits, JobOptions, NewFile, NewPackage, NewStaticJob
 from skyferry.ota.states import TaskStatus
+from skyferry.store import jobs as job_statements
 from skyferry.store import objects as object_statements
 from skyferry.store import tasks as task_statements
 from skyferry.store.devices import DeviceRecord
@@ -123,7 +124,7 @@ class World:
             firmware_id=firmware_id,
             product_key=self.product.product_key,
             device_names=names,
-            options=JobOptions(),
+            told=JobOptions(),
             limits=self.limits,
             now=self.now,
         )
@@ -144,6 +145,13 @@ class World:
     def say_progress(self, device: DeviceRecord, step: int, module: str | None = None, text: str = "") -> None:
         """The device reports progress."""
         self.report(ProgressReported(device.id, module, step, text, self.now))
+
+    def select_portion(self) -> bool:
+        """The worker's next portion of a job's devices."""
+        job = job_statements.next_selecting(self.tx)
+        if job is not None:
+            selection.select_portion(self.tx, job, self.limits, self.now)
+        return job is not None
 
     def dispatch(self) -> list[Notice]:
         """Sends what is due."""

@@ -1,6 +1,6 @@
 """Operations that make jobs (control-plane reference §5.6, §5.7)."""
 
-from typing import Final
+import dataclasses
 
 from pydantic import Field
 
@@ -8,8 +8,8 @@ from skyferry import error_codes as codes
 from skyferry.errors import ApiError
 from skyferry.operations import formats
 from skyferry.operations.services import Call, InstanceRequest
-from skyferry.ota import jobs
-from skyferry.ota.models import JobOptions, NewStaticJob
+from skyferry.ota import jobs, listfile
+from skyferry.ota.models import JobOptions, NewDynamicJob, NewStaticJob
 from skyferry.rpc.operation import Access, RequestModel, ResponseModel, operation
 from skyferry.store.jobs import JobRecord
 
@@ -32,13 +32,7 @@ class JobRequest(InstanceRequest):
     download_protocol: str | None = None
     tag: list[Tag] = Field(default_factory=list)
 
-    def options(
-        self,
-        *,
-        maximum_per_minute: int | None = None,
-        overwrite_mode: int | None = None,
-        multi_module: bool = False,
-    ) -> JobOptions:
+    def options(self) -> JobOptions:
         """The options in the words of the update engine.
 
         Raises:
@@ -53,11 +47,8 @@ class JobRequest(InstanceRequest):
             tags[tag.key] = tag.value
         return JobOptions(
             timeout_minutes=self.timeout_in_minutes,
-            maximum_per_minute=maximum_per_minute,
-            overwrite_mode=overwrite_mode,
             need_push=self.need_push,
             need_confirm=self.need_confirm,
-            multi_module=multi_module,
             download_protocol=self.download_protocol or None,
             tags=tags,
         )
@@ -96,7 +87,7 @@ async def create_ota_verify_job(call: Call, request: CreateOTAVerifyJobRequest) 
         firmware_id=request.firmware_id,
         product_key=request.product_key,
         device_names=request.target_device_name,
-        options=request.options(),
+        told=request.options(),
         limits=services.engine_limits,
         now=services.clock.now_ms(),
     )
@@ -104,64 +95,94 @@ async def create_ota_verify_job(call: Call, request: CreateOTAVerifyJobRequest) 
     return _created(job)
 
 
-class CreateOTAStaticUpgradeJobRequest(JobRequest):
-    """Parameters of CreateOTAStaticUpgradeJob."""
+class UpgradeRequest(JobRequest):
+    """What the jobs for a fleet can be told."""
 
-    target_selection: str
     src_version: list[str] = Field(default_factory=list)
-    target_device_name: list[str] = Field(default_factory=list)
     maximum_per_minute: int | None = None
     overwrite_mode: int | None = None
     multi_module_mode: bool = False
-    dn_list_file_url: str | None = None
-    gray_percent: str | None = None
-    group_id: str | None = None
-    group_type: str | None = None
-    schedule_time: int | None = None
-    schedule_finish_time: int | None = None
     retry_interval: int | None = None
     retry_count: int | None = None
+    group_id: str | None = None
+    group_type: str | None = None
+
+    def options(self) -> JobOptions:
+        """The options in the words of the update engine."""
+        return dataclasses.replace(
+            super().options(),
+            maximum_per_minute=self.maximum_per_minute,
+            overwrite_mode=self.overwrite_mode,
+            multi_module=self.multi_module_mode,
+            retry_interval_minutes=self.retry_interval,
+            retry_count=self.retry_count,
+        )
 
 
-_NOT_OFFERED: Final = (
-    "dn_list_file_url",
-    "gray_percent",
-    "group_id",
-    "group_type",
-    "schedule_time",
-    "schedule_finish_time",
-    "retry_interval",
-    "retry_count",
-)
+class CreateOTAStaticUpgradeJobRequest(UpgradeRequest):
+    """Parameters of CreateOTAStaticUpgradeJob; times are milliseconds since the Unix epoch."""
 
-
-def _refuse_what_is_not_offered(request: CreateOTAStaticUpgradeJobRequest) -> None:
-    """A job that quietly ignored its schedule would be worse than an error."""
-    for name in _NOT_OFFERED:
-        if getattr(request, name) not in {None, ""}:
-            parameter = type(request).model_fields[name].alias
-            raise ApiError(codes.API_NOT_SUPPORTED_IN_INSTANCE, f"{parameter} is not offered yet: leave it out.")
+    target_selection: str
+    target_device_name: list[str] = Field(default_factory=list)
+    dn_list_file_url: str | None = None
+    gray_percent: str | None = None
+    schedule_time: int | None = None
+    schedule_finish_time: int | None = None
 
 
 @operation("CreateOTAStaticUpgradeJob", qps=20, access=Access.WRITE)
 async def create_ota_static_upgrade_job(call: Call, request: CreateOTAStaticUpgradeJobRequest) -> CreateJobResponse:
-    """Starts the update of all devices of a product, or of named ones."""
-    _refuse_what_is_not_offered(request)
+    """Starts the update of the devices of a product: all, a share of them, a group, or named ones."""
     services = call.services
+    name_list = None
+    if request.dn_list_file_url:
+        name_list = await listfile.inspect(services.store, services.objects, call.instance.id, request.dn_list_file_url)
     new = NewStaticJob(
         firmware_id=request.firmware_id,
         product_key=request.product_key,
         target_selection=request.target_selection,
         src_versions=request.src_version,
         device_names=request.target_device_name,
-        options=request.options(
-            maximum_per_minute=request.maximum_per_minute,
-            overwrite_mode=request.overwrite_mode,
-            multi_module=request.multi_module_mode,
-        ),
+        name_list=name_list,
+        gray_percent=request.gray_percent,
+        group_id=request.group_id,
+        group_type=request.group_type,
+        schedule_at=request.schedule_time,
+        finish_at=request.schedule_finish_time,
+        options=request.options(),
     )
     job = await services.store.write(
         jobs.create_static,
+        new,
+        instance_id=call.instance.id,
+        limits=services.engine_limits,
+        now=services.clock.now_ms(),
+    )
+    services.bus.wake()
+    return _created(job)
+
+
+class CreateOTADynamicUpgradeJobRequest(UpgradeRequest):
+    """Parameters of CreateOTADynamicUpgradeJob."""
+
+    dynamic_mode: int | None = None
+
+
+@operation("CreateOTADynamicUpgradeJob", qps=20, access=Access.WRITE)
+async def create_ota_dynamic_upgrade_job(call: Call, request: CreateOTADynamicUpgradeJobRequest) -> CreateJobResponse:
+    """Updates devices as soon as they report one of the source versions, or are in a dynamic group."""
+    services = call.services
+    new = NewDynamicJob(
+        firmware_id=request.firmware_id,
+        product_key=request.product_key,
+        src_versions=request.src_version,
+        group_id=request.group_id,
+        group_type=request.group_type,
+        dynamic_mode=request.dynamic_mode,
+        options=request.options(),
+    )
+    job = await services.store.write(
+        jobs.create_dynamic,
         new,
         instance_id=call.instance.id,
         limits=services.engine_limits,

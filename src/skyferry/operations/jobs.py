@@ -8,11 +8,13 @@ from sqlalchemy import Connection
 
 from skyferry.operations import formats
 from skyferry.operations.services import Call, InstanceRequest
-from skyferry.ota import jobs, packages
+from skyferry.ota import gray, jobs, packages
 from skyferry.ota.states import JobType
 from skyferry.rpc.operation import Access, ResponseModel, operation
+from skyferry.store import groups
 from skyferry.store import jobs as statements
 from skyferry.store import packages as package_statements
+from skyferry.store.groups import GroupRecord
 from skyferry.store.jobs import JobRecord
 from skyferry.store.packages import PackageRecord
 
@@ -59,8 +61,14 @@ class JobDetails(ResponseModel):
     selection_type: str
     target_selection: str
     src_versions: SrcVersions
+    gray_percent: str | None
+    group_id: str | None
+    group_name: str | None
+    dynamic_mode: int | None
     overwrite_mode: int
     maximum_per_minute: int
+    retry_interval: int | None
+    retry_count: int | None
     timeout_in_minutes: int | None
     need_push: bool
     need_confirm: bool
@@ -71,6 +79,8 @@ class JobDetails(ResponseModel):
     utc_modified: str
     utc_start_time: str | None
     utc_end_time: str | None
+    utc_schedule_time: str | None
+    utc_schedule_finish_time: str | None
 
 
 class QueryOTAJobResponse(ResponseModel):
@@ -83,15 +93,16 @@ def _tags(job: JobRecord) -> TagInfos:
     return TagInfos(ota_tag_dto=[TagInfo(key=key, value=value) for key, value in job.tags.items()])
 
 
-def _job(tx: Connection, instance_id: int, job_id: str) -> tuple[JobRecord, PackageRecord]:
+def _job(tx: Connection, instance_id: int, job_id: str) -> tuple[JobRecord, PackageRecord, GroupRecord | None]:
     job = jobs.find(tx, instance_id, job_id)
-    return job, package_statements.by_ids(tx, [job.package_id])[job.package_id]
+    package = package_statements.by_ids(tx, [job.package_id])[job.package_id]
+    return job, package, groups.find_any(tx, instance_id, job.group_id) if job.group_id else None
 
 
 @operation("QueryOTAJob", qps=10, access=Access.READ)
 async def query_ota_job(call: Call, request: QueryOTAJobRequest) -> QueryOTAJobResponse:
     """Tells everything about one job."""
-    job, package = await call.services.store.read(_job, call.instance.id, request.job_id)
+    job, package, group = await call.services.store.read(_job, call.instance.id, request.job_id)
     return QueryOTAJobResponse(
         data=JobDetails(
             job_id=job.job_id,
@@ -105,8 +116,14 @@ async def query_ota_job(call: Call, request: QueryOTAJobRequest) -> QueryOTAJobR
             selection_type=job.selection,
             target_selection=job.target_selection,
             src_versions=SrcVersions(src_version=job.src_versions),
+            gray_percent=None if job.gray_share is None else gray.shown(job.gray_share),
+            group_id=job.group_id,
+            group_name=None if group is None else group.name,
+            dynamic_mode=job.dynamic_mode,
             overwrite_mode=job.overwrite_mode,
             maximum_per_minute=job.maximum_per_minute,
+            retry_interval=job.retry_interval_minutes,
+            retry_count=job.retry_count,
             timeout_in_minutes=job.timeout_minutes,
             need_push=job.need_push,
             need_confirm=job.need_confirm,
@@ -117,6 +134,8 @@ async def query_ota_job(call: Call, request: QueryOTAJobRequest) -> QueryOTAJobR
             utc_modified=formats.utc(job.modified_at),
             utc_start_time=formats.utc_or_none(job.started_at),
             utc_end_time=formats.utc_or_none(job.ended_at),
+            utc_schedule_time=formats.utc_or_none(job.schedule_at),
+            utc_schedule_finish_time=formats.utc_or_none(job.finish_at),
         )
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from skyferry.bus.interface import Bus
 from skyferry.clock import Clock
 from skyferry.keys import SecretBox
+from skyferry.objects.interface import ObjectStore
 from skyferry.objects.limits import ObjectLimits
 from skyferry.objects.urls import DownloadUrls
 from skyferry.ota.models import EngineLimits
@@ -27,6 +28,7 @@ class Services:
     clock: Clock
     box: SecretBox
     urls: DownloadUrls
+    objects: ObjectStore
     object_limits: ObjectLimits
     engine_limits: EngineLimits
     public_url: str

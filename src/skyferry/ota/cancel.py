@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from skyferry import error_codes as codes
 from skyferry.errors import ApiError
-from skyferry.ota import changes, jobs, packages
+from skyferry.ota import changes, jobs, packages, targets
 from skyferry.ota.states import TaskEvent, TaskStatus, sources
 from skyferry.store import devices as device_statements
 from skyferry.store import tasks as statements
@@ -50,7 +50,7 @@ def cancel_by_device(
     """
     if not 1 <= len(device_names) <= MOST_DEVICES:
         raise ApiError(codes.PARAMETER_SIZE_EXCEED_MAX, f"DeviceName holds 1 to {MOST_DEVICES} names.")
-    jobs.check_unique(device_names, "DeviceName")
+    targets.check_unique(device_names, "DeviceName")
     package = packages.find_of_product(tx, instance_id, firmware_id, product_key)
     only_job = None
     if job_id:

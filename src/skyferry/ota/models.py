@@ -52,18 +52,54 @@ class JobOptions:
     need_confirm: bool = False
     multi_module: bool = False
     download_protocol: str | None = None
+    retry_interval_minutes: int | None = None
+    retry_count: int | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
+class NameList:
+    """An uploaded list of device names.
+
+    Attributes:
+        key: the uploaded object.
+        size: its length in bytes.
+        head: its first bytes, all of them when it is short.
+    """
+
+    key: str
+    size: int
+    head: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class NewStaticJob:
-    """What CreateOTAStaticUpgradeJob says, as far as this release goes."""
+    """What CreateOTAStaticUpgradeJob says; times are milliseconds since the Unix epoch."""
 
     firmware_id: str
     product_key: str
     target_selection: str
     src_versions: Sequence[str] = ()
     device_names: Sequence[str] = ()
+    name_list: NameList | None = None
+    gray_percent: str | None = None
+    group_id: str | None = None
+    group_type: str | None = None
+    schedule_at: int | None = None
+    finish_at: int | None = None
+    options: JobOptions = JobOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class NewDynamicJob:
+    """What CreateOTADynamicUpgradeJob says."""
+
+    firmware_id: str
+    product_key: str
+    src_versions: Sequence[str] = ()
+    group_id: str | None = None
+    group_type: str | None = None
+    dynamic_mode: int | None = None
     options: JobOptions = JobOptions()
 
 

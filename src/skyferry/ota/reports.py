@@ -21,7 +21,7 @@ from skyferry.bus.messages import (
 )
 from skyferry.fleet.names import DEFAULT_MODULE
 from skyferry.objects.urls import DownloadUrls
-from skyferry.ota import changes, notices, rate
+from skyferry.ota import changes, matching, notices, rate
 from skyferry.ota.models import EngineLimits
 from skyferry.ota.packages import DIFFERENTIAL
 from skyferry.ota.states import TaskEvent, TaskStatus, sources
@@ -54,7 +54,10 @@ def apply(
         if device is not None:
             batch.apply(device, report)
     changes.follow(tx, save(tx, devices.values(), now), now)
-    return batch.answers, any(task.dispatch_at is not None for device in devices.values() for task in device.tasks)
+    reported = [(devices[device_id], module) for device_id, module in batch.reported]
+    matched = matching.match(tx, reported, limits, now)
+    due = any(task.dispatch_at is not None for device in devices.values() for task in device.tasks)
+    return batch.answers, due or matched > 0
 
 
 class _Batch:
@@ -62,6 +65,7 @@ class _Batch:
 
     def __init__(self, tx: Connection, limits: EngineLimits, urls: DownloadUrls, now: int) -> None:
         self.answers: list[Notice] = []
+        self.reported: dict[tuple[int, str], None] = {}
         self._tx = tx
         self._limits = limits
         self._urls = urls
@@ -97,6 +101,7 @@ class _Batch:
 
     def _version(self, device: DeviceState, module: str, version: str, at: int) -> None:
         device.note_version(module, version, at)
+        self.reported[device.id, module] = None
         for task in _open(device.tasks, lambda task: task.read.module == module):
             if version == task.read.dest_version:
                 task.happen(TaskEvent.TARGET_REPORTED, at, progress=100)

@@ -104,6 +104,7 @@ class DeviceState:
 
     def __init__(self, read: DevicePresence, versions: Mapping[str, str], open_tasks: Iterable[OpenTask]) -> None:
         self.id = read.id
+        self.product_id = read.product_id
         self.online_at = read.online_at
         self.tasks = [WorkingTask(task) for task in open_tasks]
         self.arrival: Arrival | None = None
@@ -131,6 +132,14 @@ class DeviceState:
         self._connection_id = None
         self.departure = Departure(self.id, connection_id, at)
         return True
+
+    def is_in_job(self, job_id: int) -> bool:
+        """The device has an open task in the job."""
+        return any(task.status.is_open and task.read.job_id == job_id for task in self.tasks)
+
+    def version_of(self, module: str) -> str | None:
+        """The version of a module as last reported."""
+        return self._versions.get(module)
 
     def note_version(self, module: str, version: str, at: int) -> None:
         """Remembers a version to be written, unless it is what was known."""

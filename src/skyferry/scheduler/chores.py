@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+import structlog
+
 from skyferry.bus.interface import Bus
 from skyferry.bus.messages import WithdrawPush
 from skyferry.clock import Clock
@@ -12,14 +14,19 @@ from skyferry.objects.cleaning import remove_orphans
 from skyferry.objects.interface import ObjectStore
 from skyferry.objects.limits import ObjectLimits
 from skyferry.objects.urls import DownloadUrls
-from skyferry.ota import deadlines, dispatch, selection, stopping
+from skyferry.ota import deadlines, dispatch, listfile, listing, schedule, selection, stopping
 from skyferry.ota.models import EngineLimits
+from skyferry.store import jobs
 from skyferry.store.engine import Store
+from skyferry.store.jobs import JobRecord
+
+_log = structlog.get_logger()
 
 _PUSHES_AT_ONCE = 1_000
 _DEVICES_AT_ONCE = 500
 _OVERDUE_AT_ONCE = 500
-_DEADLINE_SECONDS = 1
+_JOBS_AT_ONCE = 100
+_SECOND = 1
 _CLEANING_SECONDS = 60
 
 Chore = Callable[[], Awaitable[bool]]
@@ -59,10 +66,12 @@ class Chores:
         """Every chore by its name; those that someone waits for come first."""
         return {
             "dispatch": self.dispatch,
+            "start_planned": every(_SECOND, self.clock, self.start_planned),
+            "finish": every(_SECOND, self.clock, self.finish),
             "stop": self.stop,
             "select": self.select,
             "register": self.register,
-            "end_overdue": every(_DEADLINE_SECONDS, self.clock, self.end_overdue),
+            "end_overdue": every(_SECOND, self.clock, self.end_overdue),
             "clean_objects": every(_CLEANING_SECONDS, self.clock, self.clean_objects),
         }
 
@@ -82,7 +91,35 @@ class Chores:
 
     async def select(self) -> bool:
         """Turns the next devices of a job into tasks."""
-        return await self.store.write(selection.select_next, self.limits, self.clock.now_ms())
+        job = await self.store.read(jobs.next_selecting)
+        if job is None:
+            return False
+        if job.list_key is None:
+            await self.store.write(selection.select_portion, job, self.limits, self.clock.now_ms())
+        else:
+            await self._select_listed(job)
+        return True
+
+    async def _select_listed(self, job: JobRecord) -> None:
+        try:
+            data = await listfile.next_bytes(self.store, self.objects, job)
+        except FileNotFoundError:
+            _log.exception("job.list_file_gone", job=job.job_id, done=job.selected_up_to, size=job.select_up_to)
+            await self.store.write(listing.give_up, job, self.clock.now_ms())
+        else:
+            await self.store.write(listing.select_listed, job, data, self.limits, self.clock.now_ms())
+
+    async def start_planned(self) -> bool:
+        """Starts jobs whose time has come."""
+        started = await self.store.write(schedule.start_due, self.clock.now_ms(), _JOBS_AT_ONCE)
+        return started == _JOBS_AT_ONCE
+
+    async def finish(self) -> bool:
+        """Ends a job whose time is over."""
+        ended = await self.store.write(schedule.finish_due, self.limits, self.clock.now_ms())
+        if ended:
+            await self.bus.command([WithdrawPush(task.device_id, task.id) for task in ended])
+        return ended is not None
 
     async def register(self) -> bool:
         """Makes the next devices of a registration by the thousand."""

@@ -46,6 +46,12 @@ def members(group: GroupRecord) -> ColumnElement[bool]:
     )
 
 
+def find_any(tx: Connection, instance_id: int, group_id: str) -> GroupRecord | None:
+    """The group of this GroupId, whatever its type."""
+    statement = select(*_COLUMNS).where(groups.c.group_id == group_id, groups.c.instance_id == instance_id)
+    return rows.one_of(GroupRecord, tx.execute(statement))
+
+
 def find(tx: Connection, instance_id: int, group_id: str, group_type: str) -> GroupRecord | None:
     """The group of this GroupId and type."""
     statement = select(*_COLUMNS).where(

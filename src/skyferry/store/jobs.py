@@ -7,7 +7,17 @@ from typing import Any
 from sqlalchemy import Connection, and_, case, exists, func, or_, select, update
 
 from skyferry.store import rows
-from skyferry.store.tables import job_is_live, job_is_running, jobs, package_is_kept, packages, task_is_open, tasks
+from skyferry.store.tables import (
+    job_is_live,
+    job_is_matching,
+    job_is_planned,
+    job_is_running,
+    jobs,
+    package_is_kept,
+    packages,
+    task_is_open,
+    tasks,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +51,7 @@ class JobRecord:
     retry_count: int | None
     gray_share: int | None
     looked_at: int
-    group_id: int | None
+    group_id: str | None
     dynamic_mode: int | None
     list_key: str | None
     unknown_names: int
@@ -121,12 +131,110 @@ def next_selecting(tx: Connection) -> JobRecord | None:
     return rows.one_of(JobRecord, tx.execute(statement))
 
 
-def set_selected(tx: Connection, key: int, *, old: int, new: int, now: int) -> bool:
-    """Notes that the devices up to the key `new` have their tasks; False when someone else did so before."""
-    statement = (
-        update(jobs).where(jobs.c.id == key, jobs.c.selected_up_to == old).values(selected_up_to=new, modified_at=now)
-    )
+def set_selected(
+    tx: Connection, key: int, *, old: int, new: int, now: int, more: Mapping[str, Any] | None = None
+) -> bool:
+    """Notes that the devices up to `new` have their tasks; False when someone else did so before.
+
+    Args:
+        tx: the transaction.
+        key: the job.
+        old: up to where devices had their tasks before,
+        new: and have now.
+        now: the time.
+        more: what else has changed of the job.
+    """
+    values = {**(more or {}), "selected_up_to": new, "modified_at": now}
+    statement = update(jobs).where(jobs.c.id == key, jobs.c.selected_up_to == old).values(**values)
     return tx.execute(statement).rowcount == 1
+
+
+def has_running_dynamic(tx: Connection, package_id: int) -> bool:
+    """True when the package has a dynamic job that matches devices."""
+    statement = select(jobs.c.id).where(jobs.c.package_id == package_id, job_is_matching)
+    return tx.execute(statement.limit(1)).first() is not None
+
+
+def running_of_group(tx: Connection, instance_id: int, group_id: str) -> JobRecord | None:
+    """A dynamic job that matches the devices of a group."""
+    statement = select(*_COLUMNS).where(jobs.c.instance_id == instance_id, jobs.c.group_id == group_id, job_is_matching)
+    return rows.one_of(JobRecord, tx.execute(statement.limit(1)))
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a running dynamic job matches."""
+
+    job_id: int
+    product_id: int
+    module: str
+    dest_version: str
+    src_versions: list[str]
+    group_id: str | None
+
+
+def policies_of(tx: Connection, product_ids: Collection[int]) -> Sequence[Policy]:
+    """The running dynamic jobs of products, the one that was made last first."""
+    statement = (
+        select(
+            jobs.c.id,
+            jobs.c.product_id,
+            packages.c.module,
+            packages.c.dest_version,
+            jobs.c.src_versions,
+            jobs.c.group_id,
+        )
+        .join(packages, jobs.c.package_id == packages.c.id)
+        .where(jobs.c.product_id.in_(product_ids), job_is_matching)
+        .order_by(jobs.c.id.desc())
+    )
+    return rows.all_of(Policy, tx.execute(statement))
+
+
+def planned(tx: Connection, now: int, limit: int) -> Sequence[JobRecord]:
+    """Planned jobs whose time has come, the earliest first."""
+    statement = (
+        select(*_COLUMNS)
+        .where(jobs.c.schedule_at <= now, job_is_planned)
+        .order_by(jobs.c.schedule_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return rows.all_of(JobRecord, tx.execute(statement))
+
+
+def start(tx: Connection, key: int, *, status: str, select_up_to: int | None, now: int) -> None:
+    """Starts a planned job.
+
+    Args:
+        tx: the transaction.
+        key: the job.
+        status: its status from now on.
+        select_up_to: up to which key it looks for devices; None when it has them.
+        now: the time.
+    """
+    values: dict[str, Any] = {"status": status, "started_at": now, "modified_at": now}
+    if select_up_to is not None:
+        values["select_up_to"] = select_up_to
+    tx.execute(update(jobs).where(jobs.c.id == key, job_is_planned).values(**values))
+
+
+def next_finishing(tx: Connection, now: int) -> JobRecord | None:
+    """The running job whose end has come first."""
+    statement = (
+        select(*_COLUMNS)
+        .where(jobs.c.finish_at <= now, job_is_running)
+        .order_by(jobs.c.finish_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    return rows.one_of(JobRecord, tx.execute(statement))
+
+
+def end(tx: Connection, key: int, *, status: str, now: int) -> None:
+    """Ends a job, whatever its tasks are doing."""
+    statement = update(jobs).where(jobs.c.id == key, jobs.c.ended_at.is_(None))
+    tx.execute(statement.values(status=status, ended_at=now, modified_at=now))
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,9 +82,10 @@ def forget_connections(tx: Connection, now: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class DevicePresence:
-    """When a device's connection began; whether it still stands."""
+    """A device's product, when its connection began, and whether it still stands."""
 
     id: int
+    product_id: int
     online_at: int | None
     connection_id: str | None
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
-    Integer,
     Select,
     SmallInteger,
     and_,
@@ -16,6 +15,7 @@ from sqlalchemy import (
     literal,
     literal_column,
     null,
+    or_,
     select,
     update,
 )
@@ -37,7 +37,9 @@ class SelectionRule:
         src_versions: and one of these, unless the list is empty,
         after: with a key above this one,
         up_to: and not above that one,
-        device_ids: and one of these, unless None.
+        device_ids: and one of these, unless None,
+        members: and that fulfil this condition on their rows, unless None,
+        without_task_of: and that have no task of this job.
     """
 
     product_id: int
@@ -47,6 +49,8 @@ class SelectionRule:
     after: int
     up_to: int
     device_ids: Collection[int] | None = None
+    members: ColumnElement[bool] | None = None
+    without_task_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +62,10 @@ class NewTasks:
         package_id: key of its package.
         any_module: True when an open task of any module of the device is in the way, False for the same module only.
         initial: the state of a task that can run.
-        blocked: the state of a task for a device that has another open one,
-        blocked_description: and what the task says then.
+        blocked: the state of a task for a device that has another open one; such devices get no task when it is None.
+        blocked_description: what a blocked task says.
         push: whether the notice is due at once for devices that are online,
         jitter_ms: spread over this many milliseconds.
-        timeout_minutes: how long the devices may take from their first progress on; None for any time.
         now: the time of creation.
     """
 
@@ -70,11 +73,10 @@ class NewTasks:
     package_id: int
     any_module: bool
     initial: int
-    blocked: int
+    blocked: int | None
     blocked_description: str
     push: bool
     jitter_ms: int
-    timeout_minutes: int | None
     now: int
 
 
@@ -98,12 +100,28 @@ def _devices(rule: SelectionRule, *selected: ColumnElement[Any]) -> Select[Any]:
         statement = statement.where(module_versions.c.version.in_(rule.src_versions))
     if rule.device_ids is not None:
         statement = statement.where(devices.c.id.in_(rule.device_ids))
+    if rule.members is not None:
+        statement = statement.where(rule.members)
+    if rule.without_task_of is not None:
+        own = tasks.alias("own")
+        has_one = exists().where(own.c.device_id == devices.c.id, own.c.job_id + 0 == rule.without_task_of)
+        statement = statement.where(~has_one)
     return statement
 
 
 def any_device(tx: Connection, rule: SelectionRule) -> bool:
     """True when the rule selects a device."""
-    return tx.execute(_devices(rule, devices.c.id).limit(1)).first() is not None
+    return first_device(tx, rule) is not None
+
+
+def first_device(tx: Connection, rule: SelectionRule) -> int | None:
+    """The key of a device that the rule selects."""
+    return tx.execute(_devices(rule, devices.c.id).limit(1)).scalar()
+
+
+def device_ids(tx: Connection, rule: SelectionRule) -> Sequence[int]:
+    """The keys of the devices that the rule selects, in their order; for rules over one portion."""
+    return tx.execute(_devices(rule, devices.c.id).order_by(devices.c.id)).scalars().all()
 
 
 def end_of_chunk(tx: Connection, rule: SelectionRule, size: int) -> int:
@@ -122,13 +140,14 @@ def overwrite(
     tx: Connection,
     rule: SelectionRule,
     *,
+    job_id: int,
     any_module: bool,
     sources: Collection[int],
     target: int,
     description: str,
     now: int,
 ) -> Sequence[ChangedTask]:
-    """Ends the open tasks of the selected devices, and tells which they were.
+    """Ends the open tasks that the selected devices have in older jobs, and tells which they were.
 
     A device keeps its tasks when one of them is in another state than the source states: that one stays in the way.
     """
@@ -136,14 +155,19 @@ def overwrite(
     stays = exists().where(
         other.c.device_id == tasks.c.device_id,
         other.c.status < literal_column(str(OPEN_BELOW)),
-        other.c.status.not_in(sources),
+        or_(other.c.status.not_in(sources), other.c.job_id >= job_id),
     )
     statement = update(tasks).where(
-        task_is_open, tasks.c.status.in_(sources), tasks.c.device_id.in_(_devices(rule, devices.c.id))
+        task_is_open,
+        tasks.c.status.in_(sources),
+        tasks.c.job_id < job_id,
+        tasks.c.device_id.in_(_devices(rule, devices.c.id)),
     )
     # Of one module there is one open task at the most: it ends or it stays.
     statement = statement.where(~stays if any_module else tasks.c.module == rule.module)
-    statement = statement.values(status=target, description=description, dispatch_at=None, modified_at=now)
+    statement = statement.values(
+        status=target, description=description, dispatch_at=None, retry_at=None, modified_at=now
+    )
     return rows.all_of(ChangedTask, tx.execute(statement.returning(*rows.columns(ChangedTask, tasks))))
 
 
@@ -162,13 +186,14 @@ def insert_tasks(tx: Connection, rule: SelectionRule, new: NewTasks) -> int:
         devices.c.id,
         literal(rule.module),
         module_versions.c.version,
-        case((in_the_way, literal(new.blocked, SmallInteger)), else_=literal(new.initial, SmallInteger)),
+        case((in_the_way, literal(new.blocked or new.initial, SmallInteger)), else_=literal(new.initial, SmallInteger)),
         case((in_the_way, new.blocked_description), else_=""),
         due,
-        literal(new.timeout_minutes, Integer),
         literal(new.now),
         literal(new.now),
     ).order_by(devices.c.id)
+    if new.blocked is None:
+        source = source.where(~in_the_way)
     names = [
         "job_id",
         "package_id",
@@ -178,7 +203,6 @@ def insert_tasks(tx: Connection, rule: SelectionRule, new: NewTasks) -> int:
         "status",
         "description",
         "dispatch_at",
-        "timeout_minutes",
         "created_at",
         "modified_at",
     ]

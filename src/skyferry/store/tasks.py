@@ -25,7 +25,6 @@ class TaskRecord:
     status: int
     progress: int
     description: str
-    timeout_minutes: int | None
     created_at: int
     modified_at: int
     device_name: str
@@ -49,11 +48,11 @@ class OpenTask:
     deadline_at: int | None
     retry_at: int | None
     tries: int
-    timeout_minutes: int | None
     description: str
     dest_version: str
     package_type: int
     need_push: bool
+    timeout_minutes: int | None
     retry_interval_minutes: int | None
     retry_count: int | None
     job_started: bool
@@ -165,6 +164,20 @@ def cancel_of_devices(
     return rows.all_of(ChangedTask, tx.execute(statement))
 
 
+def devices_with_many(tx: Connection, job_id: int, device_ids: Collection[int], *, at_least: int) -> set[int]:
+    """Those of the devices that have so many tasks in a job."""
+    found: set[int] = set()
+    for chunk in rows.chunks(device_ids):
+        statement = (
+            select(tasks.c.device_id)
+            .where(tasks.c.device_id.in_(chunk), _of_job(job_id))
+            .group_by(tasks.c.device_id)
+            .having(func.count() >= at_least)
+        )
+        found |= set(tx.execute(statement).scalars())
+    return found
+
+
 def end_of_job(
     tx: Connection, job_id: int, *, sources: Collection[int], target: int, description: str, now: int, limit: int
 ) -> Sequence[ChangedTask]:
@@ -195,6 +208,7 @@ def open_of_devices(tx: Connection, device_ids: Collection[int]) -> Sequence[Ope
                 packages.c.dest_version,
                 packages.c.type,
                 jobs.c.need_push,
+                jobs.c.timeout_minutes,
                 jobs.c.retry_interval_minutes,
                 jobs.c.retry_count,
                 jobs.c.started_at.is_not(None),

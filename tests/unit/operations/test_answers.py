@@ -17,14 +17,6 @@ NEVER_SENT: Final = {
     "Code": "errors only: a code with success makes older clients fail (control-plane reference §1.3)",
     "ErrorMessage": "errors only",
     "DeviceInfo.DeviceType": "the vendor does not return it either (§9.3)",
-    "Data.DynamicMode": "dynamic jobs are not offered yet",
-    "Data.GrayPercent": "TargetSelection GRAY is not offered yet",
-    "Data.GroupId": "TargetSelection GROUP is not offered yet",
-    "Data.GroupName": "TargetSelection GROUP is not offered yet",
-    "Data.RetryCount": "retries are not offered yet",
-    "Data.RetryInterval": "retries are not offered yet",
-    "Data.UtcScheduleFinishTime": "schedules are not offered yet",
-    "Data.UtcScheduleTime": "schedules are not offered yet",
 }
 """What the SDK knows and no answer holds, as the object that it is in and its name; and why."""
 

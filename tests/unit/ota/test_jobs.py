@@ -6,7 +6,6 @@ import pytest
 
 from skyferry.errors import ApiError
 from skyferry.ota.models import EngineLimits
-from skyferry.ota.selection import select_next
 from skyferry.ota.states import TaskStatus
 from skyferry.store import jobs as job_statements
 from tests.support.rows import World
@@ -160,7 +159,7 @@ def test_a_large_selection_is_worked_off_in_portions_and_holds_the_devices_of_it
     assert len(world.states(job)) == 3
     world.make_device("dev-late")
     portions = 0
-    while select_next(world.tx, world.limits, world.now):
+    while world.select_portion():
         portions += 1
     assert portions == 2
     assert set(world.states(job)) == {device.id for device in devices}
@@ -175,7 +174,7 @@ def test_a_job_is_not_complete_while_devices_wait_for_their_task(world: World) -
     unfinished = job_statements.by_id(world.tx, job.id)
     assert unfinished is not None
     assert unfinished.status == "IN_PROGRESS"
-    while select_next(world.tx, world.limits, world.now):
+    while world.select_portion():
         pass
     world.say_version(second, "2.0.0")
     finished = job_statements.by_id(world.tx, job.id)

@@ -22,7 +22,7 @@ from skyferry.bus.messages import (
 )
 from skyferry.devices.payloads import read_offer
 from skyferry.errors import ApiError
-from skyferry.ota import cancel, deadlines, reports, selection
+from skyferry.ota import cancel, deadlines, reports
 from skyferry.ota.cancel import CancelScope
 from skyferry.ota.models import EngineLimits
 from skyferry.store import tables
@@ -122,7 +122,7 @@ class Engine(RuleBasedStateMachine):
                 timeout_minutes=options.timeout_minutes,
             )
             self.jobs.append(job)
-            while selection.select_next(self.world.tx, LIMITS, self.now):
+            while self.world.select_portion():
                 pass
 
         self.same_refusal(make, lambda: self.model.create_job(package, chosen, options, self.now))

@@ -110,6 +110,7 @@ def overwrite(scene: Scene, *, any_module: bool, named: bool) -> object:
     return selection.overwrite(
         scene.tx,
         scene.rule(named=named),
+        job_id=scene.job.id + 1,
         any_module=any_module,
         sources=sources(TaskEvent.OVERWRITTEN),
         target=TaskStatus.CANCELED,
@@ -128,7 +129,6 @@ def insert_tasks(scene: Scene, *, any_module: bool, named: bool) -> object:
         blocked_description="",
         push=True,
         jitter_ms=1_000,
-        timeout_minutes=None,
         now=START,
     )
     return selection.insert_tasks(scene.tx, scene.rule(named=named), new)

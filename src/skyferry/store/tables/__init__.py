@@ -24,7 +24,17 @@ from skyferry.store.tables.fleet import (
     product_is_kept,
     products,
 )
-from skyferry.store.tables.jobs import OPEN_BELOW, job_is_live, job_is_running, jobs, task_history, task_is_open, tasks
+from skyferry.store.tables.jobs import (
+    OPEN_BELOW,
+    job_is_live,
+    job_is_matching,
+    job_is_planned,
+    job_is_running,
+    jobs,
+    task_history,
+    task_is_open,
+    tasks,
+)
 from skyferry.store.tables.packages import modules, objects, package_files, package_is_kept, packages
 
 __all__ = [
@@ -40,6 +50,8 @@ __all__ = [
     "groups",
     "instances",
     "job_is_live",
+    "job_is_matching",
+    "job_is_planned",
     "job_is_running",
     "jobs",
     "metadata",

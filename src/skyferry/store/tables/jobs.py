@@ -55,7 +55,7 @@ jobs = Table(
     Column("retry_count", SmallInteger),
     Column("gray_share", Integer),
     Column("looked_at", BigInteger, nullable=False, server_default="0"),
-    ref("group_id", "groups.id", nullable=True, ondelete="SET NULL"),
+    Column("group_id", Text),
     Column("dynamic_mode", SmallInteger),
     Column("list_key", Text, ForeignKey("objects.key", ondelete="SET NULL")),
     Column("unknown_names", Integer, nullable=False, server_default="0"),
@@ -80,10 +80,13 @@ Devices of the job's product with a key above `selected_up_to` and up to `select
 a list file (`list_key`) the two are positions in the file, in bytes. `looked_at` counts the devices that a gray job has
 seen, `gray_share` is thousandths of a percent. The job's rate allows its next push at `next_push_at`; `push_budget` is
 how many first pushes the present stage still allows, any number when empty; a job with `paused_at` pushes nothing.
+`group_id` is a GroupId and no key: a job outlives its group and then finds no more devices.
 While `ending_states` is set, the worker ends the tasks that are in one of these states by `ending_event`.
 """
 job_is_running: Final = jobs.c.status == literal_column("'IN_PROGRESS'")
 """Written as literals, not as bound values, so that a planner sees that the partial indexes serve."""
+job_is_matching: Final = (jobs.c.selection == literal_column("'DYNAMIC'")) & job_is_running
+job_is_planned: Final = jobs.c.status == literal_column("'PLANNED'")
 job_is_live: Final = jobs.c.started_at.is_not(None) & jobs.c.ended_at.is_(None)
 """Its tasks go on: it runs, or it is a dynamic job that only matches no more devices."""
 Index(
@@ -97,20 +100,20 @@ Index(
     "uq_jobs_running_dynamic",
     jobs.c.package_id,
     unique=True,
-    sqlite_where=(jobs.c.selection == "DYNAMIC") & job_is_running,
-    postgresql_where=(jobs.c.selection == "DYNAMIC") & job_is_running,
+    sqlite_where=job_is_matching,
+    postgresql_where=job_is_matching,
 )
 Index(
     "ix_jobs_matching",
     jobs.c.product_id,
-    sqlite_where=(jobs.c.selection == "DYNAMIC") & job_is_running,
-    postgresql_where=(jobs.c.selection == "DYNAMIC") & job_is_running,
+    sqlite_where=job_is_matching,
+    postgresql_where=job_is_matching,
 )
 Index(
     "ix_jobs_planned",
     jobs.c.schedule_at,
-    sqlite_where=jobs.c.status == literal_column("'PLANNED'"),
-    postgresql_where=jobs.c.status == literal_column("'PLANNED'"),
+    sqlite_where=job_is_planned,
+    postgresql_where=job_is_planned,
 )
 Index(
     "ix_jobs_finishing",
@@ -160,15 +163,13 @@ tasks = Table(
     time("deadline_at", nullable=True),
     time("retry_at", nullable=True),
     Column("tries", SmallInteger, nullable=False, server_default="0"),
-    Column("timeout_minutes", Integer),
     time("created_at"),
     time("modified_at"),
     Index("ix_tasks_job_id_status_id", "job_id", "status", "id"),
     Index("ix_tasks_device_id", "device_id"),
 )
 """One device in one job. `dispatch_at` is when the next push is due; empty while nothing is to be sent.
-`deadline_at` is when the task times out; it is set by the first progress report, `timeout_minutes` after it: the job's
-timeout when the task was made, which a later change of the job leaves alone. `tries` counts failed tries that are
+`deadline_at` is when the task times out; it is set by the first progress report. `tries` counts failed tries that are
 to be repeated, from `retry_at` on. `package_id` is the job's and no reference of its own: without an index for it the
 database would read every task to delete a package."""
 task_is_open: Final = tasks.c.status < literal_column(str(OPEN_BELOW))

@@ -179,7 +179,7 @@ def upgrade() -> None:
         sa.Column("retry_count", sa.SmallInteger(), nullable=True),
         sa.Column("gray_share", sa.Integer(), nullable=True),
         sa.Column("looked_at", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("group_id", KEY, nullable=True),
+        sa.Column("group_id", sa.Text(), nullable=True),
         sa.Column("dynamic_mode", sa.SmallInteger(), nullable=True),
         sa.Column("list_key", sa.Text(), nullable=True),
         sa.Column("unknown_names", sa.Integer(), server_default="0", nullable=False),
@@ -196,7 +196,6 @@ def upgrade() -> None:
         sa.Column("modified_at", sa.BigInteger(), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=True),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
-        sa.ForeignKeyConstraint(["group_id"], ["groups.id"], name=op.f("fk_jobs_group_id"), ondelete="SET NULL"),
         sa.ForeignKeyConstraint(
             ["instance_id"], ["instances.id"], name=op.f("fk_jobs_instance_id"), ondelete="CASCADE"
         ),
@@ -311,7 +310,6 @@ def upgrade() -> None:
         sa.Column("deadline_at", sa.BigInteger(), nullable=True),
         sa.Column("retry_at", sa.BigInteger(), nullable=True),
         sa.Column("tries", sa.SmallInteger(), server_default="0", nullable=False),
-        sa.Column("timeout_minutes", sa.Integer(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("modified_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["device_id"], ["devices.id"], name=op.f("fk_tasks_device_id"), ondelete="CASCADE"),

@@ -1,0 +1,62 @@
+"""Dynamic jobs: a version report is the moment at which a device gets its task (control-plane reference §5.7).
+
+The fleet is never searched on a timer: what a batch of devices has just reported is held against the running dynamic
+jobs of their products.
+"""
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Final
+
+from sqlalchemy import Connection
+
+from skyferry.ota import selection
+from skyferry.ota.models import EngineLimits
+from skyferry.ota.working import DeviceState
+from skyferry.store import jobs as statements
+from skyferry.store import selection as selection_statements
+from skyferry.store import tasks as task_statements
+from skyferry.store.jobs import Policy
+
+MOST_MATCHES: Final = 10
+"""How often one dynamic job makes a task for the same device."""
+
+Reported = tuple[DeviceState, str]
+"""A device and a module of which it has just reported the version."""
+
+
+def match(tx: Connection, reported: Iterable[Reported], limits: EngineLimits, now: int) -> int:
+    """Makes tasks for devices that fit a dynamic job by what they have just reported; tells how many.
+
+    Of the jobs that a device fits, the one that was made last counts. It makes no task for a device that another open
+    task keeps busy, unless it may replace that task, nor for one that has had ten of its tasks.
+    """
+    waiting = list(reported)
+    if not waiting:
+        return 0
+    made = 0
+    for policy in statements.policies_of(tx, {device.product_id for device, _ in waiting}):
+        fitting = [item for item in waiting if _fits(policy, *item)]
+        job = statements.by_id(tx, policy.job_id) if fitting else None
+        if job is None:
+            continue
+        rule = dataclasses.replace(selection.rule_of(tx, job), device_ids={device.id for device, _ in fitting})
+        covered = set(selection_statements.device_ids(tx, rule))
+        waiting = [item for item in waiting if item not in fitting or item[0].id not in covered]
+        idle = covered - {device.id for device, _ in fitting if device.is_in_job(job.id)}
+        fresh = idle - task_statements.devices_with_many(tx, job.id, idle, at_least=MOST_MATCHES)
+        if fresh:
+            rule = dataclasses.replace(rule, device_ids=fresh)
+            made += selection.make_tasks(tx, job, rule, limits, now, skip_busy=True)
+    return made
+
+
+def _fits(policy: Policy, device: DeviceState, module: str) -> bool:
+    """Whether the device reported what the policy is for; a group is not looked at here."""
+    version = device.version_of(module)
+    return (
+        policy.product_id == device.product_id
+        and policy.module == module
+        and policy.dest_version != version
+        and (not policy.src_versions or version in policy.src_versions)
+    )
