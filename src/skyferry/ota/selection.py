@@ -4,8 +4,7 @@ import dataclasses
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from sqlalchemy import Connection, false
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import Connection
 
 from skyferry.ota import changes, endings, gray
 from skyferry.ota.changes import TaskChange
@@ -35,13 +34,8 @@ def rule_of(tx: Connection, job: JobRecord) -> SelectionRule:
         src_versions=job.src_versions,
         after=0,
         up_to=ANY_KEY,
-        members=None if job.group_id is None else _members(tx, job.instance_id, job.group_id),
+        members=None if job.group_id is None else groups.members_of(tx, job.instance_id, job.group_id),
     )
-
-
-def _members(tx: Connection, instance_id: int, group_id: str) -> ColumnElement[bool]:
-    group = groups.find_any(tx, instance_id, group_id)
-    return false() if group is None else groups.members(group)
 
 
 def select_named(tx: Connection, job: JobRecord, device_ids: Collection[int], limits: EngineLimits, now: int) -> None:

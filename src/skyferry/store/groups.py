@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, exists, select
+from sqlalchemy import Connection, and_, exists, false, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from skyferry.search.parsing import parse_condition
@@ -44,6 +44,12 @@ def members(group: GroupRecord) -> ColumnElement[bool]:
         .where(group_members.c.group_id == group.id, group_members.c.device_id == devices.c.id)
         .correlate(devices)
     )
+
+
+def members_of(tx: Connection, instance_id: int, group_id: str) -> ColumnElement[bool]:
+    """As `members`, for the group of this GroupId; true for no device when the group is gone."""
+    group = find_any(tx, instance_id, group_id)
+    return false() if group is None else members(group)
 
 
 def find_any(tx: Connection, instance_id: int, group_id: str) -> GroupRecord | None:
