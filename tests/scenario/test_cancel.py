@@ -12,6 +12,8 @@ from tests.clients.drivers.tea import TeaClient
 from tests.scenario.support import Accounts, Fleet, ScriptedDevice, application
 from tests.support.api import Device, GatewayError
 
+pytestmark = pytest.mark.rule("CancelOTATaskByDevice")
+
 NOT_FOUND = "iot.firmware.DeviceUpgradeRecordNotFound"
 WRONG_STATUS = "iot.firmware.IncorrectDeviceUpgradeJobStatus"
 TOO_MANY = "iot.firmware.ParameterSizeExceedMax"

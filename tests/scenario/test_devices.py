@@ -11,6 +11,7 @@ from tests.support.api import items
 BAD_PAGE = "iot.common.InvalidPageParams"
 
 
+@pytest.mark.rule("CreateProduct", "QueryProduct")
 def test_a_product_tells_what_it_was_made_with(fleet: Fleet) -> None:
     """§9.1 (CreateProduct, QueryProduct)."""
     made = fleet.api.call(
@@ -37,6 +38,7 @@ def test_a_product_tells_what_it_was_made_with(fleet: Fleet) -> None:
     assert isinstance(found["GmtCreate"], int)
 
 
+@pytest.mark.rule("CreateProduct")
 @pytest.mark.parametrize(
     ("parameters", "code"),
     [
@@ -58,6 +60,7 @@ def test_a_bad_product_has_its_documented_code(fleet: Fleet, parameters: dict[st
     assert fleet.api.refusal("CreateProduct", **given) == code
 
 
+@pytest.mark.rule("CreateProduct")
 def test_a_product_name_is_unique(fleet: Fleet) -> None:
     """§9.1."""
     name = fleet.api.call("QueryProduct", ProductKey=fleet.product)["Data"]["ProductName"]
@@ -65,6 +68,7 @@ def test_a_product_name_is_unique(fleet: Fleet) -> None:
     assert fleet.api.refusal("CreateProduct", ProductName=name, NodeType=0) == "iot.prod.AlreadyExistedProductName"
 
 
+@pytest.mark.rule("QueryProductList")
 def test_products_are_listed_newest_first(fleet: Fleet) -> None:
     """§9.1 (QueryProductList)."""
     newer = fleet.api.create_product(f"newer_{fleet.product}")
@@ -78,6 +82,7 @@ def test_products_are_listed_newest_first(fleet: Fleet) -> None:
     assert fleet.api.refusal("QueryProductList", CurrentPage=1, PageSize=201) == BAD_PAGE
 
 
+@pytest.mark.rule("RegisterDevice")
 def test_a_device_without_a_name_gets_one(fleet: Fleet) -> None:
     """§9.2 (RegisterDevice), §1.6."""
     made = fleet.api.call("RegisterDevice", ProductKey=fleet.product, Nickname="水表_01")["Data"]
@@ -88,6 +93,7 @@ def test_a_device_without_a_name_gets_one(fleet: Fleet) -> None:
     assert fleet.api.call("QueryDeviceDetail", IotId=made["IotId"])["Data"]["Nickname"] == "水表_01"
 
 
+@pytest.mark.rule("RegisterDevice")
 @pytest.mark.parametrize(
     ("name", "code"),
     [
@@ -106,6 +112,7 @@ def test_a_device_name_has_its_form_and_is_unique_in_the_product(fleet: Fleet, n
     assert fleet.api.register(other, "taken").name == "taken"
 
 
+@pytest.mark.rule("BatchRegisterDevice", "QueryBatchRegisterDeviceStatus", "QueryPageByApplyId")
 def test_many_devices_are_registered_in_the_background(fleet: Fleet) -> None:
     """§9.2: BatchRegisterDevice -> QueryBatchRegisterDeviceStatus -> QueryPageByApplyId."""
     apply_id = fleet.api.register_many(fleet.product, 123)
@@ -123,6 +130,7 @@ def test_many_devices_are_registered_in_the_background(fleet: Fleet) -> None:
     assert fleet.api.version(found[122]) == "1.0.0"
 
 
+@pytest.mark.rule("QueryBatchRegisterDeviceStatus")
 def test_a_finished_registration_lists_no_bad_names(fleet: Fleet) -> None:
     """§9.2: the lists are filled only in failed states."""
     apply_id = fleet.api.register_many(fleet.product, 1)
@@ -133,6 +141,7 @@ def test_a_finished_registration_lists_no_bad_names(fleet: Fleet) -> None:
     assert items(data["ValidList"], "Name") == items(data["InvalidList"], "Name") == []
 
 
+@pytest.mark.rule("QueryBatchRegisterDeviceStatus", "QueryPageByApplyId")
 def test_a_registration_that_does_not_exist_is_told(fleet: Fleet) -> None:
     """§8.5."""
     unknown = "iot.device.DeviceApplyIsNotFound"
@@ -144,6 +153,7 @@ def test_a_registration_that_does_not_exist_is_told(fleet: Fleet) -> None:
         assert code == "iot.device.ApplyManyDevicesFailed"
 
 
+@pytest.mark.rule("QueryDevice")
 def test_devices_are_listed_newest_first_by_page_or_by_token(fleet: Fleet) -> None:
     """§9.3 (QueryDevice): NextToken goes on where the page before it ended."""
     made = [fleet.api.register(fleet.product, f"device-{number}").name for number in range(7)]
@@ -166,6 +176,7 @@ def test_devices_are_listed_newest_first_by_page_or_by_token(fleet: Fleet) -> No
     assert names(page(CurrentPage=4)) == []
 
 
+@pytest.mark.rule("QueryDevice")
 def test_bad_pages_of_devices_are_refused(fleet: Fleet) -> None:
     """§9.3 (QueryDevice): 1-50 on a page; NextToken is needed above 10,000 rows."""
     for page in (
@@ -177,6 +188,7 @@ def test_bad_pages_of_devices_are_refused(fleet: Fleet) -> None:
         assert fleet.api.refusal("QueryDevice", ProductKey=fleet.product, **page) == BAD_PAGE
 
 
+@pytest.mark.rule("GetDeviceStatus", "QueryDeviceDetail")
 def test_presence_is_unactive_online_offline(fleet: Fleet) -> None:
     """§9.3 (device status text, GetDeviceStatus)."""
     device = fleet.api.register(fleet.product, "device-1")
@@ -195,6 +207,7 @@ def test_presence_is_unactive_online_offline(fleet: Fleet) -> None:
     assert detail["UtcActive"] == detail["UtcOnline"]
 
 
+@pytest.mark.rule("devices")
 def test_a_device_that_is_replaced_stays_online(fleet: Fleet) -> None:
     """device-plane §1.2: the end of the older connection is not the device's end."""
     device = fleet.api.register(fleet.product, "device-1")
@@ -208,6 +221,7 @@ def test_a_device_that_is_replaced_stays_online(fleet: Fleet) -> None:
     assert fleet.api.version(device) == "1.0.1"
 
 
+@pytest.mark.rule("QueryDeviceDetail")
 def test_the_firmware_version_is_that_of_the_default_module(fleet: Fleet) -> None:
     """§9.3 (QueryDeviceDetail), device-plane §2.1: an explicit "default" is the same."""
     device = fleet.api.register(fleet.product, "device-1")
@@ -222,6 +236,7 @@ def test_the_firmware_version_is_that_of_the_default_module(fleet: Fleet) -> Non
     assert fleet.api.version(device) == "1.2.0"
 
 
+@pytest.mark.rule("devices")
 def test_a_version_that_the_api_does_not_allow_is_not_stored(fleet: Fleet) -> None:
     """device-plane §2.1."""
     device = fleet.device()
@@ -233,6 +248,7 @@ def test_a_version_that_the_api_does_not_allow_is_not_stored(fleet: Fleet) -> No
     assert fleet.api.version(device) == "1.0.0"
 
 
+@pytest.mark.rule("QueryDeviceDetail", "GetDeviceStatus")
 def test_a_device_is_named_by_iot_id_or_by_product_and_name(fleet: Fleet) -> None:
     """§9.3 (DEV): IotId wins; both halves of the other form are needed."""
     first, second = (fleet.api.register(fleet.product, f"device-{number}") for number in (1, 2))
@@ -250,6 +266,7 @@ def test_a_device_is_named_by_iot_id_or_by_product_and_name(fleet: Fleet) -> Non
         assert unknown == "iot.device.NotExistedDevice"
 
 
+@pytest.mark.rule("QueryDevice", "QueryDeviceDetail")
 def test_times_have_the_formats_of_their_fields(fleet: Fleet) -> None:
     """§1.5: QueryDevice and QueryDeviceDetail write the same time in three ways."""
     device = fleet.device()

@@ -17,6 +17,7 @@ def details(fleet: Fleet, job: str) -> dict[str, Any]:
     return data
 
 
+@pytest.mark.rule("QueryOTAJob")
 def test_a_job_tells_its_options(fleet: Fleet) -> None:
     """§5.9."""
     device = fleet.device()
@@ -61,6 +62,7 @@ def test_a_job_tells_its_options(fleet: Fleet) -> None:
     assert all(UTC.fullmatch(shown[name]) for name in ("UtcCreate", "UtcModified", "UtcStartTime"))
 
 
+@pytest.mark.rule("QueryOTAJob", "CreateOTAStaticUpgradeJob")
 def test_what_was_not_given_has_its_default_or_is_absent(fleet: Fleet) -> None:
     """§5.7 (defaults), §5.9 (present when)."""
     device = fleet.device()
@@ -81,6 +83,7 @@ def test_what_was_not_given_has_its_default_or_is_absent(fleet: Fleet) -> None:
     assert not absent & set(shown)
 
 
+@pytest.mark.rule("QueryOTAJob")
 def test_the_end_is_told_when_it_came(fleet: Fleet) -> None:
     """§5.9 (UtcEndTime)."""
     device = fleet.device()
@@ -94,6 +97,7 @@ def test_the_end_is_told_when_it_came(fleet: Fleet) -> None:
     assert shown["UtcEndTime"] >= shown["UtcStartTime"]
 
 
+@pytest.mark.rule("ListOTAJobByFirmware")
 def test_jobs_of_a_package_are_listed_newest_first(fleet: Fleet) -> None:
     """§5.10."""
     devices = fleet.devices(3)
@@ -116,6 +120,7 @@ def test_jobs_of_a_package_are_listed_newest_first(fleet: Fleet) -> None:
     assert newest["Tags"] == {"OtaTagDTO": [{"Key": "n", "Value": "device-3"}]}
 
 
+@pytest.mark.rule("ListOTAJobByFirmware")
 @pytest.mark.parametrize(("number", "size"), [(0, 10), (1, 0), (1, 201), (-1, 10)])
 def test_pages_of_jobs_have_up_to_200_entries(fleet: Fleet, number: int, size: int) -> None:
     """§5.10."""
@@ -126,6 +131,7 @@ def test_pages_of_jobs_have_up_to_200_entries(fleet: Fleet, number: int, size: i
     assert code == "iot.common.InvalidPageParams"
 
 
+@pytest.mark.rule("ListOTATaskByJob")
 def test_a_task_tells_device_versions_and_progress(fleet: Fleet) -> None:
     """§6.1."""
     device = fleet.device()
@@ -155,6 +161,7 @@ def test_a_task_tells_device_versions_and_progress(fleet: Fleet) -> None:
     assert UTC.fullmatch(task["UtcCreate"])
 
 
+@pytest.mark.rule("ListOTATaskByJob")
 def test_a_job_without_timeout_has_tasks_without_one(fleet: Fleet) -> None:
     """§6.1 (Timeout)."""
     device = fleet.device()
@@ -162,6 +169,7 @@ def test_a_job_without_timeout_has_tasks_without_one(fleet: Fleet) -> None:
     assert "Timeout" not in fleet.task(fleet.job(fleet.package(), [device]), device)
 
 
+@pytest.mark.rule("ListOTATaskByJob")
 def test_task_ids_are_unique_and_stay(fleet: Fleet) -> None:
     """§1.6, §6.1."""
     fleet.devices(3)
@@ -173,6 +181,7 @@ def test_task_ids_are_unique_and_stay(fleet: Fleet) -> None:
     assert found == [task["TaskId"] for job in jobs for task in fleet.api.tasks(job)]
 
 
+@pytest.mark.rule("ListOTATaskByJob")
 def test_tasks_are_paged_and_filtered_by_state(fleet: Fleet) -> None:
     """§6.1 (CurrentPage, PageSize, TaskStatus)."""
     devices = fleet.devices(5)
@@ -193,6 +202,7 @@ def test_tasks_are_paged_and_filtered_by_state(fleet: Fleet) -> None:
     assert page(TaskStatus="SUCCEEDED") == ([], 0, 0)
 
 
+@pytest.mark.rule("ListOTATaskByJob")
 def test_named_devices_win_over_the_page(fleet: Fleet) -> None:
     """§6.1 (DeviceNames.N)."""
     fleet.devices(3)
@@ -205,6 +215,7 @@ def test_named_devices_win_over_the_page(fleet: Fleet) -> None:
     assert {task["DeviceName"] for task in items(found["Data"], "SimpleOTATaskInfo")} == {"device-1", "device-3"}
 
 
+@pytest.mark.rule("ListOTATaskByJob")
 @pytest.mark.parametrize(
     ("parameters", "code"),
     [

@@ -2,12 +2,15 @@
 
 import random
 
+import pytest
+
 from tests.scenario.support import Fleet
 from tests.support.device import Notice, download
 
 CONTENT = random.Random(8).randbytes(200_000)
 
 
+@pytest.mark.rule("devices")
 def test_a_fleet_is_verified_updated_and_partly_cancelled(fleet: Fleet) -> None:
     """control-plane reference §4.1, §5.6, §5.7, §6.5, §6.9, §7; device-plane reference §2, §3."""
     tester, runner, late, never = fleet.devices(4)
@@ -46,6 +49,7 @@ def test_a_fleet_is_verified_updated_and_partly_cancelled(fleet: Fleet) -> None:
     ]
 
 
+@pytest.mark.rule("CreateOTAFirmware")
 def test_several_files_are_offered_and_downloaded(fleet: Fleet) -> None:
     """control-plane reference §4.1 (MultiFiles); device-plane reference §2.3."""
     contents = {"boot": CONTENT[:1_000], "main": CONTENT}

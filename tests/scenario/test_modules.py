@@ -27,6 +27,7 @@ def versions(fleet: Fleet, page: int = 1, size: int = 200, **reference: str) -> 
     return [(row["ModuleName"], row["ModuleVersion"]) for row in rows], answer["Total"], answer["PageCount"]
 
 
+@pytest.mark.rule("ListOTAModuleByProduct")
 def test_every_product_has_the_default_module(fleet: Fleet) -> None:
     """§5.4; §12, 24."""
     [module] = fleet.modules()
@@ -35,6 +36,7 @@ def test_every_product_has_the_default_module(fleet: Fleet) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\dZ", module["GmtCreate"])
 
 
+@pytest.mark.rule("CreateOTAModule", "ListOTAModuleByProduct")
 def test_a_module_is_listed_as_it_was_made(fleet: Fleet) -> None:
     """§5.1, §5.4, §1.5 (time format)."""
     create(fleet, "Wifi-1.x_A", AliasName="无线模块", Desc="固" * 100)
@@ -51,6 +53,7 @@ def test_a_module_is_listed_as_it_was_made(fleet: Fleet) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\dZ", module["GmtModified"])
 
 
+@pytest.mark.rule("UpdateOTAModule")
 def test_alias_and_description_can_be_changed(fleet: Fleet) -> None:
     """§5.2: what is absent stays, an empty text removes."""
     create(fleet, "MCU", AliasName="old", Desc="old")
@@ -64,6 +67,7 @@ def test_alias_and_description_can_be_changed(fleet: Fleet) -> None:
     assert (changed.get("AliasName"), changed["Desc"]) == (None, "newer")
 
 
+@pytest.mark.rule("DeleteOTAModule")
 def test_a_module_without_packages_can_be_deleted(fleet: Fleet) -> None:
     """§5.3."""
     fleet.package(ModuleName="MCU")
@@ -76,6 +80,7 @@ def test_a_module_without_packages_can_be_deleted(fleet: Fleet) -> None:
     create(fleet, "wifi")
 
 
+@pytest.mark.rule("CreateOTAModule")
 def test_a_name_is_unique_in_any_letter_case(fleet: Fleet) -> None:
     """§5.1."""
     create(fleet, "MCU")
@@ -85,6 +90,7 @@ def test_a_name_is_unique_in_any_letter_case(fleet: Fleet) -> None:
     fleet.api.call("CreateOTAModule", ProductKey=other, ModuleName="mcu")
 
 
+@pytest.mark.rule("CreateOTAModule")
 def test_a_product_has_ten_modules_of_its_own(fleet: Fleet) -> None:
     """§2 (limits)."""
     for number in range(10):
@@ -96,6 +102,7 @@ def test_a_product_has_ten_modules_of_its_own(fleet: Fleet) -> None:
     create(fleet, "module-10")
 
 
+@pytest.mark.rule("CreateOTAModule", "DeleteOTAModule")
 @pytest.mark.parametrize("name", ["default", "Default", "DEFAULT"])
 def test_the_default_module_is_reserved(fleet: Fleet, name: str) -> None:
     """§5.1, §5.3, §12, 24."""
@@ -104,6 +111,7 @@ def test_the_default_module_is_reserved(fleet: Fleet, name: str) -> None:
     assert refused(fleet, "DeleteOTAModule", ModuleName=name) == "iot.ota.DeleteOtaDefaultModule"
 
 
+@pytest.mark.rule("CreateOTAModule")
 @pytest.mark.parametrize(
     ("action", "parameters", "code"),
     [
@@ -127,6 +135,7 @@ def test_a_bad_value_has_its_documented_code(fleet: Fleet, action: str, paramete
     assert refused(fleet, action, **({"ModuleName": "unknown"} | parameters)) == code
 
 
+@pytest.mark.rule("CreateOTAFirmware")
 def test_a_package_is_for_a_module_that_the_product_has(fleet: Fleet) -> None:
     """§4.1 (ModuleName): the sentence names the modules and how to make one."""
     create(fleet, "MCU")
@@ -140,6 +149,7 @@ def test_a_package_is_for_a_module_that_the_product_has(fleet: Fleet) -> None:
         assert word in caught.value.answer["ErrorMessage"]
 
 
+@pytest.mark.rule("CreateOTAFirmware")
 @pytest.mark.parametrize(("given", "stored"), [("MCU", "MCU"), ("mcu", "MCU"), ("Default", "default"), ("", "default")])
 def test_a_package_names_its_module_in_the_module_s_letters(fleet: Fleet, given: str, stored: str) -> None:
     """§5.1: names are the same in any letter case, and the device hears the one that was declared."""
@@ -151,6 +161,7 @@ def test_a_package_names_its_module_in_the_module_s_letters(fleet: Fleet, given:
     assert fleet.package_info(made["FirmwareId"])["ModuleName"] == stored
 
 
+@pytest.mark.rule("ListOTAModuleVersionsByDevice")
 def test_a_device_tells_the_versions_of_its_modules(fleet: Fleet) -> None:
     """§5.5: of whatever modules; the last version of each."""
     device = fleet.device(version="1.0.0")
@@ -165,6 +176,7 @@ def test_a_device_tells_the_versions_of_its_modules(fleet: Fleet) -> None:
     assert versions(fleet, page=2, size=2, IotId=device.iot_id) == (everything[2:], 3, 2)
 
 
+@pytest.mark.rule("ListOTAModuleVersionsByDevice")
 def test_the_iot_id_wins_over_the_name(fleet: Fleet) -> None:
     """§5.5."""
     first, second = fleet.device("device-1", "1.1.1"), fleet.device("device-2", "2.2.2")
@@ -188,6 +200,7 @@ def test_the_iot_id_wins_over_the_name(fleet: Fleet) -> None:
     }
 
 
+@pytest.mark.rule("ListOTAModuleVersionsByDevice")
 def test_versions_of_no_device_and_bad_pages_are_refused(fleet: Fleet) -> None:
     """§5.5, §8.4, §8.5."""
     device = fleet.device(version=None)

@@ -5,6 +5,8 @@ import pytest
 from tests.scenario.support import Fleet, ScriptedDevice
 from tests.support.api import Device
 
+pytestmark = pytest.mark.rule("CreateOTAStaticUpgradeJob")
+
 PENDING = ("CONFIRM", "QUEUED", "NOTIFIED")
 
 

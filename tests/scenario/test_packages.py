@@ -25,6 +25,7 @@ def refusal(fleet: Fleet, **parameters: Any) -> str:
     return code.removeprefix(PREFIX)
 
 
+@pytest.mark.rule("CreateOTAFirmware")
 def test_a_package_needs_verification_unless_told_otherwise(fleet: Fleet) -> None:
     """§4.1 (NeedToVerify), §4.5 (Status 0 and -1)."""
     wanted = fleet.package("2.0.0", NeedToVerify=True)
@@ -34,6 +35,7 @@ def test_a_package_needs_verification_unless_told_otherwise(fleet: Fleet) -> Non
     assert fleet.package_info(wanted)["VerifyProgress"] == 0
 
 
+@pytest.mark.rule("CreateOTAFirmware")
 def test_size_and_digest_default_to_those_of_the_upload(fleet: Fleet) -> None:
     """§4.1 (FirmwareSize, FirmwareSign)."""
     info = fleet.package_info(fleet.package())
@@ -41,6 +43,7 @@ def test_size_and_digest_default_to_those_of_the_upload(fleet: Fleet) -> None:
     assert (info["FirmwareSize"], info["FirmwareSign"], info["SignMethod"]) == (len(CONTENT), MD5, "MD5")
 
 
+@pytest.mark.rule("CreateOTAFirmware")
 def test_a_package_can_be_signed_with_sha256(fleet: Fleet) -> None:
     """§4.1 (SignMethod)."""
     info = fleet.package_info(fleet.package(SignMethod="SHA256", FirmwareSign=SHA256.upper()))
@@ -48,6 +51,7 @@ def test_a_package_can_be_signed_with_sha256(fleet: Fleet) -> None:
     assert (info["FirmwareSign"], info["SignMethod"]) == (SHA256, "SHA256")
 
 
+@pytest.mark.rule("CreateOTAFirmware")
 @pytest.mark.parametrize(
     ("parameters", "code"),
     [
@@ -79,6 +83,7 @@ def test_a_bad_value_has_its_documented_code(fleet: Fleet, parameters: dict[str,
     assert refusal(fleet, **parameters) == code
 
 
+@pytest.mark.rule("CreateOTAFirmware")
 @pytest.mark.parametrize("name", ["x" * 40, "固件", "ファーム", "7-up_(2)"])
 def test_a_name_may_be_chinese_english_or_japanese(fleet: Fleet, name: str) -> None:
     """§4.1 (FirmwareName)."""
@@ -87,6 +92,7 @@ def test_a_name_may_be_chinese_english_or_japanese(fleet: Fleet, name: str) -> N
     assert fleet.package_info(firmware)["DestVersion"] == "2.0.0"
 
 
+@pytest.mark.rule("CreateOTAFirmware")
 def test_a_description_counts_characters(fleet: Fleet) -> None:
     """§4.1: a Chinese character counts one."""
     firmware = fleet.package(FirmwareDesc="固" * 100, Udi="u" * 4_096)
@@ -95,6 +101,7 @@ def test_a_description_counts_characters(fleet: Fleet) -> None:
     assert len(fleet.package_info(firmware)["Udi"]) == 4_096
 
 
+@pytest.mark.rule("CreateOTAFirmware")
 def test_a_version_is_unique_in_its_product_and_a_name_in_the_account(fleet: Fleet) -> None:
     """§4.1, §8.2."""
     name = fleet.package_info(fleet.package("2.0.0"))["FirmwareName"]
@@ -106,6 +113,7 @@ def test_a_version_is_unique_in_its_product_and_a_name_in_the_account(fleet: Fle
     assert fleet.package("2.0.0", ProductKey=other)
 
 
+@pytest.mark.rule("CreateOTAFirmware")
 def test_the_files_of_a_package_have_names_of_their_own(fleet: Fleet) -> None:
     """§4.1 (MultiFiles)."""
     url = fleet.file_url
@@ -124,6 +132,7 @@ def test_the_files_of_a_package_have_names_of_their_own(fleet: Fleet) -> None:
     assert refused({"Name": "file", "Url": url}, single=url) == "InvalidFirmwareUrl"
 
 
+@pytest.mark.rule("ListOTAFirmware")
 def test_packages_are_listed_newest_first_and_filtered(fleet: Fleet) -> None:
     """§4.4."""
     made = [fleet.package(f"2.0.{number}") for number in range(3)]
@@ -142,11 +151,13 @@ def test_packages_are_listed_newest_first_and_filtered(fleet: Fleet) -> None:
         assert code == "iot.common.InvalidPageParams"
 
 
+@pytest.mark.rule("QueryOTAFirmware")
 def test_an_unknown_package_is_told(fleet: Fleet) -> None:
     """§8.2."""
     assert fleet.api.refusal("QueryOTAFirmware", FirmwareId="x" * 26) == "iot.firmware.FirmwareNotFound"
 
 
+@pytest.mark.rule("GenerateOTAUploadURL")
 @pytest.mark.parametrize("suffix", ["bin", "dav", "apk", "tar", "gz", "tar.gz", "zip", "gzip"])
 def test_a_ticket_names_the_form_and_the_file(fleet: Fleet, suffix: str) -> None:
     """§3.1."""
@@ -158,6 +169,7 @@ def test_a_ticket_names_the_form_and_the_file(fleet: Fleet, suffix: str) -> None
     assert all(ticket[name] for name in ("Policy", "OSSAccessKeyId", "Signature", "UtcCreate"))
 
 
+@pytest.mark.rule("GenerateOTAUploadURL")
 def test_a_ticket_for_another_suffix_is_refused(fleet: Fleet) -> None:
     """§3.1, §8.2."""
     code = fleet.api.refusal("GenerateOTAUploadURL", FileSuffix="exe")

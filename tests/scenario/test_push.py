@@ -5,11 +5,14 @@ import json
 import re
 from typing import Any
 
+import pytest
 import requests
 
 from tests.scenario.support import Fleet, ScriptedDevice
 from tests.support.api import Device
 from tests.support.server import wait_until
+
+pytestmark = pytest.mark.rule("devices")
 
 
 def nothing_came(fleet: Fleet, client: ScriptedDevice, witness: Device) -> bool:
@@ -168,6 +171,7 @@ def test_a_second_connection_replaces_the_first(fleet: Fleet) -> None:
     assert closed
 
 
+@pytest.mark.rule("CreateOTAStaticUpgradeJob")
 def test_without_push_the_device_has_to_ask(fleet: Fleet) -> None:
     """§6.7 (NeedPush=false), §12 (33): NOTIFIED when the device got the package by its request."""
     device, witness = fleet.devices(2)
@@ -227,6 +231,7 @@ def test_a_request_for_a_module_is_answered_for_that_module(fleet: Fleet) -> Non
     assert client.pull("MCU")["data"]["version"] == "0.2"
 
 
+@pytest.mark.rule("CreateOTAStaticUpgradeJob")
 def test_a_task_that_needs_confirmation_waits_for_it(fleet: Fleet) -> None:
     """§6.7 (NeedConfirm=true): CONFIRM; no push, and the device's own request is answered with nothing."""
     device, witness = fleet.devices(2)
@@ -239,6 +244,7 @@ def test_a_task_that_needs_confirmation_waits_for_it(fleet: Fleet) -> None:
     assert fleet.state(job, device) == "CONFIRM"
 
 
+@pytest.mark.rule("CreateOTAStaticUpgradeJob")
 def test_maximum_per_minute_limits_the_notices(fleet: Fleet) -> None:
     """§6.7 (MaximumPerMinute): of 12 devices that are all online, at most 10 are told within the first minute."""
     devices = fleet.devices(12)
@@ -266,6 +272,7 @@ def test_the_url_works_for_whoever_has_it_and_no_other(fleet: Fleet) -> None:
     assert requests.get(forged, timeout=30).status_code == 403
 
 
+@pytest.mark.rule("CreateOTAStaticUpgradeJob")
 def test_tags_come_with_the_push_and_in_the_details(fleet: Fleet) -> None:
     """§6.6: up to ten tags of up to 4,096 characters in all."""
     device = fleet.device()
@@ -278,6 +285,7 @@ def test_tags_come_with_the_push_and_in_the_details(fleet: Fleet) -> None:
     assert fleet.api.call("QueryOTAJob", JobId=job)["Data"]["Tags"] == {"OtaTagDTO": tags}
 
 
+@pytest.mark.rule("CreateOTAStaticUpgradeJob")
 def test_bad_tags_are_refused(fleet: Fleet) -> None:
     """§6.6."""
     device = fleet.device()

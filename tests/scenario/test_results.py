@@ -7,6 +7,8 @@ import pytest
 from tests.scenario.support import Fleet, ScriptedDevice
 from tests.support.api import Device
 
+pytestmark = pytest.mark.rule("devices")
+
 
 def running(fleet: Fleet, *, progress: int | None = 10, **options: Any) -> tuple[str, Device, ScriptedDevice]:
     """A job whose only device has its notice and, unless progress is None, has begun."""

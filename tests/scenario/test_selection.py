@@ -6,6 +6,8 @@ import pytest
 
 from tests.scenario.support import Fleet
 
+pytestmark = pytest.mark.rule("CreateOTAStaticUpgradeJob")
+
 PREFIX = "iot.firmware."
 NOT_OFFERED = "iot.common.APINotSupportedInInstance"
 

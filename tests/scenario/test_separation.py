@@ -11,6 +11,8 @@ from tests.scenario.support import Accounts, Fleet, application
 from tests.support.api import Application, BusinessError, items, send_form
 from tests.support.server import wait_until
 
+pytestmark = pytest.mark.rule("accounts")
+
 UNKNOWN_PRODUCT = "iot.prod.NotExistedProduct"
 UNKNOWN_PACKAGE = "iot.firmware.FirmwareNotFound"
 UNKNOWN_JOB = "iot.firmware.InvalidOTAJobId"

@@ -1,7 +1,11 @@
 """The verification of a package (control-plane reference §5.6, §7.3)."""
 
+import pytest
+
 from tests.scenario.support import Fleet
 from tests.support.device import CDevice
+
+pytestmark = pytest.mark.rule("CreateOTAVerifyJob")
 
 PREFIX = "iot.firmware."
 
@@ -85,6 +89,7 @@ def test_a_package_is_verified_once_at_a_time_and_not_again(fleet: Fleet) -> Non
     assert refusal(fleet, fleet.package("3.0.0"), [other.name]) == "VerifyFirmwareFailed"
 
 
+@pytest.mark.rule("CreateOTAStaticUpgradeJob")
 def test_an_unverified_package_is_not_for_the_fleet(fleet: Fleet) -> None:
     """§5.7 static rule 6."""
     device, other = fleet.devices(2)

@@ -19,15 +19,23 @@ class RequestModel(BaseModel):
     """Parameters of an operation: Python names are the snake case of the wire's (`firmware_id` is `FirmwareId`).
 
     Models say types and presence only. A rule with a documented error code of its own is checked by the operation.
+    The text below a field is its sentence in the reference, bounds included.
     """
 
-    model_config = ConfigDict(alias_generator=to_pascal, validate_by_name=True, frozen=True, extra="ignore")
+    model_config = ConfigDict(
+        alias_generator=to_pascal, validate_by_name=True, frozen=True, extra="ignore", use_attribute_docstrings=True
+    )
 
 
 class ResponseModel(BaseModel):
-    """What an operation answers besides `RequestId` and `Success`. Absent values (None) are left out on the wire."""
+    """What an operation answers besides `RequestId` and `Success`. Absent values (None) are left out on the wire.
 
-    model_config = ConfigDict(alias_generator=to_pascal, validate_by_name=True, serialize_by_alias=True)
+    The text below a field is its sentence in the reference, where the name does not say it all.
+    """
+
+    model_config = ConfigDict(
+        alias_generator=to_pascal, validate_by_name=True, serialize_by_alias=True, use_attribute_docstrings=True
+    )
 
 
 class Empty(ResponseModel):
@@ -54,6 +62,7 @@ class Operation(Generic[ServicesT]):
         methods: the HTTP methods that it answers to.
         handler: the function that carries it out.
         summary: the first line of the function's docstring.
+        deviations: what differs from the original service, a sentence each, for the reference.
     """
 
     name: str
@@ -64,13 +73,14 @@ class Operation(Generic[ServicesT]):
     methods: frozenset[str]
     handler: Callable[[Call[ServicesT], Any], Awaitable[ResponseModel]]
     summary: str
+    deviations: tuple[str, ...]
 
 
 Handler = Callable[[Call[ServicesT], RequestT], Awaitable[ResponseT]]
 
 
 def operation(
-    name: str, *, qps: int, access: Access, methods: Iterable[str] = ("GET", "POST")
+    name: str, *, qps: int, access: Access, methods: Iterable[str] = ("GET", "POST"), deviations: Iterable[str] = ()
 ) -> Callable[[Handler[ServicesT, RequestT, ResponseT]], Operation[ServicesT]]:
     """Declares the decorated function as the operation `name`; its type hints name the request and response models."""
 
@@ -85,6 +95,7 @@ def operation(
             methods=frozenset(methods),
             handler=handler,
             summary=(handler.__doc__ or "").strip().partition("\n")[0],
+            deviations=tuple(deviations),
         )
 
     return declare
