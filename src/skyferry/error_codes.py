@@ -180,6 +180,9 @@ TAG_KEY_DUPLICATED = ErrorKind("iot.ota.tag.KeyDuplicated", "Two tags have the s
 # Common
 INVALID_PAGE_PARAMS = ErrorKind("iot.common.InvalidPageParams", "CurrentPage or PageSize is out of range.")
 INVALID_FORMATTED_PARAMETER = ErrorKind("iot.common.InvalidFormattedParameter", "A parameter has a wrong format.")
+PARAMETER_IS_NOT_LESS_THAN_MAX = ErrorKind(
+    "iot.check.ParameterIsNotLessThanMax", "A list has more items than the operation allows."
+)
 API_NOT_SUPPORTED_IN_INSTANCE = ErrorKind(
     "iot.common.APINotSupportedInInstance", "This server does not support what the request asks for."
 )
@@ -215,6 +218,24 @@ INVALID_DEVICE_NICKNAME = ErrorKind(
 ALREADY_EXISTED_DEVICE_NAME = ErrorKind("iot.device.AlreadyExistedDeviceName", "The product has a device of this name.")
 NOT_EXISTED_DEVICE = ErrorKind("iot.device.NotExistedDevice", "The specified device does not exist.")
 INVALID_IOT_ID = ErrorKind("iot.device.InvalidIoTId", "No device has this IotId.")
+NONE_DEVICE_NAME_ELEMENT = ErrorKind(
+    "iot.device.NoneDeviceNameElement", "Give the names as DeviceName.N or as DeviceNameList.N.DeviceName."
+)
+INVALID_DEVICE_NAME_EXISTED = ErrorKind(
+    "iot.device.InvalidDeviceNameExisted",
+    "Names are not of the form or occur more than once: Data tells which. Nothing was begun.",
+)
+INVALID_DEVICE_NICKNAME_EXISTED = ErrorKind(
+    "iot.device.InvalidDeviceNickNameExisted", "Nicknames are not of the form: Data tells which. Nothing was begun."
+)
+CREATE_DEVICE_TASK_IS_RUNNING = ErrorKind(
+    "iot.device.CreateDeviceTaskIsRunning",
+    "The registration is being worked on. Ask QueryBatchRegisterDeviceStatus until that has ended.",
+)
+INCORRECT_DEVICE_APPLY_INFO = ErrorKind(
+    "iot.device.IncorrentDeviceApplyInfo", "The ApplyId belongs to another product than ProductKey names."
+)
+INVALID_FORMATTED_APPLY_ID = ErrorKind("iot.device.InvalidFormattedApplyId", "ApplyId is a number from 1.")
 DEVICE_APPLY_MANY_FAILED = ErrorKind("iot.device.ApplyManyDevicesFailed", "Count is a number from 1 to 10000.")
 DEVICE_APPLY_IS_NOT_FOUND = ErrorKind("iot.device.DeviceApplyIsNotFound", "The specified ApplyId does not exist.")
 

@@ -1,5 +1,7 @@
-"""Devices: how they are registered, one by one or by the thousand, and how they are found."""
+"""Devices: how they are registered one by one, found, named and barred."""
 
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -12,11 +14,13 @@ from skyferry.errors import ApiError
 from skyferry.fleet import names
 from skyferry.keys import SecretBox
 from skyferry.store import devices as statements
-from skyferry.store.devices import BatchRecord, DeviceRecord
+from skyferry.store.devices import DeviceRecord
 from skyferry.store.products import ProductRecord
+from skyferry.store.tables import DeviceState
 
-MOST_IN_BATCH: Final = 10_000
+MOST_RENAMED: Final = 50
 _LONGEST_NICKNAME: Final = 64
+_LONGEST_NEW_NICKNAME: Final = 32
 
 
 class DeviceStatus(StrEnum):
@@ -28,11 +32,13 @@ class DeviceStatus(StrEnum):
     DISABLE = "DISABLE"
 
 
-class BatchStatus(StrEnum):
-    """State of an asynchronous registration (control-plane reference §9.2)."""
-
-    CREATE = "CREATE"
-    CREATE_SUCCESS = "CREATE_SUCCESS"
+_TEXTS: Final = {
+    DeviceState.UNACTIVE: DeviceStatus.UNACTIVE,
+    DeviceState.ONLINE: DeviceStatus.ONLINE,
+    DeviceState.OFFLINE: DeviceStatus.OFFLINE,
+    DeviceState.DISABLED: DeviceStatus.DISABLE,
+    DeviceState.DISABLED_UNACTIVE: DeviceStatus.DISABLE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +52,20 @@ class DeviceReference:
 
 def status_of(device: DeviceRecord) -> DeviceStatus:
     """The state of a device."""
-    if device.disabled:
-        return DeviceStatus.DISABLE
-    if device.connection_id is not None:
-        return DeviceStatus.ONLINE
-    return DeviceStatus.UNACTIVE if device.activated_at is None else DeviceStatus.OFFLINE
+    return _TEXTS[DeviceState(device.state)]
+
+
+def states_of(number: int) -> Collection[int]:
+    """The states that a `Status` of QueryDeviceByStatus means (control-plane reference §9.3).
+
+    Raises:
+        ApiError: it is none.
+    """
+    if number == DeviceState.DISABLED:
+        return DeviceState.DISABLED, DeviceState.DISABLED_UNACTIVE
+    if number not in {DeviceState.UNACTIVE, DeviceState.ONLINE, DeviceState.OFFLINE}:
+        raise ApiError(codes.INVALID_FORMATTED_PARAMETER, "Status is 0 (never online), 1 (online), 3 (offline) or 8.")
+    return (number,)
 
 
 def find(tx: Connection, instance_id: int, reference: DeviceReference) -> DeviceRecord:
@@ -59,17 +74,57 @@ def find(tx: Connection, instance_id: int, reference: DeviceReference) -> Device
     Raises:
         ApiError: it names none, or one that does not exist.
     """
+    [device] = find_all(tx, instance_id, [reference])
+    return device
+
+
+def find_all(tx: Connection, instance_id: int, references: Sequence[DeviceReference]) -> Sequence[DeviceRecord]:
+    """The devices that a request names, in its order.
+
+    Raises:
+        ApiError: it names none somewhere, or one that does not exist.
+    """
+    by_product: defaultdict[str, list[str]] = defaultdict(list)
+    for reference in references:
+        if not reference.iot_id and reference.product_key and reference.device_name:
+            by_product[reference.product_key].append(reference.device_name)
+    iot_ids = [reference.iot_id for reference in references if reference.iot_id]
+    by_iot_id = {device.iot_id: device for device in statements.of_iot_ids(tx, instance_id, iot_ids)}
+    by_name = {
+        (product_key, device.name): device
+        for product_key, listed in by_product.items()
+        for device in statements.of_names(tx, instance_id, product_key, listed)
+    }
+    return [_found(reference, by_iot_id, by_name) for reference in references]
+
+
+def _found(
+    reference: DeviceReference,
+    by_iot_id: Mapping[str, DeviceRecord],
+    by_name: Mapping[tuple[str, str], DeviceRecord],
+) -> DeviceRecord:
     if reference.iot_id:
-        device = statements.find_by_iot_id(tx, instance_id, reference.iot_id)
-        if device is None:
-            raise ApiError(codes.INVALID_IOT_ID)
-        return device
+        if reference.iot_id not in by_iot_id:
+            raise ApiError(codes.INVALID_IOT_ID, f"No device has the IotId {reference.iot_id}.")
+        return by_iot_id[reference.iot_id]
     if not reference.product_key or not reference.device_name:
         raise ApiError(codes.NULL_DEVICE_NAME)
-    device = statements.find(tx, instance_id, reference.product_key, reference.device_name)
-    if device is None:
-        raise ApiError(codes.NOT_EXISTED_DEVICE)
-    return device
+    if (reference.product_key, reference.device_name) not in by_name:
+        raise ApiError(codes.NOT_EXISTED_DEVICE, f"The product has no device {reference.device_name}.")
+    return by_name[reference.product_key, reference.device_name]
+
+
+def find_iot_ids(tx: Connection, instance_id: int, iot_ids: Sequence[str]) -> Sequence[DeviceRecord]:
+    """The devices of these IotIds in the order of the list; unknown ones are left out."""
+    found = {device.iot_id: device for device in statements.of_iot_ids(tx, instance_id, iot_ids)}
+    return [found[iot_id] for iot_id in dict.fromkeys(iot_ids) if iot_id in found]
+
+
+def find_names(tx: Connection, product: ProductRecord, device_names: Sequence[str]) -> Sequence[DeviceRecord]:
+    """The devices of these names in the product in the order of the list; unknown ones are left out."""
+    listed = statements.of_names(tx, product.instance_id, product.product_key, device_names)
+    found = {device.name: device for device in listed}
+    return [found[name] for name in dict.fromkeys(device_names) if name in found]
 
 
 def register(
@@ -82,78 +137,62 @@ def register(
     """
     if name is not None and not names.is_device_name(name):
         raise ApiError(codes.INVALID_FORMATTED_DEVICE_NAME)
-    if nickname is not None and not names.is_title(nickname, most=_LONGEST_NICKNAME):
+    if nickname is not None and not is_nickname(nickname):
         raise ApiError(codes.INVALID_DEVICE_NICKNAME)
     secret = identifiers.device_secret()
-    values = _new(product.id, name or identifiers.device_name(), secret, box, now)
-    values["nickname"] = nickname
+    values = new_row(product.id, name or identifiers.device_name(), nickname, secret, box=box, now=now)
     if statements.ids_by_name(tx, product.id, [values["name"]]):
         raise ApiError(codes.ALREADY_EXISTED_DEVICE_NAME)
     statements.insert(tx, [values])
-    device = statements.find(tx, product.instance_id, product.product_key, values["name"])
-    if device is None:
-        raise RuntimeError("A device that was registered in this transaction is gone.")
+    [device] = statements.of_names(tx, product.instance_id, product.product_key, [values["name"]])
     return device, secret
 
 
-def start_batch(tx: Connection, product: ProductRecord, wanted: int, *, now: int) -> int:
-    """Notes that a number of devices is to be made, and returns the ApplyId. A worker makes them.
+def set_disabled(tx: Connection, instance_id: int, reference: DeviceReference, *, disabled: bool, now: int) -> int:
+    """Bars a device from logging in, or lets it in again, and returns its key. What is so already stays so.
 
     Raises:
-        ApiError: a number that is not allowed.
+        ApiError: the device does not exist.
     """
-    if not 1 <= wanted <= MOST_IN_BATCH:
-        raise ApiError(codes.DEVICE_APPLY_MANY_FAILED)
-    return statements.insert_batch(
-        tx,
-        instance_id=product.instance_id,
-        product_id=product.id,
-        wanted=wanted,
-        status=BatchStatus.CREATE,
-        created_at=now,
-    )
+    device = find(tx, instance_id, reference)
+    statements.set_disabled(tx, device.id, disabled=disabled, now=now)
+    return device.id
 
 
-def continue_batch(tx: Connection, *, box: SecretBox, now: int, most: int) -> bool:
-    """Makes up to `most` devices of the oldest unfinished registration; False when there is none."""
-    batch = statements.next_batch(tx, BatchStatus.CREATE)
-    if batch is None:
-        return False
-    missing = batch.wanted - statements.count_of_batch(tx, batch.id)
-    portion = min(missing, most)
-    if portion > 0:
-        statements.insert(
-            tx,
-            [
-                _new(batch.product_id, identifiers.device_name(), identifiers.device_secret(), box, now)
-                | {"batch_id": batch.id}
-                for _ in range(portion)
-            ],
-        )
-    if portion == missing:
-        statements.set_batch_status(tx, batch.id, old=BatchStatus.CREATE, new=BatchStatus.CREATE_SUCCESS)
-    return True
-
-
-def find_batch(tx: Connection, instance_id: int, apply_id: int) -> BatchRecord:
-    """The registration of this ApplyId.
+def rename(
+    tx: Connection, instance_id: int, nicknames: Sequence[tuple[DeviceReference, str | None]], *, now: int
+) -> None:
+    """Gives devices nicknames; None and blank ones take them away. All of them or, with an error, none.
 
     Raises:
-        ApiError: the instance has none.
+        ApiError: too many, a bad nickname, or a device that does not exist.
     """
-    batch = statements.find_batch(tx, instance_id, apply_id)
-    if batch is None:
-        raise ApiError(codes.DEVICE_APPLY_IS_NOT_FOUND)
-    return batch
+    if len(nicknames) > MOST_RENAMED:
+        raise ApiError(codes.PARAMETER_IS_NOT_LESS_THAN_MAX, f"DeviceNicknameInfo holds at most {MOST_RENAMED} items.")
+    for _, nickname in nicknames:
+        if nickname and not names.is_title(nickname, most=_LONGEST_NEW_NICKNAME):
+            raise ApiError(codes.INVALID_DEVICE_NICKNAME, f"Nickname has 4 to {_LONGEST_NEW_NICKNAME} characters here.")
+    found = find_all(tx, instance_id, [reference for reference, _ in nicknames])
+    given = {device.id: nickname or None for device, (_, nickname) in zip(found, nicknames, strict=True)}
+    statements.set_nicknames(tx, given, now)
 
 
-def _new(product_id: int, name: str, secret: str, box: SecretBox, now: int) -> dict[str, Any]:
+def new_row(
+    product_id: int, name: str, nickname: str | None, secret: str, *, box: SecretBox, now: int
+) -> dict[str, Any]:
+    """The values of a device that is to be inserted."""
     return {
         "product_id": product_id,
         "name": name,
+        "nickname": nickname,
         "iot_id": identifiers.iot_id(),
         "secret_sealed": box.seal(secret),
         "status_at": now,
         "created_at": now,
         "modified_at": now,
     }
+
+
+def is_nickname(text: str) -> bool:
+    """True for a nickname that a registration may give."""
+    return names.is_title(text, most=_LONGEST_NICKNAME)

@@ -7,11 +7,33 @@ from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Final
 
-from skyferry.operations import devices, job_creation, jobs, modules, packages, products, registrations, tasks
+from skyferry.operations import (
+    device_states,
+    devices,
+    job_creation,
+    jobs,
+    modules,
+    name_checks,
+    packages,
+    products,
+    registrations,
+    tasks,
+)
 from skyferry.operations.services import Services
 from skyferry.rpc.operation import Operation, index
 
-_MODULES: Final = (products, registrations, devices, modules, packages, job_creation, jobs, tasks)
+_MODULES: Final = (
+    products,
+    registrations,
+    name_checks,
+    devices,
+    device_states,
+    modules,
+    packages,
+    job_creation,
+    jobs,
+    tasks,
+)
 
 
 def _declared(modules: tuple[ModuleType, ...]) -> Iterator[Operation[Services]]:

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import Connection
@@ -16,12 +16,14 @@ from skyferry.operations import formats
 from skyferry.operations.services import Call, InstanceRequest
 from skyferry.rpc.operation import Access, ResponseModel, operation
 from skyferry.store import devices as statements
+from skyferry.store import presence
 from skyferry.store import products as product_statements
 from skyferry.store.devices import DeviceRecord
 from skyferry.store.products import ProductRecord
 
 _DEFAULT_PAGE: Final = 10
 _LARGEST_PAGE: Final = 50
+_MOST_NAMES: Final = 100
 _MOST_BY_PAGE: Final = 10_000
 """Beyond this many devices a list goes on by NextToken."""
 
@@ -208,21 +210,113 @@ async def query_device_detail(call: Call, request: DeviceRequest) -> QueryDevice
     )
 
 
-class DeviceState(ResponseModel):
-    """`Data` of GetDeviceStatus. `Timestamp` is the last change, in milliseconds since the Unix epoch."""
+class DeviceSummary(ResponseModel):
+    """`Data` of QueryDeviceInfo."""
 
+    product_key: str
+    device_name: str
+    device_secret: str
+    iot_id: str
+    nickname: str | None
+
+
+class QueryDeviceInfoResponse(ResponseModel):
+    """Answer of QueryDeviceInfo."""
+
+    data: DeviceSummary
+
+
+@operation("QueryDeviceInfo", qps=50, access=Access.READ)
+async def query_device_info(call: Call, request: DeviceRequest) -> QueryDeviceInfoResponse:
+    """Tells names and secret of one device."""
+    services = call.services
+    device, product, _ = await services.store.read(_details, call.instance.id, request.reference)
+    return QueryDeviceInfoResponse(
+        data=DeviceSummary(
+            product_key=product.product_key,
+            device_name=device.name,
+            device_secret=services.box.open(device.secret_sealed),
+            iot_id=device.iot_id,
+            nickname=device.nickname,
+        )
+    )
+
+
+class BatchQueryDeviceDetailRequest(InstanceRequest):
+    """Parameters of BatchQueryDeviceDetail."""
+
+    product_key: str
+    device_name: list[str]
+
+
+class ListedDetails(ResponseModel):
+    """One device of BatchQueryDeviceDetail."""
+
+    product_key: str
+    product_name: str
+    device_name: str
+    device_secret: str
+    iot_id: str
+    nickname: str | None
     status: str
-    timestamp: int
+    firmware_version: str | None
+    node_type: int
+    region: str
+    gmt_create: str | None
+    gmt_active: str | None
+    utc_create: str
+    utc_active: str | None
 
 
-class GetDeviceStatusResponse(ResponseModel):
-    """Answer of GetDeviceStatus."""
+class AllDetails(ResponseModel):
+    """Wraps the list."""
 
-    data: DeviceState
+    data: list[ListedDetails]
 
 
-@operation("GetDeviceStatus", qps=500, access=Access.READ)
-async def get_device_status(call: Call, request: DeviceRequest) -> GetDeviceStatusResponse:
-    """Tells whether a device is online."""
-    device = await call.services.store.read(devices.find, call.instance.id, request.reference)
-    return GetDeviceStatusResponse(data=DeviceState(status=devices.status_of(device), timestamp=device.status_at))
+class BatchQueryDeviceDetailResponse(ResponseModel):
+    """Answer of BatchQueryDeviceDetail."""
+
+    data: AllDetails
+
+
+_Named = tuple[ProductRecord, Sequence[DeviceRecord], Mapping[tuple[int, str], str]]
+
+
+def _named(tx: Connection, instance_id: int, product_key: str, names: Sequence[str]) -> _Named:
+    product = products.find(tx, instance_id, product_key)
+    found = devices.find_names(tx, product, names)
+    return product, found, presence.versions_of(tx, [device.id for device in found])
+
+
+@operation("BatchQueryDeviceDetail", qps=5, access=Access.READ)
+async def batch_query_device_detail(
+    call: Call, request: BatchQueryDeviceDetailRequest
+) -> BatchQueryDeviceDetailResponse:
+    """Tells about up to 100 named devices of a product; unknown names are left out."""
+    services = call.services
+    if len(request.device_name) > _MOST_NAMES:
+        raise ApiError(codes.PARAMETER_IS_NOT_LESS_THAN_MAX, f"DeviceName holds at most {_MOST_NAMES} names.")
+    product, found, versions = await services.store.read(
+        _named, call.instance.id, request.product_key, request.device_name
+    )
+    details = [
+        ListedDetails(
+            product_key=product.product_key,
+            product_name=product.name,
+            device_name=device.name,
+            device_secret=services.box.open(device.secret_sealed),
+            iot_id=device.iot_id,
+            nickname=device.nickname,
+            status=devices.status_of(device),
+            firmware_version=versions.get((device.id, DEFAULT_MODULE)),
+            node_type=product.node_type,
+            region=services.region,
+            gmt_create=formats.china(device.created_at),
+            gmt_active=formats.china(device.activated_at),
+            utc_create=formats.utc(device.created_at),
+            utc_active=formats.utc_or_none(device.activated_at),
+        )
+        for device in found
+    ]
+    return BatchQueryDeviceDetailResponse(data=AllDetails(data=details))

@@ -35,19 +35,22 @@ def china(ms: int | None) -> str | None:
     return None if ms is None else f"{datetime.fromtimestamp(ms // 1_000, _CHINA):%Y-%m-%d %H:%M:%S}"
 
 
-def offset(current_page: int, page_size: int, *, most: int) -> int:
+def offset(current_page: int, page_size: int, *, most: int, deepest: int | None = None) -> int:
     """How many items come before a page.
 
     Args:
         current_page: the page's number, from 1.
         page_size: items on a page.
         most: the largest page that the operation allows.
+        deepest: the last item that a page may hold, counted from 1; any when absent.
 
     Raises:
         ApiError: a number out of range.
     """
     if current_page < 1 or not 1 <= page_size <= most:
         raise ApiError(codes.INVALID_PAGE_PARAMS, f"CurrentPage begins with 1, PageSize is a number from 1 to {most}.")
+    if deepest is not None and current_page * page_size > deepest:
+        raise ApiError(codes.INVALID_PAGE_PARAMS, f"CurrentPage times PageSize is at most {deepest}.")
     return (current_page - 1) * page_size
 
 

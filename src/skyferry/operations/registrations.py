@@ -6,13 +6,15 @@ from typing import Final
 from pydantic import Field
 from sqlalchemy import Connection
 
-from skyferry.fleet import devices, products
+from skyferry.fleet import devices, products, registrations
 from skyferry.keys import SecretBox
 from skyferry.operations import formats
+from skyferry.operations.name_checks import InvalidDetail
 from skyferry.operations.services import Call, InstanceRequest
 from skyferry.rpc.operation import Access, ResponseModel, operation
-from skyferry.store import devices as statements
+from skyferry.store import registrations as statements
 from skyferry.store.devices import DeviceRecord
+from skyferry.store.registrations import NameRecord
 
 _DEFAULT_PAGE: Final = 10
 _LARGEST_PAGE: Final = 50
@@ -109,7 +111,7 @@ class BatchRegisterDeviceResponse(ResponseModel):
 
 
 def _start_batch(tx: Connection, instance_id: int, product_key: str, wanted: int, now: int) -> int:
-    return devices.start_batch(tx, products.find(tx, instance_id, product_key), wanted, now=now)
+    return registrations.start(tx, products.find(tx, instance_id, product_key), wanted, now=now)
 
 
 @operation("BatchRegisterDevice", qps=10, access=Access.WRITE)
@@ -123,6 +125,34 @@ async def batch_register_device(call: Call, request: BatchRegisterDeviceRequest)
     return BatchRegisterDeviceResponse(data=Application(apply_id=apply_id))
 
 
+class BatchRegisterDeviceWithApplyIdRequest(InstanceRequest):
+    """Parameters of BatchRegisterDeviceWithApplyId."""
+
+    product_key: str
+    apply_id: int
+
+
+class BatchRegisterDeviceWithApplyIdResponse(ResponseModel):
+    """Answer of BatchRegisterDeviceWithApplyId."""
+
+    data: Application
+
+
+def _start_checked(tx: Connection, instance_id: int, product_key: str, apply_id: int) -> None:
+    registrations.start_checked(tx, products.find(tx, instance_id, product_key), apply_id)
+
+
+@operation("BatchRegisterDeviceWithApplyId", qps=500, access=Access.WRITE)
+async def batch_register_device_with_apply_id(
+    call: Call, request: BatchRegisterDeviceWithApplyIdRequest
+) -> BatchRegisterDeviceWithApplyIdResponse:
+    """Starts the registration of the devices whose names BatchCheckDeviceNames has checked."""
+    services = call.services
+    await services.store.write(_start_checked, call.instance.id, request.product_key, request.apply_id)
+    services.bus.wake()
+    return BatchRegisterDeviceWithApplyIdResponse(data=Application(apply_id=request.apply_id))
+
+
 class QueryBatchRegisterDeviceStatusRequest(InstanceRequest):
     """Parameters of QueryBatchRegisterDeviceStatus."""
 
@@ -134,14 +164,6 @@ class Names(ResponseModel):
     """Wraps a list of device names."""
 
     name: list[str]
-
-
-class InvalidDetail(ResponseModel):
-    """Why a name or nickname cannot be used."""
-
-    device_name: str
-    nick_name: str | None = None
-    error_msg: str
 
 
 class InvalidDetails(ResponseModel):
@@ -165,23 +187,32 @@ class QueryBatchRegisterDeviceStatusResponse(ResponseModel):
     data: BatchState
 
 
-def _batch_status(tx: Connection, instance_id: int, product_key: str, apply_id: int) -> str:
-    products.find(tx, instance_id, product_key)
-    return devices.find_batch(tx, instance_id, apply_id).status
+def _batch_status(
+    tx: Connection, instance_id: int, product_key: str, apply_id: int
+) -> tuple[str, Sequence[NameRecord]]:
+    batch = registrations.find_of_product(tx, products.find(tx, instance_id, product_key), apply_id)
+    return batch.status, registrations.names_of_failed(tx, batch)
 
 
 @operation("QueryBatchRegisterDeviceStatus", qps=30, access=Access.READ)
 async def query_batch_register_device_status(
     call: Call, request: QueryBatchRegisterDeviceStatusRequest
 ) -> QueryBatchRegisterDeviceStatusResponse:
-    """Tells how far an asynchronous registration is."""
-    status = await call.services.store.read(_batch_status, call.instance.id, request.product_key, request.apply_id)
+    """Tells how far an asynchronous registration is, and which names have failed."""
+    status, entries = await call.services.store.read(
+        _batch_status, call.instance.id, request.product_key, request.apply_id
+    )
+    details = [
+        InvalidDetail(device_name=entry.name, nick_name=entry.nickname, error_msg=entry.problem)
+        for entry in entries
+        if entry.problem is not None
+    ]
     return QueryBatchRegisterDeviceStatusResponse(
         data=BatchState(
             status=status,
-            valid_list=Names(name=[]),
-            invalid_list=Names(name=[]),
-            invalid_detail_list=InvalidDetails(invalid_detail_list=[]),
+            valid_list=Names(name=[entry.name for entry in entries if entry.problem is None]),
+            invalid_list=Names(name=[detail.device_name for detail in details]),
+            invalid_detail_list=InvalidDetails(invalid_detail_list=details),
         )
     )
 
@@ -222,9 +253,9 @@ class QueryPageByApplyIdResponse(ResponseModel):
 def _batch_page(
     tx: Connection, instance_id: int, apply_id: int, offset: int, limit: int
 ) -> tuple[int, Sequence[DeviceRecord]]:
-    batch = devices.find_batch(tx, instance_id, apply_id)
-    total = statements.count_of_batch(tx, batch.id)
-    return total, statements.page_of_batch(tx, batch.id, offset=offset, limit=limit)
+    batch = registrations.find(tx, instance_id, apply_id)
+    total = statements.count_of_devices(tx, batch.id)
+    return total, statements.page_of_devices(tx, batch.id, offset=offset, limit=limit)
 
 
 @operation("QueryPageByApplyId", qps=50, access=Access.READ)

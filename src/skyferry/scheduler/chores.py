@@ -8,7 +8,7 @@ import structlog
 from skyferry.bus.interface import Bus
 from skyferry.bus.messages import WithdrawPush
 from skyferry.clock import Clock
-from skyferry.fleet import devices
+from skyferry.fleet import registrations
 from skyferry.keys import SecretBox
 from skyferry.objects.cleaning import remove_orphans
 from skyferry.objects.interface import ObjectStore
@@ -122,9 +122,9 @@ class Chores:
         return ended is not None
 
     async def register(self) -> bool:
-        """Makes the next devices of a registration by the thousand."""
+        """Checks the next names or makes the next devices of a registration by the thousand."""
         return await self.store.write(
-            devices.continue_batch, box=self.box, now=self.clock.now_ms(), most=_DEVICES_AT_ONCE
+            registrations.continue_next, box=self.box, now=self.clock.now_ms(), most=_DEVICES_AT_ONCE
         )
 
     async def end_overdue(self) -> bool:

@@ -1,13 +1,14 @@
-"""Statements on devices and their registration."""
+"""Statements on devices."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, select, update
+from sqlalchemy.sql.elements import ColumnElement
 
 from skyferry.store import rows
-from skyferry.store.tables import device_batches, devices, module_versions, product_is_kept, products
+from skyferry.store.tables import devices, module_versions, product_is_kept, products
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +21,7 @@ class DeviceRecord:
     iot_id: str
     secret_sealed: bytes
     nickname: str | None
-    disabled: bool
-    connection_id: str | None
+    state: int
     address: str | None
     activated_at: int | None
     online_at: int | None
@@ -30,19 +30,7 @@ class DeviceRecord:
     modified_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class BatchRecord:
-    """A row of `device_batches`."""
-
-    id: int
-    instance_id: int
-    product_id: int
-    wanted: int
-    status: str
-
-
 _COLUMNS = rows.columns(DeviceRecord, devices)
-_BATCH_COLUMNS = rows.columns(BatchRecord, device_batches)
 
 
 def insert(tx: Connection, values: Sequence[Mapping[str, Any]]) -> None:
@@ -62,15 +50,17 @@ def _of_instance(instance_id: int) -> Select[Any]:
     )
 
 
-def find(tx: Connection, instance_id: int, product_key: str, name: str) -> DeviceRecord | None:
-    """The device of this name in the product."""
-    statement = _of_instance(instance_id).where(products.c.product_key == product_key, devices.c.name == name)
-    return rows.one_of(DeviceRecord, tx.execute(statement))
+def of_iot_ids(tx: Connection, instance_id: int, iot_ids: Collection[str]) -> Sequence[DeviceRecord]:
+    """The devices of these IotIds; unknown ones are absent."""
+    if not iot_ids:
+        return ()
+    return rows.all_of(DeviceRecord, tx.execute(_of_instance(instance_id).where(devices.c.iot_id.in_(iot_ids))))
 
 
-def find_by_iot_id(tx: Connection, instance_id: int, iot_id: str) -> DeviceRecord | None:
-    """The device of this IotId."""
-    return rows.one_of(DeviceRecord, tx.execute(_of_instance(instance_id).where(devices.c.iot_id == iot_id)))
+def of_names(tx: Connection, instance_id: int, product_key: str, names: Collection[str]) -> Sequence[DeviceRecord]:
+    """The devices of these names in the product; unknown ones are absent."""
+    statement = _of_instance(instance_id).where(products.c.product_key == product_key, devices.c.name.in_(names))
+    return rows.all_of(DeviceRecord, tx.execute(statement))
 
 
 def ids_by_name(tx: Connection, product_id: int, names: Sequence[str]) -> dict[str, int]:
@@ -98,9 +88,14 @@ def versions_by_name(
     return {name: (key, version) for name, key, version in tx.execute(statement)}
 
 
-def count(tx: Connection, product_id: int) -> int:
-    """How many devices the product has."""
-    return tx.execute(select(func.count()).select_from(devices).where(devices.c.product_id == product_id)).scalar_one()
+def _in_product(product_id: int, states: Collection[int] | None) -> ColumnElement[bool]:
+    matching = devices.c.product_id == product_id
+    return matching if states is None else matching & devices.c.state.in_(states)
+
+
+def count(tx: Connection, product_id: int, *, states: Collection[int] | None = None) -> int:
+    """How many devices the product has, in any state or in some."""
+    return tx.execute(select(func.count()).select_from(devices).where(_in_product(product_id, states))).scalar_one()
 
 
 def highest_id(tx: Connection, product_id: int) -> int:
@@ -110,10 +105,16 @@ def highest_id(tx: Connection, product_id: int) -> int:
 
 
 def page(
-    tx: Connection, product_id: int, *, limit: int, offset: int = 0, before: int | None = None
+    tx: Connection,
+    product_id: int,
+    *,
+    limit: int,
+    offset: int = 0,
+    before: int | None = None,
+    states: Collection[int] | None = None,
 ) -> Sequence[DeviceRecord]:
     """Devices of the product, newest first; `before` goes on after the device of that key."""
-    statement = select(*_COLUMNS).where(devices.c.product_id == product_id)
+    statement = select(*_COLUMNS).where(_in_product(product_id, states))
     if before is not None:
         statement = statement.where(devices.c.id < before)
     statement = statement.order_by(devices.c.id.desc()).offset(offset).limit(limit)
@@ -128,43 +129,31 @@ def module_version(tx: Connection, device_id: int, module: str) -> str | None:
     return tx.execute(statement).scalar()
 
 
-def insert_batch(tx: Connection, **values: object) -> int:
-    """Adds an asynchronous registration and returns its key, the ApplyId."""
-    return int(tx.execute(device_batches.insert().returning(device_batches.c.id), values).scalar_one())
-
-
-def _batches() -> Select[Any]:
-    return select(*_BATCH_COLUMNS).join(products, device_batches.c.product_id == products.c.id).where(product_is_kept)
-
-
-def find_batch(tx: Connection, instance_id: int, batch_id: int) -> BatchRecord | None:
-    """The registration of this ApplyId."""
-    statement = _batches().where(device_batches.c.id == batch_id, device_batches.c.instance_id == instance_id)
-    return rows.one_of(BatchRecord, tx.execute(statement))
-
-
-def next_batch(tx: Connection, status: str) -> BatchRecord | None:
-    """The oldest registration in this state."""
-    statement = _batches().where(device_batches.c.status == status).order_by(device_batches.c.id).limit(1)
-    return rows.one_of(BatchRecord, tx.execute(statement))
-
-
-def set_batch_status(tx: Connection, batch_id: int, *, old: str, new: str) -> bool:
-    """Moves a registration on; False when it was not in the old state."""
+def set_disabled(tx: Connection, device_id: int, *, disabled: bool, now: int) -> bool:
+    """Forbids or allows a device to log in; False when that is how it was."""
     statement = (
-        update(device_batches).where(device_batches.c.id == batch_id, device_batches.c.status == old).values(status=new)
+        update(devices)
+        .where(devices.c.id == device_id, devices.c.disabled != disabled)
+        .values(disabled=disabled, status_at=now, modified_at=now)
     )
     return tx.execute(statement).rowcount == 1
 
 
-def count_of_batch(tx: Connection, batch_id: int) -> int:
-    """How many devices a registration has made."""
-    return tx.execute(select(func.count()).select_from(devices).where(devices.c.batch_id == batch_id)).scalar_one()
-
-
-def page_of_batch(tx: Connection, batch_id: int, *, offset: int, limit: int) -> Sequence[DeviceRecord]:
-    """Devices that a registration has made, in the order in which they were made."""
+def set_nicknames(tx: Connection, nicknames: Mapping[int, str | None], now: int) -> None:
+    """Gives devices, by their keys, nicknames; None takes one away."""
     statement = (
-        select(*_COLUMNS).where(devices.c.batch_id == batch_id).order_by(devices.c.id).offset(offset).limit(limit)
+        update(devices)
+        .where(devices.c.id == bindparam("device"))
+        .values(nickname=bindparam("given"), modified_at=bindparam("now"))
     )
-    return rows.all_of(DeviceRecord, tx.execute(statement))
+    tx.execute(statement, [{"device": key, "given": text, "now": now} for key, text in nicknames.items()])
+
+
+def hold(tx: Connection, device_id: int) -> bool:
+    """Locks a device's row until the transaction ends, so that nothing new refers to it; False when it is gone."""
+    return tx.execute(select(devices.c.id).where(devices.c.id == device_id).with_for_update()).first() is not None
+
+
+def remove(tx: Connection, device_id: int) -> bool:
+    """Removes a device with its tasks, versions, tags and memberships; False when it is gone already."""
+    return tx.execute(delete(devices).where(devices.c.id == device_id)).rowcount == 1

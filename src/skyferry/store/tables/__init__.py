@@ -14,6 +14,8 @@ from skyferry.store.tables.accounts import (
 from skyferry.store.tables.base import metadata
 from skyferry.store.tables.events import outbox, subscriptions
 from skyferry.store.tables.fleet import (
+    DeviceState,
+    batch_is_unfinished,
     device_batch_names,
     device_batches,
     device_tags,
@@ -39,9 +41,11 @@ from skyferry.store.tables.packages import modules, objects, package_files, pack
 
 __all__ = [
     "OPEN_BELOW",
+    "DeviceState",
     "access_keys",
     "accounts",
     "audit_records",
+    "batch_is_unfinished",
     "device_batch_names",
     "device_batches",
     "device_tags",

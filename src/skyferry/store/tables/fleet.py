@@ -1,11 +1,13 @@
 """Tables of products, devices, groups and tags."""
 
+from enum import IntEnum
 from typing import Final
 
 from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
     Index,
     Integer,
     LargeBinary,
@@ -13,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
 )
 
 from skyferry.store.tables.base import half_of_key, key, metadata, ref, time
@@ -58,17 +61,22 @@ device_batches = Table(
     key(),
     ref("instance_id", "instances.id"),
     ref("product_id", "products.id"),
+    Column("named", Boolean, nullable=False),
     Column("wanted", Integer, nullable=False),
+    Column("done", Integer, nullable=False, server_default="0"),
     Column("status", Text, nullable=False),
     time("created_at"),
-    Index(
-        "ix_device_batches_status",
-        "status",
-        sqlite_where=Column("status") == "CREATE",
-        postgresql_where=Column("status") == "CREATE",
-    ),
+    Index(None, "product_id"),
 )
-"""Asynchronous registrations: the row's key is the `ApplyId`."""
+"""Asynchronous registrations: the row's key is the `ApplyId`, `done` of `wanted` devices are worked off."""
+batch_is_unfinished: Final = device_batches.c.status.in_([literal_column("'CHECK'"), literal_column("'CREATE'")])
+"""Written as literals, not as bound values, so that a planner sees that the partial index serves."""
+Index(
+    "ix_device_batches_unfinished",
+    device_batches.c.id,
+    sqlite_where=batch_is_unfinished,
+    postgresql_where=batch_is_unfinished,
+)
 
 device_batch_names = Table(
     "device_batch_names",
@@ -77,9 +85,27 @@ device_batch_names = Table(
     Column("position", Integer, primary_key=True),
     Column("name", Text, nullable=False),
     Column("nickname", Text),
+    Column("problem", Text),
     sqlite_with_rowid=False,
 )
-"""The names that a registration is for, as BatchCheckDeviceNames took them; none when names are to be made up."""
+"""The names that a registration is for, as BatchCheckDeviceNames took them: positions count from 0.
+
+None when names are to be made up. `problem` says why a name cannot be used.
+"""
+
+
+class DeviceState(IntEnum):
+    """What a device's row says of it: the numbers of QueryDeviceByStatus, and one of our own."""
+
+    UNACTIVE = 0
+    """It was never online."""
+    ONLINE = 1
+    OFFLINE = 3
+    DISABLED = 8
+    """It may not log in; it was online before."""
+    DISABLED_UNACTIVE = 9
+    """It may not log in and was never online."""
+
 
 devices = Table(
     "devices",
@@ -98,11 +124,26 @@ devices = Table(
     time("status_at"),
     time("created_at"),
     time("modified_at"),
-    ref("batch_id", "device_batches.id", nullable=True),
+    ref("batch_id", "device_batches.id", nullable=True, ondelete="SET NULL"),
+    Column(
+        "state",
+        SmallInteger,
+        Computed(
+            f"CASE WHEN disabled AND activated_at IS NULL THEN {DeviceState.DISABLED_UNACTIVE:d}"
+            f" WHEN disabled THEN {DeviceState.DISABLED:d}"
+            f" WHEN connection_id IS NOT NULL THEN {DeviceState.ONLINE:d}"
+            f" WHEN activated_at IS NULL THEN {DeviceState.UNACTIVE:d}"
+            f" ELSE {DeviceState.OFFLINE:d} END",
+            persisted=True,
+        ),
+        nullable=False,
+    ),
     UniqueConstraint("product_id", "name"),
     Index("ix_devices_product_id_id", "product_id", "id"),
+    Index("ix_devices_product_id_state_id", "product_id", "state", "id"),
 )
-"""A device is online while `connection_id` is set; it was never online while `activated_at` is empty."""
+"""A device is online while `connection_id` is set; it was never online while `activated_at` is empty. The database
+makes a `DeviceState` of it, so that devices are counted and listed by their state from an index alone."""
 Index(
     "ix_devices_batch_id_id",
     devices.c.batch_id,
@@ -166,6 +207,8 @@ device_tags = Table(
     half_of_key("device_id", "devices.id"),
     Column("key", Text, primary_key=True),
     Column("value", Text, nullable=False),
-    Index(None, "key", "value"),
+    ref("instance_id", "instances.id"),
+    Index("ix_device_tags_search", "instance_id", "key", "value", "device_id"),
     sqlite_with_rowid=False,
 )
+"""Tags of devices; they name the device's instance, so that a search meets no tag of another one."""

@@ -221,7 +221,9 @@ def upgrade() -> None:
         sa.Column("id", KEY, autoincrement=True, nullable=False),
         sa.Column("instance_id", KEY, nullable=False),
         sa.Column("product_id", KEY, nullable=False),
+        sa.Column("named", sa.Boolean(), nullable=False),
         sa.Column("wanted", sa.Integer(), nullable=False),
+        sa.Column("done", sa.Integer(), server_default="0", nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -232,13 +234,14 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_device_batches")),
     )
+    op.create_index(op.f("ix_device_batches_product_id"), "device_batches", ["product_id"], unique=False)
     op.create_index(
-        "ix_device_batches_status",
+        "ix_device_batches_unfinished",
         "device_batches",
-        ["status"],
+        ["id"],
         unique=False,
-        sqlite_where=sa.text("status = 'CREATE'"),
-        postgresql_where=sa.text("status = 'CREATE'"),
+        sqlite_where=sa.text("status IN ('CHECK', 'CREATE')"),
+        postgresql_where=sa.text("status IN ('CHECK', 'CREATE')"),
     )
     op.create_table(
         "device_batch_names",
@@ -246,6 +249,7 @@ def upgrade() -> None:
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("nickname", sa.Text(), nullable=True),
+        sa.Column("problem", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(
             ["batch_id"], ["device_batches.id"], name=op.f("fk_device_batch_names_batch_id"), ondelete="CASCADE"
         ),
@@ -269,8 +273,17 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("modified_at", sa.BigInteger(), nullable=False),
         sa.Column("batch_id", KEY, nullable=True),
+        sa.Column(
+            "state",
+            sa.SmallInteger(),
+            sa.Computed(
+                "CASE WHEN disabled AND activated_at IS NULL THEN 9 WHEN disabled THEN 8 WHEN connection_id IS NOT NULL THEN 1 WHEN activated_at IS NULL THEN 0 ELSE 3 END",
+                persisted=True,
+            ),
+            nullable=False,
+        ),
         sa.ForeignKeyConstraint(
-            ["batch_id"], ["device_batches.id"], name=op.f("fk_devices_batch_id"), ondelete="CASCADE"
+            ["batch_id"], ["device_batches.id"], name=op.f("fk_devices_batch_id"), ondelete="SET NULL"
         ),
         sa.ForeignKeyConstraint(
             ["product_id"], ["products.id"], name=op.f("fk_devices_product_id"), ondelete="CASCADE"
@@ -296,18 +309,23 @@ def upgrade() -> None:
         postgresql_where=sa.text("connection_id IS NOT NULL"),
     )
     op.create_index("ix_devices_product_id_id", "devices", ["product_id", "id"], unique=False)
+    op.create_index("ix_devices_product_id_state_id", "devices", ["product_id", "state", "id"], unique=False)
     op.create_table(
         "device_tags",
         sa.Column("device_id", KEY, nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("instance_id", KEY, nullable=False),
         sa.ForeignKeyConstraint(
             ["device_id"], ["devices.id"], name=op.f("fk_device_tags_device_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["instance_id"], ["instances.id"], name=op.f("fk_device_tags_instance_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("device_id", "key", name=op.f("pk_device_tags")),
         sqlite_with_rowid=False,
     )
-    op.create_index(op.f("ix_device_tags_key_value"), "device_tags", ["key", "value"], unique=False)
+    op.create_index("ix_device_tags_search", "device_tags", ["instance_id", "key", "value", "device_id"], unique=False)
     op.create_table(
         "group_members",
         sa.Column("group_id", KEY, nullable=False),
