@@ -35,6 +35,28 @@ def test_kill_while_devices_are_registered(fresh_server: Server) -> None:
     assert application.call("QueryProduct", ProductKey=product)["Data"]["DeviceCount"] == MANY
 
 
+def test_kill_while_devices_with_given_names_are_registered(fresh_server: Server) -> None:
+    server = fresh_server
+    application = root(server.http)
+    product = application.create_product("killed_names")
+    names = [f"meter-{number}" for number in range(MANY)]
+    checked = application.call("BatchCheckDeviceNames", ProductKey=product, DeviceName=names)
+    apply_id = checked["Data"]["ApplyId"]
+    server.kill()
+    server.start()
+    application = root(server.http)
+    wait_until(lambda: batch_status(application, product, apply_id) == "CHECK_SUCCESS", what="the check")
+    application.call("BatchRegisterDeviceWithApplyId", ProductKey=product, ApplyId=apply_id)
+    server.kill()
+    server.start()
+
+    application = root(server.http)
+    wait_until(lambda: batch_status(application, product, apply_id) == "CREATE_SUCCESS", what="the devices")
+
+    assert [device.name for device in application.registered(product, apply_id, MANY)] == names
+    assert application.call("QueryProduct", ProductKey=product)["Data"]["DeviceCount"] == MANY
+
+
 def test_kill_while_tasks_are_made(fresh_server: Server) -> None:
     server = fresh_server
     application = root(server.http)

@@ -20,7 +20,7 @@ ServicesT = TypeVar("ServicesT")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a request may have.
+    """What a request may have. The largest are 10,000 names with nicknames in a form (BatchCheckDeviceNames).
 
     Attributes:
         body_bytes: size of the body.
@@ -29,9 +29,9 @@ class Limits:
         window_ms: how far the timestamp may be from the server's clock, both ways, in milliseconds.
     """
 
-    body_bytes: int = 1_048_576
+    body_bytes: int = 5_242_880
     body_seconds: float = 30.0
-    parameters: int = 4_096
+    parameters: int = 20_480
     window_ms: int = 15 * 60_000
 
 

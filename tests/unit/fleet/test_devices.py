@@ -1,15 +1,16 @@
-"""Devices and their registration (control-plane reference §9.2, §9.3)."""
+"""Devices: names, states and who may log in (control-plane reference §9.2, §9.3)."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
+from skyferry.bus.messages import Disconnected
 from skyferry.errors import ApiError
 from skyferry.fleet import devices
-from skyferry.fleet.devices import BatchStatus, DeviceReference, DeviceStatus
+from skyferry.fleet.devices import DeviceReference, DeviceStatus
 from skyferry.store import devices as statements
-from tests.support.rows import World
+from skyferry.store.devices import DeviceRecord
+from tests.support.rows import START, World
 from tests.support.rows import world as make_world
 
 
@@ -66,34 +67,94 @@ def test_the_iot_id_wins_over_product_and_name(world: World) -> None:
         assert caught.value.kind.code == code
 
 
+def state_of(world: World, device: DeviceRecord) -> DeviceStatus:
+    [found] = devices.find_iot_ids(world.tx, world.instance.id, [device.iot_id])
+    return devices.status_of(found)
+
+
+def disable(world: World, device: DeviceRecord, *, disabled: bool = True) -> None:
+    reference = DeviceReference(device.iot_id, None, None)
+    key = devices.set_disabled(world.tx, world.instance.id, reference, disabled=disabled, now=world.now)
+    assert key == device.id
+
+
 def test_the_state_of_a_device_follows_its_connection(world: World) -> None:
     device = world.make_device("dev1", version=None)
-    assert devices.status_of(device) is DeviceStatus.UNACTIVE
-    online = replace(device, activated_at=1, connection_id="c")
-    assert devices.status_of(online) is DeviceStatus.ONLINE
-    assert devices.status_of(replace(online, connection_id=None)) is DeviceStatus.OFFLINE
-    assert devices.status_of(replace(online, disabled=True)) is DeviceStatus.DISABLE
+    assert state_of(world, device) is DeviceStatus.UNACTIVE
+    world.connect(device)
+    assert state_of(world, device) is DeviceStatus.ONLINE
+    world.report(Disconnected(device.id, "c1", world.now))
+    assert state_of(world, device) is DeviceStatus.OFFLINE
 
 
-@pytest.mark.parametrize("wanted", [0, -1, 10_001])
-def test_a_registration_makes_1_to_10000_devices(world: World, wanted: int) -> None:
+@pytest.mark.parametrize("was_online", [True, False])
+def test_a_disabled_device_is_disabled_whatever_it_was(world: World, was_online: bool) -> None:
+    device = world.make_device("dev1", version=None)
+    if was_online:
+        world.connect(device)
+        world.report(Disconnected(device.id, "c1", world.now))
+    before = state_of(world, device)
+    disable(world, device)
+    disable(world, device)
+    assert state_of(world, device) is DeviceStatus.DISABLE
+    found = statements.page(world.tx, world.product.id, limit=9, states=devices.states_of(8))
+    assert [item.id for item in found] == [device.id]
+    disable(world, device, disabled=False)
+    assert state_of(world, device) is before
+
+
+def test_the_time_of_a_state_is_that_of_its_change(world: World) -> None:
+    device = world.make_device("dev1", version=None)
+    for step, disabled in enumerate((True, True, False, False), start=1):
+        world.now = START + step
+        disable(world, device, disabled=disabled)
+    [found] = devices.find_names(world.tx, world.product, ["dev1"])
+    assert found.status_at == found.modified_at == START + 3
+
+
+@pytest.mark.parametrize("number", [-1, 2, 9])
+def test_a_status_that_is_none_is_refused(number: int) -> None:
     with pytest.raises(ApiError) as caught:
-        devices.start_batch(world.tx, world.product, wanted, now=world.now)
-    assert caught.value.kind.code == "iot.device.ApplyManyDevicesFailed"
+        devices.states_of(number)
+    assert caught.value.kind.code == "iot.common.InvalidFormattedParameter"
 
 
-def test_a_registration_goes_on_where_it_stopped(world: World) -> None:
-    apply_id = devices.start_batch(world.tx, world.product, 7, now=world.now)
-    portions = 0
-    while devices.continue_batch(world.tx, box=world.box, now=world.now, most=3):
-        portions += 1
-    assert portions == 3
-    assert statements.count(world.tx, world.product.id) == 7
-    assert devices.find_batch(world.tx, world.instance.id, apply_id).status == BatchStatus.CREATE_SUCCESS
+def test_lists_of_devices_keep_their_order_and_leave_unknown_ones_out(world: World) -> None:
+    first, second = world.make_device("dev1"), world.make_device("dev2")
+    found = devices.find_names(world.tx, world.product, ["dev2", "nobody", "dev1", "dev2"])
+    assert [item.id for item in found] == [second.id, first.id]
+    found = devices.find_iot_ids(world.tx, world.instance.id, [second.iot_id, "nothing", first.iot_id])
+    assert [item.id for item in found] == [second.id, first.id]
+    assert devices.find_iot_ids(world.tx, world.instance.id + 1, [first.iot_id]) == []
 
 
-def test_a_registration_of_another_instance_is_not_found(world: World) -> None:
-    apply_id = devices.start_batch(world.tx, world.product, 1, now=world.now)
+def test_nicknames_are_given_to_all_or_to_none(world: World) -> None:
+    first, second = world.make_device("dev1"), world.make_device("dev2")
+    key = world.product.product_key
+
+    def rename(*wanted: tuple[DeviceReference, str | None]) -> None:
+        devices.rename(world.tx, world.instance.id, wanted, now=world.now)
+
+    rename((DeviceReference(first.iot_id, None, None), "暖气_1"), (DeviceReference(None, key, "dev2"), "heating"))
+    for wanted, code in (
+        ((DeviceReference(None, key, "nobody"), "changed"), "iot.device.NotExistedDevice"),
+        ((DeviceReference("nothing", None, None), "changed"), "iot.device.InvalidIoTId"),
+        ((DeviceReference(None, key, None), "changed"), "iot.device.NullDeviceName"),
+        ((DeviceReference(None, key, "dev2"), "n" * 33), "iot.device.InvalidFormattedDeviceNickname"),
+    ):
+        with pytest.raises(ApiError) as caught:
+            rename((DeviceReference(None, key, "dev1"), "changed"), wanted)
+        assert caught.value.kind.code == code
+    found = devices.find_names(world.tx, world.product, ["dev1", "dev2"])
+    assert [item.nickname for item in found] == ["暖气_1", "heating"]
+    rename((DeviceReference(first.iot_id, None, None), None), (DeviceReference(second.iot_id, None, None), ""))
+    found = devices.find_names(world.tx, world.product, ["dev1", "dev2"])
+    assert [item.nickname for item in found] == [None, None]
+
+
+def test_too_many_nicknames_are_refused(world: World) -> None:
+    device = world.make_device("dev1")
+    wanted = [(DeviceReference(device.iot_id, None, None), "nickname")] * (devices.MOST_RENAMED + 1)
     with pytest.raises(ApiError) as caught:
-        devices.find_batch(world.tx, world.instance.id + 1, apply_id)
-    assert caught.value.kind.code == "iot.device.DeviceApplyIsNotFound"
+        devices.rename(world.tx, world.instance.id, wanted, now=world.now)
+    assert caught.value.kind.code == "iot.check.ParameterIsNotLessThanMax"

@@ -216,7 +216,7 @@ class TestRefused:
             "Format=JSON&a=%ED%A0%80",
             "Format=JSON&a=1&a=2",
             "Format=JSON&a=%00",
-            "Format=JSON&" + "&".join(f"P{n}=" for n in range(5_000)),
+            "Format=JSON" + "&" * 25_000,
         ],
     )
     async def test_malformed_queries(self, server: Server, query: str) -> None:
@@ -231,7 +231,7 @@ class TestRefused:
         [
             b"a=\xff",
             b"a=1&a=2",
-            b"&".join(b"P%d=" % n for n in range(10_000)),
+            b"&".join(b"P%d=" % n for n in range(25_000)),
         ],
     )
     async def test_malformed_forms(self, server: Server, body: bytes) -> None:

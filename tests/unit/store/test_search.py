@@ -104,7 +104,9 @@ def store(made: World, plain: list[PlainDevice]) -> Stored:
         for name in device.groups:
             made.tx.execute(insert(group_members).values(group_id=group_ids[name], device_id=key))
         for name, value in device.tags.items():
-            made.tx.execute(insert(device_tags).values(device_id=key, key=name, value=value))
+            made.tx.execute(
+                insert(device_tags).values(device_id=key, key=name, value=value, instance_id=made.instance.id)
+            )
         for name, value in device.modules.items():
             made.tx.execute(
                 insert(module_versions).values(device_id=key, module=name, version=value, reported_at=START)
