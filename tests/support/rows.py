@@ -1,21 +1,33 @@
 """A small world in a database, for tests of the engine that need no server: each call makes what it says."""
 
+import dataclasses
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, create_engine, event, select
 from sqlalchemy.engine import Engine
 
-from skyferry.bus.messages import Connected, Notice, ProgressReported, Report, VersionReported
+from skyferry.bus.messages import (
+    Connected,
+    Disconnected,
+    Notice,
+    PackageRequested,
+    ProgressReported,
+    PullForm,
+    Report,
+    VersionReported,
+)
 from skyferry.fleet import accounts, devices, names, products
 from skyferry.fleet.products import NewProduct
 from skyferry.keys import SecretBox
 from skyferry.objects.urls import DownloadUrls
 from skyferry.ota import cancel, dispatch, jobs, modules, packages, reports, selection
 from skyferry.ota.cancel import CancelScope
-from skyferry.ota.models import EngineLimits, JobOptions, NewFile, NewPackage, NewStaticJob
+from skyferry.ota.models import EngineLimits, JobOptions, NewDynamicJob, NewFile, NewPackage, NewStaticJob
 from skyferry.ota.states import TaskStatus
 from skyferry.store import jobs as job_statements
 from skyferry.store import objects as object_statements
@@ -116,6 +128,34 @@ class World:
         )
         return jobs.create_static(self.tx, new, instance_id=self.instance.id, limits=self.limits, now=self.now)
 
+    def make_static(self, firmware_id: str, **values: object) -> JobRecord:
+        """A static job as it is told."""
+        given: dict[str, object] = {"target_selection": "ALL", **values}
+        new = NewStaticJob(firmware_id=firmware_id, product_key=self.product.product_key, **given)  # type: ignore[arg-type]
+        return jobs.create_static(self.tx, new, instance_id=self.instance.id, limits=self.limits, now=self.now)
+
+    def make_dynamic(self, firmware_id: str, src_versions: Sequence[str] = ("1.0.0",), **values: object) -> JobRecord:
+        """A dynamic job for source versions, or as it is told."""
+        given: dict[str, object] = {"src_versions": src_versions, **values}
+        options = {name: given.pop(name) for name in list(given) if name in JobOptions.__dataclass_fields__}
+        new = NewDynamicJob(
+            firmware_id=firmware_id,
+            product_key=self.product.product_key,
+            options=JobOptions(**options),  # type: ignore[arg-type]
+            **given,  # type: ignore[arg-type]
+        )
+        return jobs.create_dynamic(self.tx, new, instance_id=self.instance.id, limits=self.limits, now=self.now)
+
+    def job(self, job: JobRecord) -> JobRecord:
+        """The job as it is by now."""
+        found = job_statements.by_id(self.tx, job.id)
+        assert found is not None
+        return found
+
+    def in_portions_of(self, devices: int) -> None:
+        """From now on a transaction takes so many devices."""
+        self.limits = dataclasses.replace(self.limits, chunk_devices=devices)
+
     def make_verify_job(self, firmware_id: str, names: Sequence[str]) -> JobRecord:
         """A verify job."""
         return jobs.create_verify(
@@ -137,6 +177,16 @@ class World:
     def connect(self, device: DeviceRecord, connection: str = "c1") -> None:
         """The device logs in."""
         self.report(Connected(device.id, connection, "127.0.0.1", self.now))
+
+    def disconnect(self, device: DeviceRecord, connection: str = "c1") -> None:
+        """A connection of the device ends."""
+        self.report(Disconnected(device.id, connection, self.now))
+
+    def pull(self, device: DeviceRecord, module: str | None = None) -> Mapping[str, Any]:
+        """The device asks for a package, and is offered this."""
+        [answer] = self.report(PackageRequested(device.id, PullForm.GET, "1", module, None, self.now))
+        offered: dict[str, Any] = json.loads(answer.payload)["data"]
+        return offered
 
     def say_version(self, device: DeviceRecord, version: str, module: str = "default") -> None:
         """The device reports a version."""
