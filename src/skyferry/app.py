@@ -13,6 +13,8 @@ from skyferry import monitoring
 from skyferry.bus.local import LocalBus
 from skyferry.clock import SystemClock
 from skyferry.datadir import DataDir, write_private
+from skyferry.delivery.limits import DeliveryLimits
+from skyferry.delivery.service import Delivery
 from skyferry.devices.gateway import DeviceGateway
 from skyferry.devices.limits import GatewaySettings, MqttLimits
 from skyferry.fleet import accounts
@@ -31,7 +33,7 @@ from skyferry.rpc.gateway import Gateway
 from skyferry.rpc.http_limits import RUNNER_OPTIONS
 from skyferry.rpc.principal import Principal, PrincipalCache
 from skyferry.scheduler.chores import Chores
-from skyferry.scheduler.recovery import recover
+from skyferry.scheduler.recovery import recover, tell_departures
 from skyferry.scheduler.reports import ReportWorker
 from skyferry.scheduler.runner import Runner
 from skyferry.settings import Address, Settings
@@ -41,6 +43,7 @@ from skyferry.store.engine import Store
 _log = structlog.get_logger()
 
 _BACKLOG: Final = 1_024
+_DEVICES_AT_ONCE: Final = 1_000
 _SHUTDOWN_SECONDS: Final = 10.0
 _ANY_HOST: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 
@@ -80,6 +83,7 @@ class Server:
         self._objects = LocalObjectStore(self._directory.objects)
         self._object_limits = ObjectLimits(most_file_bytes=settings.upload_most_bytes)
         self._engine_limits = EngineLimits(connect_delay_ms=round(settings.push_delay_seconds * 1_000))
+        self._delivery = Delivery(self._store, self._box, self._clock, _delivery_limits(settings), nats=settings.nats)
         self._gateway = DeviceGateway(self._store, self._box, self._bus, self._clock, _gateway_settings(settings))
 
     async def start(self) -> Started:
@@ -93,7 +97,7 @@ class Server:
         new_key = await self._ensure_root()
         await self._objects.sweep()
         await remove_strays(self._store, self._objects, self._object_limits, stored_before=self._clock.now_ms())
-        await self._store.write(recover, self._clock.now_ms())
+        await self._recover()
         listener = _listen(self._settings.http)
         http = Address(self._settings.http.host, listener.getsockname()[1])
         public_url = self._settings.public_url or f"http://{http}"
@@ -101,6 +105,7 @@ class Server:
             _log.warning("public_url.missing", advice="devices cannot download from this address: set --public-url")
         self._connect_worker(public_url)
         self._runner.start()
+        self._delivery.start()
         await self._serve_http(listener, public_url)
         mqtt_port = await self._serve_mqtt()
         return Started(http, Address(self._settings.mqtt.host, mqtt_port), public_url, new_key)
@@ -111,6 +116,7 @@ class Server:
         await self._gateway.stop()
         await self._runner.stop()
         await self._reports.drain()
+        await self._delivery.stop()
         await self._store.close()
 
     async def _migrate(self) -> None:
@@ -119,6 +125,12 @@ class Server:
         except (SQLAlchemyError, OSError) as error:
             reason = getattr(error, "orig", None) or error
             raise StartError(f"The database {self._store.url} cannot be used: {reason}") from error
+
+    async def _recover(self) -> None:
+        now, after = self._clock.now_ms(), 0
+        while (last := await self._store.write(tell_departures, now, after=after, most=_DEVICES_AT_ONCE)) is not None:
+            after = last
+        await self._store.write(recover, now)
 
     async def _serve_mqtt(self) -> int:
         try:
@@ -178,6 +190,7 @@ class Server:
                     "bus": self._bus.check,
                     "mqtt": self._check_gateway,
                     "worker": self._runner.check,
+                    "delivery": self._delivery.check,
                 }
             )
         )
@@ -197,6 +210,7 @@ class Server:
             engine_limits=self._engine_limits,
             public_url=public_url,
             region=self._settings.region,
+            nats=self._settings.nats is not None,
         )
         return Gateway(
             OPERATIONS,
@@ -218,6 +232,15 @@ def _gateway_settings(settings: Settings) -> GatewaySettings:
     return GatewaySettings(
         mqtt=MqttLimits(keepalive_most_s=settings.keepalive_most_seconds),
         push_delay_ms=round(settings.push_delay_seconds * 1_000),
+    )
+
+
+def _delivery_limits(settings: Settings) -> DeliveryLimits:
+    return DeliveryLimits(
+        attempts=settings.event_attempts,
+        retry_ms=round(settings.event_retry_seconds * 1_000),
+        concurrency=settings.event_concurrency,
+        keep_dead_ms=settings.event_dead_days * 24 * 3_600_000,
     )
 
 

@@ -253,3 +253,18 @@ INVALID_SQL_OPERATOR_TYPE_ERROR = ErrorKind(
     "iot.devicesearch.InvalidSQLOperatorTypeError", "A field cannot be compared by this operator."
 )
 INVALID_SQL_PARAM_ERROR = ErrorKind("iot.devicesearch.InvalidSQLParamError", "A value does not fit its field.")
+
+# Messages to the business server; the codes are our own
+EVENT_SUBSCRIPTION_NOT_FOUND = ErrorKind("iot.event.SubscriptionNotFound", "The specified subscription does not exist.")
+EVENT_SUBSCRIPTION_COUNT_EXCEED_MAX = ErrorKind(
+    "iot.event.SubscriptionCountExceedMax", "The instance has as many subscriptions as it may have. Delete one."
+)
+INVALID_EVENT_KIND = ErrorKind("iot.event.InvalidKind", "Kind is webhook or nats.")
+INVALID_EVENT_TYPE = ErrorKind(
+    "iot.event.InvalidType",
+    "Type.N is one or more of task.ended, task.status, module.version, device.status, job.status.",
+)
+INVALID_EVENT_TARGET = ErrorKind("iot.event.InvalidTarget", "Target is not right for this kind of subscription.")
+EVENT_NATS_NOT_CONFIGURED = ErrorKind(
+    "iot.event.NatsNotConfigured", "This server is not connected to NATS: start it with --nats URL."
+)

@@ -49,6 +49,16 @@ def job_id() -> str:
     return _random(20) + "02" + _random(4, string.digits)
 
 
+def subscription_id() -> str:
+    """20 characters."""
+    return _random(20)
+
+
+def message_id() -> str:
+    """32 hexadecimal digits."""
+    return secrets.token_hex(16)
+
+
 def task_id(job: str, key: int) -> str:
     """The TaskId of a task: 26 characters, the last six digits beginning with `01`.
 

@@ -17,6 +17,7 @@ from pydantic_settings import (
 )
 
 _HIGHEST_PORT: Final = 65_535
+_NATS_URL: Final = re.compile(r"(nats|tls)://[^/?#\s]+/?")
 _PUBLIC_URL: Final = re.compile(r"https?://[^/?#\s]+/?")
 
 
@@ -53,6 +54,12 @@ def _public_url(value: str | None) -> str | None:
     return value
 
 
+def _nats_url(value: str | None) -> str | None:
+    if value is not None and not all(_NATS_URL.fullmatch(part) for part in value.split(",")):
+        raise ValueError("It is not nats://HOST:PORT or tls://HOST:PORT.")  # it may hold a password: not shown
+    return value
+
+
 class Settings(BaseSettings):
     """The server's settings."""
 
@@ -68,6 +75,8 @@ class Settings(BaseSettings):
     """The server's URL as devices and applications reach it; the HTTP address when absent."""
     database: str | None = None
     """`sqlite:///path` or `postgresql://…`; a SQLite file in the data directory when absent."""
+    nats: Annotated[str | None, AfterValidator(_nats_url)] = None
+    """`nats://HOST:PORT` for messages to the business server; webhooks only when absent."""
     region: str = "cn-shanghai"
     """What is answered where the API tells a region."""
     root_access_key_id: str | None = None
@@ -89,6 +98,15 @@ class Settings(BaseSettings):
     """After this long a device that gave no sign of listening is pushed to all the same."""
     keepalive_most_seconds: float = Field(default=1_200.0, ge=30)
     """The longest keepalive of an MQTT connection."""
+
+    event_attempts: int = Field(default=15, ge=1, le=100)
+    """How often a message to the business server is tried."""
+    event_retry_seconds: float = Field(default=2.0, ge=0.1, le=3_600)
+    """The wait after the first failure of a message; each further one is twice as long, up to an hour."""
+    event_concurrency: int = Field(default=16, ge=1, le=256)
+    """Messages of one subscription that are under way at once."""
+    event_dead_days: int = Field(default=30, ge=1, le=3_650)
+    """How long messages that could not be delivered are kept."""
 
     @classmethod
     def settings_customise_sources(

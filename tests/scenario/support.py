@@ -212,9 +212,13 @@ class Accounts:
     server: Server
 
     def run(self, *arguments: str, given: str | None = None) -> str:
-        """One command; gives what it printed."""
+        """One command of `skyferry account`; gives what it printed."""
+        return self.command("account", *arguments, given=given)
+
+    def command(self, *arguments: str, given: str | None = None) -> str:
+        """One command on the server's data; gives what it printed."""
         runner = CliRunner(env={"SKYFERRY_DATA_DIR": str(self.server.data), "COLUMNS": "300"})
-        result = runner.invoke(app, ["account", *arguments], input=given)
+        result = runner.invoke(app, arguments, input=given)
         assert result.exit_code == 0, result.output
         return str(result.stdout)
 

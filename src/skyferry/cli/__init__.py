@@ -1,8 +1,8 @@
-"""The command line: `skyferry serve`, `skyferry demo`, `skyferry account`, `skyferry device`."""
+"""The command line: `skyferry serve` and the commands beside it."""
 
 import typer
 
-from skyferry.cli import account, demo, device, serve
+from skyferry.cli import account, demo, device, events, serve
 
 app = typer.Typer(
     help="Over-the-air firmware updates for device fleets.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -11,6 +11,7 @@ app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.add_typer(account.app, name="account")
 app.add_typer(device.app, name="device")
+app.add_typer(events.app, name="events")
 
 
 def main() -> None:

@@ -3,27 +3,18 @@
 A running server takes changes over within a second or two.
 """
 
-import asyncio
 import json
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final, NoReturn, TypeVar
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
-from skyferry.clock import SystemClock
-from skyferry.datadir import DataDir
+from skyferry.cli.database import DEFAULT_DATA_DIR, Account, Database, Directory, fail, now, run, show, time, yes
 from skyferry.fleet import accounts
-from skyferry.fleet.accounts import AccountError, NewKey
-from skyferry.keys import KeyFileError, KeyRing, SecretBox
-from skyferry.settings import Settings
+from skyferry.fleet.accounts import NewKey
+from skyferry.keys import SecretBox
 from skyferry.store import accounts as statements
-from skyferry.store.engine import Store
 
 app = typer.Typer(help="Accounts, instances, RAM users, access keys and policies.", no_args_is_help=True)
 instance_app = typer.Typer(help="Instances of an account.", no_args_is_help=True)
@@ -35,20 +26,10 @@ app.add_typer(user_app, name="user")
 app.add_typer(key_app, name="key")
 app.add_typer(policy_app, name="policy")
 
-Directory = Annotated[Path, typer.Option(envvar="SKYFERRY_DATA_DIR", help="The server's data directory.")]
-Database = Annotated[
-    str | None, typer.Option(envvar="SKYFERRY_DATABASE", help="The database, where it is not in the data directory.")
-]
-Account = Annotated[str, typer.Option("--account", help="The account's name.")]
 Instance = Annotated[str, typer.Argument(help="The IotInstanceId.")]
 User = Annotated[str, typer.Argument(help="The RAM user's name.")]
 KeyId = Annotated[str, typer.Argument(metavar="ACCESS_KEY_ID")]
 Policy = Annotated[str, typer.Argument(help="The policy's name.")]
-
-DEFAULT_DATA_DIR: Final[Path] = Settings.model_fields["data_dir"].default
-
-T = TypeVar("T")
-Work = Callable[[Connection, SecretBox], T]
 
 
 @app.command("create")
@@ -60,17 +41,17 @@ def create_account(
     """Make an account with its default instance and an access key, which is shown this once."""
 
     def work(tx: Connection, box: SecretBox) -> NewKey:
-        account = accounts.create_account(tx, box, name, now_ms=_now())
-        return accounts.create_key(tx, box, account, user=None, now_ms=_now())
+        account = accounts.create_account(tx, box, name, now_ms=now())
+        return accounts.create_key(tx, box, account, user=None, now_ms=now())
 
-    _show_key(_run(data_dir, database, work))
+    _show_key(run(data_dir, database, work))
 
 
 @app.command("list")
 def list_accounts(data_dir: Directory = DEFAULT_DATA_DIR, database: Database = None) -> None:
     """List the accounts."""
-    found = _run(data_dir, database, lambda tx, _: statements.all_accounts(tx))
-    _show(("Name", "UID", "Created"), ((item.name, item.uid, _time(item.created_at)) for item in found))
+    found = run(data_dir, database, lambda tx, _: statements.all_accounts(tx))
+    show(("Name", "UID", "Created"), ((item.name, item.uid, time(item.created_at)) for item in found))
 
 
 @instance_app.command("create")
@@ -80,9 +61,9 @@ def create_instance(
     """Make an instance and print its IotInstanceId."""
 
     def work(tx: Connection, box: SecretBox) -> str:
-        return accounts.create_instance(tx, box, accounts.account_named(tx, account), now_ms=_now())
+        return accounts.create_instance(tx, box, accounts.account_named(tx, account), now_ms=now())
 
-    typer.echo(_run(data_dir, database, work))
+    typer.echo(run(data_dir, database, work))
 
 
 @instance_app.command("list")
@@ -90,10 +71,10 @@ def list_instances(
     data_dir: Directory = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
 ) -> None:
     """List the instances of an account."""
-    found = _run(data_dir, database, lambda tx, _: statements.instances_of(tx, accounts.account_named(tx, account).id))
-    _show(
+    found = run(data_dir, database, lambda tx, _: statements.instances_of(tx, accounts.account_named(tx, account).id))
+    show(
         ("IotInstanceId", "Default", "cancel_by_device", "Created"),
-        ((item.name, _yes(item.is_default), item.cancel_by_device, _time(item.created_at)) for item in found),
+        ((item.name, yes(item.is_default), item.cancel_by_device, time(item.created_at)) for item in found),
     )
 
 
@@ -110,7 +91,7 @@ def set_instance(
     def work(tx: Connection, _: SecretBox) -> None:
         accounts.set_cancel_by_device(tx, accounts.account_named(tx, account), instance, cancel_by_device)
 
-    _run(data_dir, database, work)
+    run(data_dir, database, work)
 
 
 @user_app.command("create")
@@ -120,9 +101,9 @@ def create_user(
     """Make a RAM user. Attach a policy to it, and make a key for it."""
 
     def work(tx: Connection, _: SecretBox) -> None:
-        accounts.create_user(tx, accounts.account_named(tx, account), name, now_ms=_now())
+        accounts.create_user(tx, accounts.account_named(tx, account), name, now_ms=now())
 
-    _run(data_dir, database, work)
+    run(data_dir, database, work)
 
 
 @user_app.command("list")
@@ -133,9 +114,9 @@ def list_users(
 
     def work(tx: Connection, _: SecretBox) -> list[tuple[str, str, str]]:
         users = statements.users_of(tx, accounts.account_named(tx, account).id)
-        return [(user.name, _policies_of(tx, user.id), _time(user.created_at)) for user in users]
+        return [(user.name, _policies_of(tx, user.id), time(user.created_at)) for user in users]
 
-    _show(("Name", "Policies", "Created"), _run(data_dir, database, work))
+    show(("Name", "Policies", "Created"), run(data_dir, database, work))
 
 
 @user_app.command("delete")
@@ -147,7 +128,7 @@ def delete_user(
     def work(tx: Connection, _: SecretBox) -> None:
         accounts.delete_user(tx, accounts.account_named(tx, account), name)
 
-    _run(data_dir, database, work)
+    run(data_dir, database, work)
 
 
 @key_app.command("create")
@@ -160,9 +141,9 @@ def create_key(
     """Make an access key. Its secret is shown this once."""
 
     def work(tx: Connection, box: SecretBox) -> NewKey:
-        return accounts.create_key(tx, box, accounts.account_named(tx, account), user=user, now_ms=_now())
+        return accounts.create_key(tx, box, accounts.account_named(tx, account), user=user, now_ms=now())
 
-    _show_key(_run(data_dir, database, work))
+    _show_key(run(data_dir, database, work))
 
 
 @key_app.command("list")
@@ -178,13 +159,13 @@ def list_keys(
             (
                 key.access_key_id,
                 accounts.ROOT if key.ram_user_id is None else names[key.ram_user_id],
-                _yes(key.active),
-                _time(key.created_at),
+                yes(key.active),
+                time(key.created_at),
             )
             for key in statements.keys_of(tx, owner.id)
         ]
 
-    _show(("AccessKeyId", "User", "Active", "Created"), _run(data_dir, database, work))
+    show(("AccessKeyId", "User", "Active", "Created"), run(data_dir, database, work))
 
 
 @key_app.command("activate")
@@ -212,7 +193,7 @@ def delete_key(
     def work(tx: Connection, _: SecretBox) -> None:
         accounts.delete_key(tx, accounts.account_named(tx, account), key)
 
-    _run(data_dir, database, work)
+    run(data_dir, database, work)
 
 
 @policy_app.command("put")
@@ -227,12 +208,12 @@ def put_policy(
     try:
         document = json.load(file)
     except ValueError as problem:
-        _fail(f"The policy document is not JSON: {problem}.")
+        fail(f"The policy document is not JSON: {problem}.")
 
     def work(tx: Connection, _: SecretBox) -> None:
-        accounts.put_policy(tx, accounts.account_named(tx, account), name, document, now_ms=_now())
+        accounts.put_policy(tx, accounts.account_named(tx, account), name, document, now_ms=now())
 
-    _run(data_dir, database, work)
+    run(data_dir, database, work)
 
 
 @policy_app.command("list")
@@ -245,13 +226,10 @@ def list_policies(
         own = statements.policies_of(tx, accounts.account_named(tx, account).id)
         return {policy.name: policy.document for policy in own}
 
-    documents = {**_run(data_dir, database, work), **accounts.BUILT_IN_POLICIES}
-    _show(
+    documents = {**run(data_dir, database, work), **accounts.BUILT_IN_POLICIES}
+    show(
         ("Name", "Pre-made", "Document"),
-        (
-            (name, _yes(name in accounts.BUILT_IN_POLICIES), json.dumps(document))
-            for name, document in documents.items()
-        ),
+        ((name, yes(name in accounts.BUILT_IN_POLICIES), json.dumps(document)) for name, document in documents.items()),
     )
 
 
@@ -266,9 +244,9 @@ def attach_policy(
     """Attach a policy to a RAM user."""
 
     def work(tx: Connection, _: SecretBox) -> None:
-        accounts.attach_policy(tx, accounts.account_named(tx, account), name, user, now_ms=_now())
+        accounts.attach_policy(tx, accounts.account_named(tx, account), name, user, now_ms=now())
 
-    _run(data_dir, database, work)
+    run(data_dir, database, work)
 
 
 @policy_app.command("detach")
@@ -284,7 +262,7 @@ def detach_policy(
     def work(tx: Connection, _: SecretBox) -> None:
         accounts.detach_policy(tx, accounts.account_named(tx, account), name, user)
 
-    _run(data_dir, database, work)
+    run(data_dir, database, work)
 
 
 @policy_app.command("delete")
@@ -296,49 +274,14 @@ def delete_policy(
     def work(tx: Connection, _: SecretBox) -> None:
         accounts.delete_policy(tx, accounts.account_named(tx, account), name)
 
-    _run(data_dir, database, work)
+    run(data_dir, database, work)
 
 
 def _set_active(key: str, account: str, data_dir: Path, database: str | None, *, active: bool) -> None:
     def work(tx: Connection, _: SecretBox) -> None:
         accounts.set_key_active(tx, accounts.account_named(tx, account), key, active=active)
 
-    _run(data_dir, database, work)
-
-
-def _run(data_dir: Path, database: str | None, work: Work[T]) -> T:
-    """Runs the work in one transaction; what goes wrong becomes a sentence and exit code 2."""
-    directory = DataDir(data_dir)
-    if not directory.key.is_file():
-        _fail(f"{data_dir} is not a data directory yet: start skyferry serve --data-dir {data_dir} once.")
-    try:
-        box = SecretBox(KeyRing.load_or_create(directory.key).derive("secrets"))
-        return asyncio.run(_transaction(Store(database or str(directory.database)), work, box))
-    except (AccountError, KeyFileError, ValueError) as problem:
-        _fail(str(problem))
-    except (OperationalError, ProgrammingError) as problem:
-        _fail(_database_sentence(problem))
-    except OSError as problem:
-        _fail(f"The database cannot be reached: {problem}.")
-
-
-async def _transaction(store: Store, work: Work[T], box: SecretBox) -> T:
-    try:
-        return await store.write(work, box)
-    finally:
-        await store.close()
-
-
-def _database_sentence(problem: DBAPIError) -> str:
-    text = str(problem.orig)
-    if "no such table" in text or "does not exist" in text:
-        return "The database has no tables yet: start skyferry serve once."
-    return f"The database refused: {text}."
-
-
-def _fail(sentence: str) -> NoReturn:
-    typer.secho(sentence, err=True, fg=typer.colors.RED)
-    raise typer.Exit(2)
+    run(data_dir, database, work)
 
 
 def _policies_of(tx: Connection, user_id: int) -> str:
@@ -347,24 +290,3 @@ def _policies_of(tx: Connection, user_id: int) -> str:
 
 def _show_key(key: NewKey) -> None:
     typer.echo(f"AccessKeyId: {key.access_key_id}\nAccessKeySecret: {key.secret}")
-
-
-def _show(titles: Iterable[str], lines: Iterable[Iterable[str]]) -> None:
-    table = Table()
-    for title in titles:
-        table.add_column(title, overflow="fold")
-    for line in lines:
-        table.add_row(*line)
-    Console().print(table)
-
-
-def _yes(value: bool) -> str:
-    return "yes" if value else "no"
-
-
-def _time(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-def _now() -> int:
-    return SystemClock().now_ms()

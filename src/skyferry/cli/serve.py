@@ -24,12 +24,15 @@ def serve(  # noqa: PLR0917 - typer passes options by name
     mqtt: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Devices.")] = None,
     public_url: Annotated[str | None, typer.Option(help="The URL by which devices and applications come.")] = None,
     database: Annotated[str | None, typer.Option(help="sqlite:///path or postgresql://…")] = None,
+    nats: Annotated[
+        str | None, typer.Option(metavar="URL", help="nats://HOST:PORT, for messages to the business server.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML file with settings.")] = None,
 ) -> None:
     """Run the server until Ctrl-C or SIGTERM. Every option is also a setting: SKYFERRY_HTTP and so on."""
     try:
         chosen = settings.load(
-            config, data_dir=data_dir, http=http, mqtt=mqtt, public_url=public_url, database=database
+            config, data_dir=data_dir, http=http, mqtt=mqtt, public_url=public_url, database=database, nats=nats
         )
     except ValidationError as error:
         raise _refused(*[_sentence(item["loc"], item["msg"]) for item in error.errors()]) from None

@@ -10,6 +10,7 @@ from typing import Final
 from skyferry.operations import (
     device_states,
     devices,
+    events,
     job_creation,
     jobs,
     modules,
@@ -33,6 +34,7 @@ _MODULES: Final = (
     job_creation,
     jobs,
     tasks,
+    events,
 )
 
 

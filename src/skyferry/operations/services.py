@@ -21,6 +21,7 @@ class Services:
     Attributes:
         public_url: the server's URL as its users know it.
         region: what is answered where the dialect asks for a region.
+        nats: whether messages to the business server can go through NATS.
     """
 
     store: Store
@@ -33,6 +34,7 @@ class Services:
     engine_limits: EngineLimits
     public_url: str
     region: str
+    nats: bool
 
 
 Call = call.Call[Services]

@@ -1,10 +1,12 @@
-"""What follows a change of tasks, whoever made it: their history, and the end of jobs that have nothing left to do."""
+"""What follows a change of tasks, whoever made it: history, messages, and the end of jobs with nothing left to do."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from skyferry.events import publishing
+from skyferry.events.models import Happening, TaskMoved
 from skyferry.ota import endings
 from skyferry.ota.states import TaskEvent, TaskStatus
 from skyferry.store import history
@@ -41,8 +43,15 @@ def alike(
     return [TaskChange(task.id, task.job_id, task.device_id, event, status, description, at) for task in changed]
 
 
-def follow(tx: Connection, changes: Sequence[TaskChange], now: int) -> None:
-    """Does what changes of tasks bring with them; call it once, in the transaction that made them."""
+def follow(tx: Connection, changes: Sequence[TaskChange], now: int, *, seen: Sequence[Happening] = ()) -> None:
+    """Does what changes of tasks bring with them; call it once, in the transaction that made them.
+
+    Args:
+        tx: the transaction.
+        changes: what happened to tasks.
+        now: the time now.
+        seen: what else happened to their devices, to be told in one row with it.
+    """
     history.insert(
         tx,
         [
@@ -56,4 +65,14 @@ def follow(tx: Connection, changes: Sequence[TaskChange], now: int) -> None:
             for change in changes
         ],
     )
+    publishing.publish(tx, [*seen, *_moves(changes)], now)
     endings.end_finished_jobs(tx, {change.job_id for change in changes if not change.status.is_open}, now)
+
+
+def _moves(changes: Iterable[TaskChange]) -> Iterable[TaskMoved]:
+    """The changes of state; a try that failed and is repeated is none."""
+    return (
+        TaskMoved(change.task_id, change.status.name, not change.status.is_open, change.description, change.at)
+        for change in changes
+        if change.event is not TaskEvent.TRY_FAILED
+    )

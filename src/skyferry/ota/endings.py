@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection
 
+from skyferry.events import publishing
 from skyferry.ota.states import JobStatus, JobType, PackageStatus, TaskEvent, TaskStatus
 from skyferry.store import jobs, packages, tasks
 
@@ -18,6 +19,7 @@ def end_finished_jobs(tx: Connection, job_ids: Collection[int], now: int) -> Non
         canceling=TaskEvent.CANCEL_OPEN.name,
         now=now,
     )
+    publishing.publish_jobs(tx, [job.id for job in ended], now)
     for job in ended:
         if job.type != JobType.VERIFY:
             continue

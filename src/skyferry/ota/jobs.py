@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from skyferry import error_codes as codes
 from skyferry import identifiers
 from skyferry.errors import ApiError
+from skyferry.events import publishing
 from skyferry.fleet import groups
 from skyferry.fleet.groups import GroupType
 from skyferry.ota import gray, listing, options, packages, selection, targets
@@ -198,7 +199,9 @@ def _insert(tx: Connection, package: PackageRecord, values: Mapping[str, Any], n
         "started_at": now,
         **values,
     }
-    job = statements.by_id(tx, statements.insert(tx, row))
+    key = statements.insert(tx, row)
+    publishing.publish_jobs(tx, [key], now)
+    job = statements.by_id(tx, key)
     if job is None:
         raise RuntimeError("A job that was made in this transaction is gone.")
     return job

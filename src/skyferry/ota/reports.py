@@ -53,7 +53,8 @@ def apply(
         device = devices.get(report.device_id)
         if device is not None:
             batch.apply(device, report)
-    changes.follow(tx, save(tx, devices.values(), now), now)
+    happened = save(tx, devices.values(), now)
+    changes.follow(tx, happened, now, seen=[item for device in devices.values() for item in device.happened])
     reported = [(devices[device_id], module) for device_id, module in batch.reported]
     matched = matching.match(tx, reported, limits, now)
     due = any(task.dispatch_at is not None for device in devices.values() for task in device.tasks)

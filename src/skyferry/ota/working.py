@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from skyferry.events.models import Happening, PresenceChanged, VersionChanged
 from skyferry.ota.changes import TaskChange
 from skyferry.ota.states import TaskEvent, TaskStatus, after
 from skyferry.store import presence, tasks
@@ -110,6 +111,7 @@ class DeviceState:
         self.arrival: Arrival | None = None
         self.departure: Departure | None = None
         self.new_versions: dict[str, ReportedVersion] = {}
+        self.happened: list[Happening] = []
         self._connection_id = read.connection_id
         self._versions = dict(versions)
 
@@ -124,6 +126,7 @@ class DeviceState:
         self.online_at = at
         self.arrival = Arrival(self.id, connection_id, address, at)
         self.departure = None
+        self.happened.append(PresenceChanged(self.id, online=True, address=address, at=at))
 
     def disconnect(self, connection_id: str, at: int) -> bool:
         """The connection ended; False when the device has a newer one by then."""
@@ -131,6 +134,7 @@ class DeviceState:
             return False
         self._connection_id = None
         self.departure = Departure(self.id, connection_id, at)
+        self.happened.append(PresenceChanged(self.id, online=False, address=None, at=at))
         return True
 
     def is_in_job(self, job_id: int) -> bool:
@@ -146,6 +150,7 @@ class DeviceState:
         if self._versions.get(module) != version:
             self._versions[module] = version
             self.new_versions[module] = ReportedVersion(self.id, module, version, at)
+            self.happened.append(VersionChanged(self.id, module, version, at))
 
 
 def load(tx: Connection, device_ids: Collection[int]) -> dict[int, DeviceState]:

@@ -60,6 +60,7 @@ class Operation(Generic[ServicesT]):
         qps: calls per second and account that are allowed by default (control-plane reference §2, §9).
         access: whether it changes anything.
         methods: the HTTP methods that it answers to.
+        vendor: False when only this server has it, not the platform whose API it speaks.
         handler: the function that carries it out.
         summary: the first line of the function's docstring.
         deviations: what differs from the original service, a sentence each, for the reference.
@@ -71,6 +72,7 @@ class Operation(Generic[ServicesT]):
     qps: int
     access: Access
     methods: frozenset[str]
+    vendor: bool
     handler: Callable[[Call[ServicesT], Any], Awaitable[ResponseModel]]
     summary: str
     deviations: tuple[str, ...]
@@ -80,7 +82,13 @@ Handler = Callable[[Call[ServicesT], RequestT], Awaitable[ResponseT]]
 
 
 def operation(
-    name: str, *, qps: int, access: Access, methods: Iterable[str] = ("GET", "POST"), deviations: Iterable[str] = ()
+    name: str,
+    *,
+    qps: int,
+    access: Access,
+    methods: Iterable[str] = ("GET", "POST"),
+    vendor: bool = True,
+    deviations: Iterable[str] = (),
 ) -> Callable[[Handler[ServicesT, RequestT, ResponseT]], Operation[ServicesT]]:
     """Declares the decorated function as the operation `name`; its type hints name the request and response models."""
 
@@ -93,6 +101,7 @@ def operation(
             qps=qps,
             access=access,
             methods=frozenset(methods),
+            vendor=vendor,
             handler=handler,
             summary=(handler.__doc__ or "").strip().partition("\n")[0],
             deviations=tuple(deviations),

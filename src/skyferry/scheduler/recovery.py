@@ -2,7 +2,22 @@
 
 from sqlalchemy import Connection
 
+from skyferry.events import publishing
+from skyferry.events.models import EventType, PresenceChanged
 from skyferry.store import presence, tasks
+
+
+def tell_departures(tx: Connection, now: int, *, after: int, most: int) -> int | None:
+    """Tells the business server that devices are offline, when it wants to know: up to `most`, in order of their keys.
+
+    Returns:
+        The last device's key, after which to go on; None when nobody is left to be told of.
+    """
+    if not publishing.is_wanted(tx, EventType.DEVICE_STATUS):
+        return None
+    gone = presence.forget_some_connections(tx, now, after=after, limit=most)
+    publishing.publish(tx, [PresenceChanged(key, online=False, address=None, at=now) for key in gone], now)
+    return gone[-1] if gone else None
 
 
 def recover(tx: Connection, now: int) -> int:

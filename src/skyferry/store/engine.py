@@ -30,6 +30,17 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+_ANNOUNCED: Final = "skyferry.announced"
+
+
+def announce(tx: Connection, subject: str) -> None:
+    """Lets those who listen to a subject know once the transaction is committed; nobody, when it is rolled back.
+
+    What is said is a hint, not a message: only this process hears it, and nothing keeps it.
+    """
+    tx.info.setdefault(_ANNOUNCED, set()).add(subject)
+
+
 class Store:
     """Runs functions in transactions: the function gets the connection first, then the arguments given here."""
 
@@ -43,6 +54,11 @@ class Store:
         self._backend: _Backend = (
             _Sqlite(self.url) if self.url.get_backend_name() == "sqlite" else _Postgresql(self.url)
         )
+        self._listeners: dict[str, list[Callable[[], None]]] = {}
+
+    def listen(self, subject: str, listener: Callable[[], None]) -> None:
+        """Calls the listener on the event loop after each committed transaction that announced the subject."""
+        self._listeners.setdefault(subject, []).append(listener)
 
     async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs `work` in a transaction that only reads: it sees one state of the data throughout."""
@@ -50,7 +66,11 @@ class Store:
 
     async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs `work` in a transaction that is committed at the end, or rolled back when `work` raises."""
-        return await self._backend.run(_bound(work, args, kwargs), write=True)
+        result, announced = await self._backend.run(_listening(_bound(work, args, kwargs)), write=True)
+        for subject in announced:
+            for listener in self._listeners.get(subject, ()):
+                listener()
+        return result
 
     async def check(self) -> None:
         """Returns when the database answers.
@@ -113,6 +133,17 @@ def _bound(
 ) -> Callable[[Connection], T]:
     def run(connection: Connection) -> T:
         return work(connection, *args, **kwargs)
+
+    return run
+
+
+def _listening(work: Callable[[Connection], T]) -> Callable[[Connection], tuple[T, frozenset[str]]]:
+    """The work, with what it announced; what an earlier transaction on the connection left behind is forgotten."""
+
+    def run(connection: Connection) -> tuple[T, frozenset[str]]:
+        connection.info.pop(_ANNOUNCED, None)
+        result = work(connection)
+        return result, frozenset(connection.info.pop(_ANNOUNCED, ()))
 
     return run
 

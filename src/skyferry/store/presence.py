@@ -74,6 +74,23 @@ def note_departures(tx: Connection, departures: Sequence[Departure]) -> None:
     )
 
 
+def forget_some_connections(tx: Connection, now: int, *, after: int, limit: int) -> Sequence[int]:
+    """Marks up to `limit` devices with a key above `after` offline, and gives their keys."""
+    online = (
+        select(devices.c.id)
+        .where(devices.c.id > after, devices.c.connection_id.is_not(None))
+        .order_by(devices.c.id)
+        .limit(limit)
+    )
+    statement = (
+        update(devices)
+        .where(devices.c.id.in_(online.subquery().select()))
+        .values(connection_id=None, status_at=now)
+        .returning(devices.c.id)
+    )
+    return sorted(tx.execute(statement).scalars())
+
+
 def forget_connections(tx: Connection, now: int) -> int:
     """Marks every device offline and tells how many were online: the connections of a stopped server are gone."""
     statement = update(devices).where(devices.c.connection_id.is_not(None)).values(connection_id=None, status_at=now)

@@ -11,7 +11,9 @@ from typing import Any
 
 from alibabacloud_iot20180120 import models
 from alibabacloud_iot20180120.client import Client
-from alibabacloud_tea_openapi.models import Config
+from alibabacloud_openapi_util.client import Client as OpenApiUtilClient
+from alibabacloud_tea_openapi.models import Config, OpenApiRequest, Params
+from alibabacloud_tea_util.models import RuntimeOptions
 
 
 class TeaClient:
@@ -29,10 +31,8 @@ class TeaClient:
 
     def call(self, action: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """`{"answer": body}` or `{"error": {"code", "message", "status"}}`."""
-        request = getattr(models, f"{action}Request")()
-        method = getattr(self._client, self._methods[action.lower()])
         try:
-            answer: dict[str, Any] = method(request.from_map(dict(parameters))).to_map()["body"]
+            answer = self._call(action, parameters)
         except Exception as error:
             code = getattr(error, "code", None)
             if not code:
@@ -40,6 +40,31 @@ class TeaClient:
             status = getattr(error, "status_code", None) or (getattr(error, "data", None) or {}).get("statusCode")
             return {"error": {"code": code, "message": str(getattr(error, "message", "")), "status": status}}
         return {"answer": answer}
+
+    def _call(self, action: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        if action.lower() not in self._methods:
+            return self._call_by_name(action, parameters)
+        request = getattr(models, f"{action}Request")()
+        method = getattr(self._client, self._methods[action.lower()])
+        answer: dict[str, Any] = method(request.from_map(dict(parameters))).to_map()["body"]
+        return answer
+
+    def _call_by_name(self, action: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Operations that the SDK has no method for: those that only this server has (docs/guide/events.md)."""
+        params = Params(
+            action=action,
+            version="2018-01-20",
+            protocol="HTTP",
+            pathname="/",
+            method="POST",
+            auth_type="AK",
+            style="RPC",
+            req_body_type="formData",
+            body_type="json",
+        )
+        request = OpenApiRequest(query=OpenApiUtilClient.query(dict(parameters)))
+        answer: dict[str, Any] = self._client.call_api(params, request, RuntimeOptions())["body"]
+        return answer
 
 
 def main() -> None:

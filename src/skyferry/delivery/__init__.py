@@ -1,0 +1,1 @@
+"""Brings messages from the outbox to the business server: webhooks and NATS."""

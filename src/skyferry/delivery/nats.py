@@ -1,0 +1,137 @@
+"""NATS: JetStream where a stream captures the subject, core NATS where none does.
+
+The MessageId goes along as `Nats-Msg-Id`, so that JetStream drops what was sent twice within its window.
+"""
+
+import asyncio
+import math
+from typing import Final
+from urllib.parse import quote
+
+import structlog
+from nats.aio.client import Client
+from nats.errors import Error
+from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError, ServiceUnavailableError
+
+from skyferry.delivery.interface import DeliveryError, envelope
+from skyferry.store.outbox import OutboxMessage
+
+_log = structlog.get_logger()
+
+_PRESENCE: Final = ("as", "mqtt", "status")
+_RECONNECT_SECONDS: Final = 1
+_FOR_EVER: Final = -1
+_NO_JETSTREAM: Final = frozenset({None, 10_039, 10_076})
+"""What the server answers that has no JetStream for the account; nothing answers on a server that has none at all."""
+
+
+def subject(prefix: str, topic: str) -> str:
+    """The subject of a message: what its topic is about first, so that a product or a device can be subscribed to.
+
+    `/a1B2/dev.1/ota/upgrade` becomes `skyferry.events.a1B2.dev%2E1.ota.upgrade`, the presence of that device
+    `skyferry.events.a1B2.dev%2E1.as.mqtt.status`.
+    """
+    parts = tuple(topic.strip("/").split("/"))
+    if parts[: len(_PRESENCE)] == _PRESENCE:
+        parts = parts[len(_PRESENCE) :] + _PRESENCE
+    return ".".join([prefix, *(_escaped(part) for part in parts)])
+
+
+def _escaped(part: str) -> str:
+    """A word of a subject: a dot, a blank or a wildcard in it would make something else of it."""
+    return quote(part, safe="@:").replace(".", "%2E")
+
+
+class NatsConnection:
+    """The connection that all subscriptions share: made when the first message goes, and made again for ever."""
+
+    def __init__(self, url: str, timeout_ms: int) -> None:
+        """Connects nothing yet.
+
+        Args:
+            url: `nats://HOST:PORT` or `tls://HOST:PORT`; several are separated by commas.
+            timeout_ms: milliseconds that NATS has for each answer.
+        """
+        self._url = url
+        self._timeout = timeout_ms / 1_000
+        self._client: Client | None = None
+        self._connecting = asyncio.Lock()
+
+    async def publish(self, name: str, body: bytes, message_id: str) -> None:
+        """Returns when a stream has stored the message, or, where none captures it, when the server has got it.
+
+        Raises:
+            nats.errors.Error: it has not.
+            TimeoutError: there was no answer.
+        """
+        client = await self._connected()
+        streams = client.jetstream(timeout=self._timeout)
+        headers = {"Nats-Msg-Id": message_id}
+        if await _is_captured(streams, name):
+            await streams.publish(name, body, headers=headers)
+        else:
+            await client.publish(name, body, headers=headers)
+            await client.flush(timeout=math.ceil(self._timeout))
+
+    async def close(self) -> None:
+        """Ends the connection."""
+        if self._client is not None:
+            await self._client.close()
+
+    async def _connected(self) -> Client:
+        async with self._connecting:
+            if self._client is None or self._client.is_closed:
+                self._client = await self._connect()
+            return self._client
+
+    async def _connect(self) -> Client:
+        client = Client()
+        try:
+            async with asyncio.timeout(self._timeout):
+                await client.connect(
+                    self._url.split(","),
+                    name="skyferry",
+                    error_cb=_log_error,
+                    max_reconnect_attempts=_FOR_EVER,
+                    reconnect_time_wait=_RECONNECT_SECONDS,
+                    pending_size=0,  # while the connection is gone, the outbox keeps the messages and not the client
+                )
+        except BaseException:
+            await client.close()
+            raise
+        return client
+
+
+class NatsSender:
+    """Publishes under one prefix."""
+
+    def __init__(self, connection: NatsConnection, prefix: str) -> None:
+        self._connection = connection
+        self._prefix = prefix
+
+    async def send(self, message: OutboxMessage) -> None:
+        """See `Sender.send`."""
+        try:
+            await self._connection.publish(subject(self._prefix, message.topic), envelope(message), message.message_id)
+        except TimeoutError:
+            raise DeliveryError("No answer from NATS in time.") from None
+        except (Error, OSError) as error:
+            raise DeliveryError(str(error)) from error
+
+
+async def _is_captured(streams: JetStreamContext, name: str) -> bool:
+    """Whether a stream stores what goes to this subject. A server or account without JetStream has no streams."""
+    try:
+        await streams.find_stream_name_by_subject(name)
+    except NotFoundError:
+        return False
+    except ServiceUnavailableError as error:
+        if error.err_code in _NO_JETSTREAM:
+            return False
+        raise
+    return True
+
+
+async def _log_error(error: Exception) -> None:
+    _log.warning("nats.error", error=str(error))

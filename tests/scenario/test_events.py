@@ -1,0 +1,395 @@
+"""Messages to the business server (control-plane reference §6.11; docs/guide/events.md)."""
+
+import base64
+import hashlib
+import hmac
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.scenario.support import Accounts, Fleet, application
+from tests.support.api import Application, BusinessError, items
+from tests.support.receiver import Received, Receiver
+from tests.support.server import Server, wait_until
+
+EVERYTHING = ["task.ended", "task.status", "module.version", "device.status", "job.status"]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as started:
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def no_subscription_stays(api: Application) -> Iterator[None]:
+    yield
+    for subscription in subscriptions(api):
+        api.call("DeleteEventSubscription", SubscriptionId=subscription["SubscriptionId"])
+
+
+def subscribe(api: Application, receiver: Receiver, *types: str) -> dict[str, Any]:
+    data: dict[str, Any] = api.call("CreateEventSubscription", Target=receiver.url, Type=list(types))["Data"]
+    return data
+
+
+def subscriptions(api: Application) -> list[dict[str, Any]]:
+    return items(api.call("ListEventSubscriptions")["Data"], "EventSubscription")
+
+
+def dead(api: Application, subscription: str) -> list[dict[str, Any]]:
+    answer = api.call("ListDeadEvents", SubscriptionId=subscription, PageSize=100)
+    found = items(answer["Data"], "DeadEvent")
+    assert len(found) == answer["Total"]
+    return found
+
+
+def wait_for_dead(api: Application, subscription: str, count: int) -> list[dict[str, Any]]:
+    wait_until(lambda: len(dead(api, subscription)) == count, what=f"{count} dead messages")
+    return dead(api, subscription)
+
+
+def kinds(received: list[Received]) -> list[tuple[str, str]]:
+    """Type and state, or version, of each message."""
+    return [(item.message["type"], item.payload.get("status") or item.payload["moduleVersion"]) for item in received]
+
+
+def test_a_task_that_succeeds_is_told(fleet: Fleet, receiver: Receiver) -> None:
+    """§6.11: the platform's topic and keys."""
+    subscribe(fleet.api, receiver, "task.ended")
+    device = fleet.device()
+    job = fleet.job(fleet.package(), [device])
+
+    fleet.connect(device, "2.0.0")
+
+    [received] = receiver.wait_for(1)
+    task = fleet.task(job, device)
+    created = received.payload.pop("messageCreateTime")
+    assert isinstance(created, int)
+    expected = {
+        "iotId": device.iot_id,
+        "productKey": device.product_key,
+        "deviceName": device.name,
+        "status": "SUCCEEDED",
+        "messageCreateTime": received.message["generateTime"],
+        "srcVersion": "1.0.0",
+        "destVersion": "2.0.0",
+        "desc": "success",
+        "jobId": job,
+        "taskId": task["TaskId"],
+    }
+    assert received.payload == expected
+    assert list(received.payload) == list(expected)
+    assert received.message["topic"] == f"/{device.product_key}/{device.name}/ota/upgrade"
+    assert list(received.message) == ["messageId", "type", "topic", "generateTime", "payload"]
+
+
+def test_a_message_is_signed(fleet: Fleet, receiver: Receiver) -> None:
+    """By the scheme of Standard Webhooks, under the secret that was shown once."""
+    made = subscribe(fleet.api, receiver, "module.version")
+    fleet.device()
+
+    [received] = receiver.wait_for(1)
+
+    key = base64.b64decode(made["Secret"].removeprefix("whsec_"))
+    headers = received.headers
+    assert headers["content-type"] == "application/json"
+    assert headers["webhook-id"] == received.message["messageId"]
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + received.body
+    signature = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
+    assert headers["webhook-signature"] == f"v1,{signature}"
+    assert "Secret" not in subscriptions(fleet.api)[0]
+
+
+def test_what_happens_to_a_device_is_told_in_its_order(fleet: Fleet, receiver: Receiver) -> None:
+    """§6.11; the types of messages."""
+    subscribe(fleet.api, receiver, *EVERYTHING)
+    device = fleet.device()
+    job = fleet.job(fleet.package(), [device])
+    client = fleet.connect(device)
+    client.push()
+    client.say_progress(10)
+    client.say_version("2.0.0")
+    client.drop()
+
+    received = receiver.wait_for(11)
+
+    about_device = [item for item in received if item.message["type"] != "job.status"]
+    assert kinds(about_device) == [
+        ("device.status", "online"),
+        ("module.version", "1.0.0"),
+        ("device.status", "offline"),
+        ("device.status", "online"),
+        ("task.status", "NOTIFIED"),
+        ("task.status", "IN_PROGRESS"),
+        ("module.version", "2.0.0"),
+        ("task.ended", "SUCCEEDED"),
+        ("device.status", "offline"),
+    ]
+    about_job = [item for item in received if item.message["type"] == "job.status"]
+    assert kinds(about_job) == [("job.status", "IN_PROGRESS"), ("job.status", "COMPLETED")]
+    assert {item.payload["jobId"] for item in about_job} == {job}
+    assert len({item.message["messageId"] for item in received}) == 11
+
+
+def test_a_version_that_was_known_is_not_told(fleet: Fleet, receiver: Receiver) -> None:
+    """§6.11: only when the value differs from the stored one."""
+    device = fleet.device()
+    subscribe(fleet.api, receiver, "module.version")
+
+    client = fleet.connect(device, "1.0.0")
+    client.say_version("1.0.0")
+    client.say_version("1.1.0", "MCU")
+
+    [received] = receiver.wait_for(1)
+    assert received.payload == {
+        "iotId": device.iot_id,
+        "productKey": device.product_key,
+        "deviceName": device.name,
+        "moduleName": "MCU",
+        "moduleVersion": "1.1.0",
+        "messageCreateTime": received.payload["messageCreateTime"],
+    }
+    assert received.message["topic"] == f"/{device.product_key}/{device.name}/ota/version/post"
+
+
+def test_presence_is_told_as_the_platform_does(fleet: Fleet, receiver: Receiver) -> None:
+    """The platform's topic and keys for the status of devices."""
+    device = fleet.device()
+    subscribe(fleet.api, receiver, "device.status")
+
+    fleet.connect(device)
+
+    [received] = receiver.wait_for(1)
+    payload = received.payload
+    assert list(payload) == [
+        "status", "iotId", "productKey", "deviceName", "time", "utcTime", "lastTime", "utcLastTime", "clientIp"
+    ]  # fmt: skip
+    assert payload["status"] == "online"
+    assert payload["clientIp"] == "127.0.0.1"
+    assert received.message["topic"] == f"/as/mqtt/status/{device.product_key}/{device.name}"
+
+
+def test_a_task_that_failed_at_once_is_not_told(fleet: Fleet, receiver: Receiver) -> None:
+    """§6.11: not in the case of another job."""
+    device = fleet.device()
+    running = fleet.job(fleet.package(), [device])
+    subscribe(fleet.api, receiver, "task.ended", "task.status", "module.version")
+
+    blocked = fleet.job(fleet.package("3.0.0"), [device])
+    assert fleet.state(blocked, device) == "FAILED"
+    fleet.connect(device, "1.0.1")
+
+    version, task = receiver.wait_for(2)
+    assert kinds([version, task]) == [("module.version", "1.0.1"), ("task.status", "NOTIFIED")]
+    assert task.payload["jobId"] == running
+
+
+def test_a_cancelled_task_is_told(fleet: Fleet, receiver: Receiver) -> None:
+    """§6.11: newer documents list more states than success and failure."""
+    device = fleet.device()
+    firmware = fleet.package()
+    fleet.job(firmware, [device])
+    subscribe(fleet.api, receiver, "task.ended")
+
+    fleet.cancel(firmware, [device.name])
+
+    [received] = receiver.wait_for(1)
+    assert received.payload["status"] == "CANCELED"
+    assert received.payload["desc"] == "canceled by CancelOTATaskByDevice"
+
+
+def test_a_message_is_tried_again_and_those_behind_it_wait(fleet: Fleet, receiver: Receiver) -> None:
+    """At least once, in order per device."""
+    refusals = iter([500, 302])
+    receiver.answer = lambda _message: next(refusals, 200)
+    subscribe(fleet.api, receiver, "module.version")
+    device = fleet.device(version=None)
+
+    client = fleet.connect(device, "1.0.0")
+    client.say_version("1.0.1")
+    receiver.wait_for(2)
+
+    assert [(item.payload["moduleVersion"], item.status) for item in receiver.all] == [
+        ("1.0.0", 500), ("1.0.0", 302), ("1.0.0", 200), ("1.0.1", 200)
+    ]  # fmt: skip
+    first = receiver.all[:3]
+    assert len({item.body for item in first}) == 1, "the same message, whatever the attempt"
+    assert {item.headers[":path"] for item in receiver.all} == {"/hook"}, "redirections are not followed"
+
+
+def test_a_dead_message_is_kept_and_holds_up_nothing(fleet: Fleet, receiver: Receiver) -> None:
+    """Dead letters: after the last attempt; they can be seen and delivered again."""
+    receiver.answer = lambda message: 503 if message["payload"]["moduleVersion"] == "1.0.0" else 200
+    subscription = subscribe(fleet.api, receiver, "module.version")["SubscriptionId"]
+    device = fleet.device(version=None)
+
+    fleet.connect(device, "1.0.0").say_version("1.0.1")
+
+    assert kinds(receiver.wait_for(1)) == [("module.version", "1.0.1")]
+    [message] = wait_for_dead(fleet.api, subscription, 1)
+    assert (message["Attempts"], message["LastError"]) == (3, "HTTP 503")
+    assert [item.status for item in receiver.all] == [503, 503, 503, 200]
+    [state] = subscriptions(fleet.api)
+    assert (state["Waiting"], state["Dead"]) == (0, 1)
+
+    receiver.answer = lambda _message: 204
+    assert fleet.api.call("RedeliverEvents", SubscriptionId=subscription)["Data"]["Count"] == 1
+
+    again = receiver.wait_for(2)[-1]
+    assert again.message["messageId"] == message["MessageId"]
+    assert dead(fleet.api, subscription) == []
+
+
+def test_named_dead_messages_are_delivered_again(fleet: Fleet, receiver: Receiver) -> None:
+    receiver.answer = lambda _message: 400
+    subscription = subscribe(fleet.api, receiver, "module.version")["SubscriptionId"]
+    fleet.devices(2)
+    first, second = wait_for_dead(fleet.api, subscription, 2)
+
+    receiver.answer = lambda _message: 200
+    answer = fleet.api.call("RedeliverEvents", SubscriptionId=subscription, MessageId=[second["MessageId"], "unknown"])
+
+    assert answer["Data"]["Count"] == 1
+    assert [item.message["messageId"] for item in receiver.wait_for(1)] == [second["MessageId"]]
+    assert [item["MessageId"] for item in dead(fleet.api, subscription)] == [first["MessageId"]]
+
+
+def test_a_slow_business_server_holds_up_no_other(fleet: Fleet, receiver: Receiver) -> None:
+    """Each subscription has a courier of its own."""
+    release = threading.Event()
+
+    def answer(_message: dict[str, Any]) -> int:
+        release.wait(60)
+        return 200
+
+    with Receiver(answer) as slow:
+        subscribe(fleet.api, slow, "module.version")
+        subscribe(fleet.api, receiver, "module.version")
+        fleet.devices(20)
+
+        received = receiver.wait_for(20)
+        assert slow.all == []
+        release.set()
+        assert {item.body for item in slow.wait_for(20)} == {item.body for item in received}
+
+
+def test_a_device_that_is_refused_holds_up_no_other(fleet: Fleet, receiver: Receiver) -> None:
+    """In order per device, and only per device."""
+    release = threading.Event()
+
+    def answer(message: dict[str, Any]) -> int:
+        if message["payload"]["deviceName"] == "device-1":
+            release.wait(60)
+        return 200
+
+    receiver.answer = answer
+    subscribe(fleet.api, receiver, "module.version")
+    fleet.devices(3)
+
+    assert {item.payload["deviceName"] for item in receiver.wait_for(2)} == {"device-2", "device-3"}
+    release.set()
+    receiver.wait_for(3)
+
+
+def test_an_inactive_subscription_gets_nothing_new(fleet: Fleet, receiver: Receiver) -> None:
+    subscription = subscribe(fleet.api, receiver, "module.version")["SubscriptionId"]
+    fleet.api.call("UpdateEventSubscription", SubscriptionId=subscription, Active=False)
+    fleet.device("device-1")
+    fleet.api.call("UpdateEventSubscription", SubscriptionId=subscription, Active=True)
+    fleet.device("device-2")
+
+    assert [item.payload["deviceName"] for item in receiver.wait_for(1)] == ["device-2"]
+
+
+def test_a_subscription_can_be_moved_and_get_a_new_secret(fleet: Fleet, receiver: Receiver) -> None:
+    made = subscribe(fleet.api, receiver, "device.status")
+    subscription = made["SubscriptionId"]
+    with Receiver() as other:
+        changed = fleet.api.call(
+            "UpdateEventSubscription",
+            SubscriptionId=subscription,
+            Target=other.url,
+            Type=["job.status"],
+            NewSecret=True,
+        )["Data"]
+        job = fleet.job(fleet.package(), [fleet.device()])
+
+        assert [item.payload["jobId"] for item in other.wait_for(1)] == [job]
+    assert changed["Secret"] != made["Secret"]
+    [state] = subscriptions(fleet.api)
+    assert (state["Target"], state["Types"]["Type"]) == (other.url, ["job.status"])
+
+
+def test_a_deleted_subscription_is_gone(fleet: Fleet, receiver: Receiver) -> None:
+    receiver.answer = lambda _message: 500
+    subscription = subscribe(fleet.api, receiver, "module.version")["SubscriptionId"]
+    fleet.device()
+    fleet.api.call("DeleteEventSubscription", SubscriptionId=subscription)
+
+    assert subscriptions(fleet.api) == []
+    for action in ("DeleteEventSubscription", "UpdateEventSubscription", "ListDeadEvents", "RedeliverEvents"):
+        assert fleet.api.refusal(action, SubscriptionId=subscription) == "iot.event.SubscriptionNotFound"
+
+
+def test_another_account_sees_and_hears_nothing(fleet: Fleet, receiver: Receiver, accounts: Accounts) -> None:
+    """Everything an account sees is fenced by its instance."""
+    other = application(accounts.create("events-other"))
+    subscription = other.call("CreateEventSubscription", Target=receiver.url, Type=EVERYTHING)["Data"]
+    own = subscribe(fleet.api, receiver, "job.status")["SubscriptionId"]
+
+    job = fleet.job(fleet.package(), [fleet.device()])
+
+    assert [item.payload["jobId"] for item in receiver.wait_for(1)] == [job]
+    assert [item["SubscriptionId"] for item in subscriptions(other)] == [subscription["SubscriptionId"]]
+    assert other.refusal("DeleteEventSubscription", SubscriptionId=own) == "iot.event.SubscriptionNotFound"
+    other.call("DeleteEventSubscription", SubscriptionId=subscription["SubscriptionId"])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code"),
+    [
+        ({"Target": "ftp://127.0.0.1/hook", "Type": ["task.ended"]}, "iot.event.InvalidTarget"),
+        ({"Target": "http://user:password@127.0.0.1/", "Type": ["task.ended"]}, "iot.event.InvalidTarget"),
+        ({"Target": "http:///hook", "Type": ["task.ended"]}, "iot.event.InvalidTarget"),
+        ({"Target": "http://127.0.0.1:99999/", "Type": ["task.ended"]}, "iot.event.InvalidTarget"),
+        ({"Target": "http://127.0.0.1/#part", "Type": ["task.ended"]}, "iot.event.InvalidTarget"),
+        ({"Target": "http://127.0.0.1/ö", "Type": ["task.ended"]}, "iot.event.InvalidTarget"),
+        ({"Target": "http://127.0.0.1/", "Type": ["task.begun"]}, "iot.event.InvalidType"),
+        ({"Target": "http://127.0.0.1/"}, "iot.event.InvalidType"),
+        ({"Target": "http://127.0.0.1/", "Type": ["task.ended"], "Kind": "mail"}, "iot.event.InvalidKind"),
+        ({"Type": ["task.ended"], "Kind": "nats"}, "iot.event.NatsNotConfigured"),
+    ],
+)
+def test_a_subscription_that_cannot_work_is_refused(api: Application, parameters: dict[str, Any], code: str) -> None:
+    assert api.refusal("CreateEventSubscription", **parameters) == code
+
+
+def test_an_instance_has_a_bounded_number_of_subscriptions(api: Application, receiver: Receiver) -> None:
+    for _ in range(20):
+        subscribe(api, receiver, "job.status")
+
+    with pytest.raises(BusinessError, match=r"iot\.event\.SubscriptionCountExceedMax"):
+        subscribe(api, receiver, "job.status")
+
+
+def test_the_command_line_does_the_same(fleet: Fleet, receiver: Receiver, server: Server, accounts: Accounts) -> None:
+    """`skyferry events`, beside the running server."""
+    printed = accounts.command("events", "create", "--target", receiver.url, "--type", "module.version")
+    subscription = printed.splitlines()[0].removeprefix("SubscriptionId: ")
+    assert "Secret: whsec_" in printed
+    receiver.answer = lambda _message: 500
+    device = fleet.device()
+    [message] = wait_for_dead(fleet.api, subscription, 1)
+
+    assert receiver.url in accounts.command("events", "list")
+    assert message["MessageId"] in accounts.command("events", "dead", subscription)
+    receiver.answer = lambda _message: 200
+    assert accounts.command("events", "redeliver", subscription) == "1 go again.\n"
+    assert [item.payload["iotId"] for item in receiver.wait_for(1)] == [device.iot_id]
+    assert "Secret: whsec_" in accounts.command("events", "update", subscription, "--inactive", "--new-secret")
+    assert subscriptions(fleet.api)[0]["Active"] is False
+    accounts.command("events", "delete", subscription)
+    assert subscriptions(fleet.api) == []
