@@ -19,7 +19,7 @@ def end_finished_jobs(tx: Connection, job_ids: Collection[int], now: int) -> Non
         canceling=TaskEvent.CANCEL_OPEN.name,
         now=now,
     )
-    publishing.publish_jobs(tx, [job.id for job in ended], now)
+    publishing.publish_jobs(tx, [job.id for job in ended if job.moved], now)
     for job in ended:
         if job.type != JobType.VERIFY:
             continue

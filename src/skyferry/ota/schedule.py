@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
+from skyferry.events import publishing
 from skyferry.ota import endings, stopping, targets
 from skyferry.ota.models import EngineLimits
 from skyferry.ota.states import JobStatus, TaskEvent, TaskStatus
@@ -22,6 +23,7 @@ def start_due(tx: Connection, now: int, most: int) -> int:
         by_key = job.target_selection in targets.BY_KEY
         up_to = device_statements.highest_id(tx, job.product_id) if by_key else None
         statements.start(tx, job.id, status=JobStatus.IN_PROGRESS, select_up_to=up_to, now=now)
+    publishing.publish_jobs(tx, [job.id for job in planned], now)
     endings.end_finished_jobs(tx, {job.id for job in planned}, now)
     return len(planned)
 
@@ -35,4 +37,5 @@ def finish_due(tx: Connection, limits: EngineLimits, now: int) -> Sequence[Chang
     if job is None:
         return None
     statements.end(tx, job.id, status=JobStatus.COMPLETED, now=now)
+    publishing.publish_jobs(tx, [job.id], now)
     return stopping.stop(tx, job, [*TaskStatus], TaskEvent.SCHEDULE_ENDED, limits=limits, now=now)

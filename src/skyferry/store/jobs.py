@@ -239,11 +239,12 @@ def end(tx: Connection, key: int, *, status: str, now: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class EndedJob:
-    """A job that ended just now."""
+    """A job that ended just now; `moved` is False when its status is the former one: it matched no more devices."""
 
     id: int
     package_id: int
     type: str
+    moved: bool
 
 
 def end_finished(
@@ -273,7 +274,12 @@ def end_finished(
                 ~open_tasks,
             )
             .values(status=case((job_is_running, outcome), else_=jobs.c.status), ended_at=now, modified_at=now)
-            .returning(jobs.c.id, jobs.c.package_id, jobs.c.type)
+            .returning(
+                jobs.c.id,
+                jobs.c.package_id,
+                jobs.c.type,
+                or_(jobs.c.status != canceled, func.coalesce(jobs.c.ending_event, "") == canceling),
+            )
         )
         found += rows.all_of(EndedJob, tx.execute(statement))
     return found
