@@ -2,8 +2,10 @@
 
 import itertools
 import json
+import sqlite3
+import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -161,6 +163,11 @@ class Fleet:
             target = {"TargetSelection": "SPECIFIC", "TargetDeviceName": names}
         parameters = {"FirmwareId": firmware, "ProductKey": self.product} | target | more
         return self.api.refusal("CreateOTAStaticUpgradeJob", **parameters)
+
+    def bring_forward(self, job: str, moment: str) -> None:
+        """Lets a moment of a job (`schedule_at`, `finish_at`) be now: the API asks for minutes of patience."""
+        with closing(sqlite3.connect(self.server.data / "skyferry.db", timeout=30)) as database, database:
+            database.execute(f"UPDATE jobs SET {moment} = ? WHERE job_id = ?", (round(time.time() * 1_000), job))
 
     def task(self, job: str, device: Device) -> dict[str, Any]:
         """The task of a device, as the API shows it."""

@@ -146,7 +146,7 @@ class Application:
         parameters = target if devices else {"TargetSelection": "ALL"}
         return str(
             self.call(
-                "CreateOTAStaticUpgradeJob", FirmwareId=firmware_id, ProductKey=product_key, **parameters, **more
+                "CreateOTAStaticUpgradeJob", FirmwareId=firmware_id, ProductKey=product_key, **(parameters | more)
             )["Data"]["JobId"]
         )
 
