@@ -9,7 +9,7 @@ COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-header -
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup clients packages lint format test demo bench lock clean
+.PHONY: help setup clients packages lint format docs test demo bench lock clean
 
 help:
 	@echo "make setup    the environment in $(VENV); afterwards $(BIN)/skyferry works"
@@ -17,6 +17,7 @@ help:
 	@echo "make test     everything that checks the project: linters, types, import rules, all tests"
 	@echo "make lint     only the linters, types and import rules"
 	@echo "make format   rewrite the code in the project's format"
+	@echo "make docs     write docs/reference/ anew from the declarations of the operations"
 	@echo "make bench    measurements (BENCH=\"cancel --json out.json\": some of them, samples to a file)"
 	@echo "make lock     resolve the locks in requirements/ anew (UPGRADE=1: to the newest versions)"
 	@echo "make clean    remove the environments"
@@ -59,6 +60,9 @@ lint: setup
 format: setup
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: setup
+	$(BIN)/python -m docs.generate
 
 test: setup packages clients lint
 	$(BIN)/pytest

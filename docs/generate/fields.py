@@ -1,0 +1,89 @@
+"""Parameters and answers as rows: from the models' fields, with the names of the wire."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from docs.generate.markdown import plain
+
+_NAMES: Final = {str: "String", bool: "Boolean", int: "Integer"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One parameter, or one field of an answer.
+
+    Attributes:
+        name: on the wire, with what it is in: `Tag.N.Key`, `Data.Tags.OtaTagDTO[].Key`.
+        kind: its type in the vendor's words.
+        required: always given.
+        default: the value of an absent parameter, as it is written on the wire; empty when there is none.
+        text: what it means.
+    """
+
+    name: str
+    kind: str
+    required: bool
+    default: str
+    text: str
+
+
+def parameters(model: type[BaseModel]) -> list[Row]:
+    """The parameters of a request, in the order of their declaration, `IotInstanceId` last."""
+    rows = list(_rows(model, "", ".N"))
+    return sorted(rows, key=lambda row: row.name == "IotInstanceId")
+
+
+def answer(model: type[BaseModel]) -> list[Row]:
+    """The fields of an answer."""
+    return list(_rows(model, "", "[]"))
+
+
+def _rows(model: type[BaseModel], prefix: str, item: str) -> Iterator[Row]:
+    for info in model.model_fields.values():
+        kind, listed, optional = _taken_apart(info.annotation)
+        name = f"{prefix}{info.alias}{item if listed else ''}"
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _rows(kind, f"{name}.", item)
+        else:
+            yield Row(name, _kind_name(kind), _is_required(info, optional=optional), _default(info), _text(info))
+
+
+def _is_required(info: FieldInfo, *, optional: bool) -> bool:
+    return info.is_required() and not optional
+
+
+def _text(info: FieldInfo) -> str:
+    return plain(info.description or "")
+
+
+def _default(info: FieldInfo) -> str:
+    value = info.get_default(call_default_factory=True, validated_data={})
+    if info.is_required() or value is None or value == []:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _kind_name(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return " or ".join(f"`{value}`" for value in get_args(kind))
+    return next((name for base, name in _NAMES.items() if isinstance(kind, type) and issubclass(kind, base)), "Object")
+
+
+def _taken_apart(annotation: Any) -> tuple[Any, bool, bool]:
+    """A type without the wrappers around it; whether it was a list, whether it may be None."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _taken_apart(arguments[0])
+    if origin in (Union, UnionType):
+        [only] = [argument for argument in arguments if argument is not NoneType]
+        kind, listed, _ = _taken_apart(only)
+        return kind, listed, True
+    if origin in (list, tuple, Sequence):
+        kind, _, _ = _taken_apart(arguments[0])
+        return kind, True, False
+    return annotation, False, False

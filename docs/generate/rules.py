@@ -1,0 +1,58 @@
+"""The rules that the scenarios check: each test with `@pytest.mark.rule(subject, …)`, its name as a sentence."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+SUBJECTS: Final = {"devices": "The device protocol", "accounts": "Accounts and instances"}
+"""What a rule can belong to besides operations, and the heading under which it is listed."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One checked rule.
+
+    Attributes:
+        sentence: the rule in words.
+        subjects: operations, or keys of `SUBJECTS`.
+        test: the file of the test, from the project's directory.
+    """
+
+    sentence: str
+    subjects: frozenset[str]
+    test: Path
+
+
+def rules(project: Path) -> list[Rule]:
+    """Every rule, by file and in the order of the tests."""
+    return [
+        rule for path in sorted((project / "tests/scenario").glob("test_*.py")) for rule in _rules_in(path, project)
+    ]
+
+
+def _rules_in(path: Path, project: Path) -> Iterator[Rule]:
+    tree = ast.parse(path.read_text())
+    common = frozenset(
+        subject
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark"
+        for subject in _subjects(node.value)
+    )
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+            own = {subject for decorator in node.decorator_list for subject in _subjects(decorator)}
+            if own | common:
+                yield Rule(_sentence(node.name), common | own, path.relative_to(project))
+
+
+def _subjects(expression: ast.expr) -> Iterator[str]:
+    for node in ast.walk(expression):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.rule":
+            yield from (str(ast.literal_eval(argument)) for argument in node.args)
+
+
+def _sentence(name: str) -> str:
+    words = name.removeprefix("test_").replace("_s_", "'s_").split("_")
+    return " ".join(words).capitalize()
