@@ -10,6 +10,15 @@ from pydantic.fields import FieldInfo
 
 from docs.generate.markdown import plain
 
+_COMMON: Final = {
+    "ProductKey": "The product.",
+    "FirmwareId": "The package.",
+    "JobId": "The job.",
+    "ApplyId": "The registration.",
+    "GroupId": "The group.",
+    "CurrentPage": "The page, from 1.",
+}
+"""Parameters that mean the same wherever their declaration has nothing to add."""
 _NAMES: Final = {str: "String", bool: "Boolean", int: "Integer"}
 
 
@@ -58,7 +67,7 @@ def _is_required(info: FieldInfo, *, optional: bool) -> bool:
 
 
 def _text(info: FieldInfo) -> str:
-    return plain(info.description or "")
+    return plain(info.description or _COMMON.get(info.alias or "", ""))
 
 
 def _default(info: FieldInfo) -> str:

@@ -3,7 +3,7 @@
 From an operation's function on, everything that is referred to is followed through the package's modules: functions,
 constants, and the methods of classes. What is named is counted, so the answer may hold a code that only another
 operation meets in a function that both use. Calls on objects whose class is nowhere named are not followed;
-`tests.support.declared` catches what that would miss.
+`tests.support.answered` catches what that would miss.
 """
 
 import ast

@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 
 import requests
 
+from tests.support import answered
 from tests.support.server import ROOT_KEY_ID, ROOT_SECRET, Address, wait_until
 
 OPEN_STATES: Final = frozenset({"CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS"})
@@ -77,7 +78,9 @@ class Application:
             else:
                 break
         if not truth(answer["Success"]):
-            raise BusinessError(answer)
+            error_of_call = BusinessError(answer)
+            answered.check(action, error_of_call.code)
+            raise error_of_call
         return answer
 
     def refusal(self, action: str, **parameters: Any) -> str:

@@ -46,8 +46,11 @@ class BatchGetDeviceStateRequest(InstanceRequest):
     """Parameters of BatchGetDeviceState: names in one product, or IotIds of any, which win."""
 
     product_key: str | None = None
+    """The product of the devices in DeviceName."""
     device_name: list[str] = Field(default_factory=list)
+    """Up to 50 names of devices of the product."""
     iot_id: list[str] = Field(default_factory=list)
+    """Up to 50 devices. They win over DeviceName."""
 
 
 class ListedState(ResponseModel):
@@ -107,10 +110,13 @@ class QueryDeviceByStatusRequest(InstanceRequest):
     """Parameters of QueryDeviceByStatus. `Status` is 0 never online, 1 online, 3 offline, 8 disabled."""
 
     status: int
+    """0: not activated, 1: online, 3: offline, 8: disabled."""
     product_key: str | None = None
     current_page: int = 1
     page_size: int = _DEFAULT_PAGE
+    """1 to 50."""
     resource_group_id: str | None = None
+    """Without effect."""
 
 
 class SimpleDeviceInfo(ResponseModel):

@@ -32,8 +32,11 @@ class DeviceRequest(InstanceRequest):
     """Names a device: by IotId, or by ProductKey and DeviceName."""
 
     iot_id: str | None = None
+    """The device. It wins over ProductKey and DeviceName."""
     product_key: str | None = None
+    """The product of the device, together with DeviceName."""
     device_name: str | None = None
+    """The name of the device in its product."""
 
     @property
     def reference(self) -> DeviceReference:
@@ -47,7 +50,9 @@ class QueryDeviceRequest(InstanceRequest):
     product_key: str
     current_page: int = 1
     page_size: int = _DEFAULT_PAGE
+    """1 to 50."""
     next_token: str | None = None
+    """As the page before answered it; needed beyond 10000 devices, and wins over CurrentPage."""
 
 
 class DeviceInfo(ResponseModel):
@@ -247,6 +252,7 @@ class BatchQueryDeviceDetailRequest(InstanceRequest):
 
     product_key: str
     device_name: list[str]
+    """Up to 100 names; unknown ones are left out of the answer."""
 
 
 class ListedDetails(ResponseModel):

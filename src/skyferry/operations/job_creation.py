@@ -18,7 +18,9 @@ class Tag(RequestModel):
     """`Tag.N`."""
 
     key: str | None = None
+    """1 to 30 letters, digits and dots, once in the job."""
     value: str | None = None
+    """1 to 1024 characters."""
 
 
 class JobRequest(InstanceRequest):
@@ -26,11 +28,17 @@ class JobRequest(InstanceRequest):
 
     firmware_id: str
     product_key: str
+    """The product of the package."""
     timeout_in_minutes: int | None = None
+    """1 to 1440, from the first report of progress; no limit when absent."""
     need_push: bool = True
+    """Tell the devices; when false they have to ask."""
     need_confirm: bool = False
+    """Tasks wait for ConfirmOTATask."""
     download_protocol: str | None = None
+    """`HTTPS` (when absent) or `MQTT`."""
     tag: list[Tag] = Field(default_factory=list)
+    """Up to 10 tags, 4096 characters in all."""
 
     def options(self) -> JobOptions:
         """The options in the words of the update engine.
@@ -75,6 +83,7 @@ class CreateOTAVerifyJobRequest(JobRequest):
     """Parameters of CreateOTAVerifyJob."""
 
     target_device_name: list[str]
+    """1 to 10 devices that can take the package, each once."""
 
 
 @operation("CreateOTAVerifyJob", qps=10, access=Access.WRITE)
@@ -99,13 +108,21 @@ class UpgradeRequest(JobRequest):
     """What the jobs for a fleet can be told."""
 
     src_version: list[str] = Field(default_factory=list)
+    """Up to 10 versions that are updated, each once; of a differential package its own."""
     maximum_per_minute: int | None = None
+    """Devices that are told within a minute: 10 to 10000; 10000 when absent."""
     overwrite_mode: int | None = None
+    """1 (when absent): an older pending task of a device stays, 2: it is replaced."""
     multi_module_mode: bool = False
+    """Modules of a device are updated independently of each other."""
     retry_interval: int | None = None
+    """Minutes until another try: 0, 10, 30, 60 or 1440, below TimeoutInMinutes; none when absent."""
     retry_count: int | None = None
+    """Tries after the first: 1, 2 or 5; required with RetryInterval."""
     group_id: str | None = None
+    """The group of devices."""
     group_type: str | None = None
+    """`LINK_PLATFORM` in static jobs, `LINK_PLATFORM_DYNAMIC` in dynamic ones."""
 
     def options(self) -> JobOptions:
         """The options in the words of the update engine."""
@@ -123,11 +140,17 @@ class CreateOTAStaticUpgradeJobRequest(UpgradeRequest):
     """Parameters of CreateOTAStaticUpgradeJob; times are milliseconds since the Unix epoch."""
 
     target_selection: str
+    """`ALL`, `SPECIFIC`, `GRAY` or `GROUP`."""
     target_device_name: list[str] = Field(default_factory=list)
+    """Up to 200 devices, each once: with SPECIFIC, unless there is a DnListFileUrl."""
     dn_list_file_url: str | None = None
+    """A list of names, uploaded by GenerateDeviceNameListURL: with SPECIFIC."""
     gray_percent: str | None = None
+    """The share of devices in percent, up to three decimals: with GRAY."""
     schedule_time: int | None = None
+    """When to start, 5 minutes to 7 days from now, in Unix milliseconds; at once when absent."""
     schedule_finish_time: int | None = None
+    """When to end, 1 hour to 30 days after ScheduleTime, in Unix milliseconds."""
 
 
 @operation("CreateOTAStaticUpgradeJob", qps=20, access=Access.WRITE)
@@ -166,6 +189,7 @@ class CreateOTADynamicUpgradeJobRequest(UpgradeRequest):
     """Parameters of CreateOTADynamicUpgradeJob."""
 
     dynamic_mode: int | None = None
+    """1 (when absent): devices that match now or later, 2: devices that report later."""
 
 
 @operation("CreateOTADynamicUpgradeJob", qps=20, access=Access.WRITE)

@@ -146,6 +146,7 @@ class ListOTAJobByFirmwareRequest(InstanceRequest):
     firmware_id: str
     current_page: int
     page_size: int
+    """1 to 200."""
 
 
 class SimpleOTAJobInfo(ResponseModel):

@@ -26,13 +26,16 @@ class ModuleRequest(InstanceRequest):
 
     product_key: str
     module_name: str
+    """1 to 64 of A-Z a-z 0-9 . _ -, once in the product in any letter case."""
 
 
 class DescribedModuleRequest(ModuleRequest):
     """Names a module and describes it: parameters of CreateOTAModule and UpdateOTAModule."""
 
     alias_name: str | None = None
+    """1 to 64 letters, digits and . - _"""
     desc: str | None = None
+    """Up to 100 characters."""
 
 
 def _create(tx: Connection, instance_id: int, request: DescribedModuleRequest, now: int) -> None:
@@ -122,6 +125,7 @@ class ListOTAModuleVersionsByDeviceRequest(DeviceRequest):
 
     current_page: int
     page_size: int
+    """1 to 200."""
 
 
 class SimpleOTAModuleInfo(ResponseModel):

@@ -17,7 +17,9 @@ class NamedDevice(RequestModel):
     """One item of DeviceNameList."""
 
     device_name: str
+    """The name: 4 to 32 of A-Z a-z 0-9 - _ @ . :"""
     device_nickname: str | None = None
+    """The nickname: 4 to 64 letters, digits and _ (a Chinese character counts two)."""
 
 
 class BatchCheckDeviceNamesRequest(InstanceRequest):
@@ -25,7 +27,9 @@ class BatchCheckDeviceNamesRequest(InstanceRequest):
 
     product_key: str
     device_name: list[str] = Field(default_factory=list)
+    """Up to 10000 names; or use DeviceNameList."""
     device_name_list: list[NamedDevice] = Field(default_factory=list)
+    """Up to 10000 names with nicknames, instead of DeviceName."""
 
     @property
     def wanted(self) -> Sequence[WantedDevice]:

@@ -22,6 +22,7 @@ class GenerateOTAUploadURLRequest(InstanceRequest):
     """Parameters of GenerateOTAUploadURL."""
 
     file_suffix: str | None = None
+    """`bin` (when absent), `dav`, `apk`, `tar`, `gz`, `tar.gz`, `zip` or `gzip`."""
 
 
 class Ticket(ResponseModel):
@@ -43,7 +44,12 @@ class GenerateOTAUploadURLResponse(ResponseModel):
     data: Ticket
 
 
-@operation("GenerateOTAUploadURL", qps=10, access=Access.WRITE)
+@operation(
+    "GenerateOTAUploadURL",
+    qps=10,
+    access=Access.WRITE,
+    deviations=("Host is this server; OSSAccessKeyId and Signature are good for this one ticket.",),
+)
 async def generate_ota_upload_url(call: Call, request: GenerateOTAUploadURLRequest) -> GenerateOTAUploadURLResponse:
     """Issues a ticket for the upload of one package file."""
     services = call.services
@@ -74,29 +80,48 @@ class PackageFile(RequestModel):
     """`MultiFiles.N` of CreateOTAFirmware."""
 
     name: str | None = None
+    """1 to 32 characters, once in the package."""
     url: str | None = None
+    """The uploaded file, as GenerateOTAUploadURL answered it."""
     size: int | None = None
+    """Bytes; checked against the upload when given."""
     file_md5: str | None = None
+    """MD5 in hexadecimal; checked when given."""
     sign_value: str | None = None
+    """Digest in hexadecimal, by SignMethod; checked when given."""
 
 
 class CreateOTAFirmwareRequest(InstanceRequest):
     """Parameters of CreateOTAFirmware."""
 
     firmware_name: str
+    """1 to 40 letters, digits, - _ ( ), beginning with a letter or digit; once in the instance."""
     dest_version: str
+    """The version of the package: 1 to 64 of A-Z a-z 0-9 . _ -, once in the product."""
     product_key: str | None = None
+    """The product that the package is for."""
     firmware_url: str | None = None
+    """The uploaded file, as GenerateOTAUploadURL answered it: packages of one file only."""
     firmware_size: int | None = None
+    """Bytes of the one file; checked against the upload when given."""
     firmware_sign: str | None = None
+    """Digest of the one file in hexadecimal, by SignMethod; checked when given."""
     sign_method: str | None = None
+    """`MD5` (when absent) or `SHA256`."""
     firmware_desc: str | None = None
+    """Up to 100 characters."""
     type: int = 0
+    """0: the whole firmware, 1: a differential package."""
     src_version: str | None = None
+    """The version that the package updates: required when Type is 1, other than DestVersion."""
     module_name: str | None = None
+    """A module of the product; the device's firmware as a whole (`default`) when absent."""
     need_to_verify: bool = True
+    """Whether CreateOTAVerifyJob must succeed before the package goes to a fleet."""
     udi: str | None = None
+    """Text for the devices, up to 4096 characters, sent with the upgrade notice."""
     multi_files: list[PackageFile] = Field(default_factory=list)
+    """Up to 20 files, instead of FirmwareUrl."""
 
 
 class CreatedPackage(ResponseModel):
@@ -150,8 +175,11 @@ class ListOTAFirmwareRequest(InstanceRequest):
 
     current_page: int
     page_size: int
+    """1 to 100."""
     product_key: str | None = None
+    """Only packages of this product."""
     dest_version: str | None = None
+    """Only packages of this version."""
 
 
 class SimpleFirmwareInfo(ResponseModel):

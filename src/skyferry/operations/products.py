@@ -16,19 +16,33 @@ class CreateProductRequest(InstanceRequest):
     """Parameters of CreateProduct."""
 
     product_name: str
+    """4 to 30 letters, digits and _ (a Chinese character counts two), once in the instance."""
     node_type: int
+    """0: a device, 1: a gateway."""
     aliyun_commodity_code: str | None = None
+    """`iothub` (when absent), or `iothub_senior`, which needs DataFormat."""
     data_format: int | None = None
+    """0: custom, 1: Alink JSON."""
     net_type: str | None = None
+    """`WIFI` (when absent), `CELLULAR`, `ETHERNET`, `LORA` or `OTHER`."""
     protocol_type: str | None = None
+    """The protocol of sub-devices: noted and answered."""
     auth_type: str | None = None
+    """`secret` (when absent), `id2` or `x509`: noted and answered."""
     category_key: str | None = None
+    """Noted and answered."""
     description: str | None = None
+    """Up to 100 characters."""
     id2: bool = False
+    """Noted and answered."""
     validate_type: int | None = None
+    """1: weak (when absent), 2: none. Noted and answered."""
     join_permission_id: str | None = None
+    """Of LoRa networks: without effect."""
     publish_auto: bool | None = None
+    """Without effect."""
     resource_group_id: str | None = None
+    """Without effect."""
 
 
 class CreatedProduct(ResponseModel):
@@ -53,7 +67,15 @@ class CreateProductResponse(ResponseModel):
     data: CreatedProduct
 
 
-@operation("CreateProduct", qps=50, access=Access.WRITE)
+@operation(
+    "CreateProduct",
+    qps=50,
+    access=Access.WRITE,
+    deviations=(
+        "AuthType is noted and answered only: every device logs in with its DeviceSecret.",
+        "There are no thing models, networks or resource groups: their parameters are noted or without effect.",
+    ),
+)
 async def create_product(call: Call, request: CreateProductRequest) -> CreateProductResponse:
     """Makes a product."""
     services = call.services
@@ -168,8 +190,11 @@ class QueryProductListRequest(InstanceRequest):
 
     current_page: int
     page_size: int
+    """1 to 200."""
     aliyun_commodity_code: str | None = None
+    """Only products of this kind: `iothub` or `iothub_senior`."""
     resource_group_id: str | None = None
+    """Without effect."""
 
 
 class ProductInfo(ResponseModel):

@@ -25,12 +25,19 @@ class RegisterDeviceRequest(InstanceRequest):
 
     product_key: str
     device_name: str | None = None
+    """4 to 32 of A-Z a-z 0-9 - _ @ . :, once in the product; generated when absent."""
     nickname: str | None = None
+    """4 to 64 letters, digits and _ (a Chinese character counts two)."""
     dev_eui: str | None = None
+    """Of LoRa devices: answered, without effect."""
     pin_code: str | None = None
+    """Of LoRa devices: without effect."""
     join_eui: str | None = None
+    """Of LoRa devices: answered, without effect."""
     app_key: str | None = None
+    """Of LoRa devices: without effect."""
     lora_node_type: str | None = None
+    """Of LoRa devices: without effect."""
 
 
 class RegisteredDevice(ResponseModel):
@@ -65,7 +72,12 @@ def _register(
     return devices.register(tx, product, name, nickname, box=box, now=now)
 
 
-@operation("RegisterDevice", qps=30, access=Access.WRITE)
+@operation(
+    "RegisterDevice",
+    qps=30,
+    access=Access.WRITE,
+    deviations=("There is no LoRaWAN: its parameters are answered or without effect.",),
+)
 async def register_device(call: Call, request: RegisterDeviceRequest) -> RegisterDeviceResponse:
     """Registers one device, by a given name or a generated one."""
     services = call.services
@@ -96,6 +108,7 @@ class BatchRegisterDeviceRequest(InstanceRequest):
 
     product_key: str
     count: int
+    """How many: 1 to 10000. Their names are generated."""
 
 
 class Application(ResponseModel):
@@ -223,6 +236,7 @@ class QueryPageByApplyIdRequest(InstanceRequest):
     apply_id: int
     current_page: int = 1
     page_size: int = _DEFAULT_PAGE
+    """1 to 50."""
 
 
 class ApplyDeviceInfo(ResponseModel):

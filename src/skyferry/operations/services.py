@@ -44,3 +44,4 @@ class InstanceRequest(RequestModel):
     """What every operation can be told: the instance. The gateway has looked it up before an operation runs."""
 
     iot_instance_id: str | None = None
+    """The instance of the account; its default instance when absent."""

@@ -34,10 +34,20 @@ class CancelOTATaskByDeviceRequest(InstanceRequest):
     product_key: str
     firmware_id: str
     device_name: list[str]
+    """1 to 200 devices, each once."""
     job_id: str | None = None
+    """Only tasks of this job."""
 
 
-@operation("CancelOTATaskByDevice", qps=10, access=Access.WRITE)
+@operation(
+    "CancelOTATaskByDevice",
+    qps=10,
+    access=Access.WRITE,
+    deviations=(
+        "A task in progress is not cancelled, as in the first documentation; an instance can be set to do it.",
+        "Of several devices those that can be cancelled are; the call fails only when there is none.",
+    ),
+)
 async def cancel_ota_task_by_device(call: Call, request: CancelOTATaskByDeviceRequest) -> Empty:
     """Cancels the pending tasks that up to 200 named devices have for a package."""
     canceled = await call.services.store.write(
@@ -60,8 +70,11 @@ class ListOTATaskByJobRequest(InstanceRequest):
     job_id: str
     current_page: int = 1
     page_size: int = _DEFAULT_PAGE
+    """1 to 100; CurrentPage times PageSize is at most 100000."""
     task_status: str | None = None
+    """Only tasks of this status."""
     device_names: list[str] = Field(default_factory=list)
+    """Up to 50 devices; they win over the page."""
 
 
 class SimpleOTATaskInfo(ResponseModel):
