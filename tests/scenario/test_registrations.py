@@ -9,6 +9,10 @@ from tests.scenario.support import Accounts, Fleet, ScriptedDevice, application
 from tests.support.api import BusinessError, items
 from tests.support.server import wait_until
 
+pytestmark = pytest.mark.rule(
+    "BatchCheckDeviceNames", "BatchRegisterDeviceWithApplyId", "QueryBatchRegisterDeviceStatus", "QueryPageByApplyId"
+)
+
 MANY: Final = 10_000
 ENDED: Final = {"CHECK_SUCCESS", "CHECK_FAILED", "CREATE_SUCCESS", "CREATE_FAILED"}
 

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Engine
 
 from skyferry.bus.messages import (
     Connected,
+    DisconnectDevice,
     Disconnected,
     Notice,
     PackageRequested,
@@ -52,6 +53,7 @@ class World:
     box: SecretBox = field(default_factory=lambda: SecretBox(bytes(32)))
     urls: DownloadUrls = field(default_factory=lambda: DownloadUrls("http://ota.test", bytes(32)))
     made: int = 0
+    disconnected: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         accounts.ensure_root(self.tx, self.box, key_id="testid", secret="testsecret", now_ms=self.now)
@@ -170,9 +172,10 @@ class World:
         )
 
     def report(self, *items: Report) -> list[Notice]:
-        """Applies reports in one batch and returns the answers."""
-        answers, _ = reports.apply(self.tx, items, limits=self.limits, urls=self.urls, now=self.now)
-        return answers
+        """Applies reports in one batch and returns the answers; other commands are in `disconnected`."""
+        commands, _ = reports.apply(self.tx, items, limits=self.limits, urls=self.urls, now=self.now)
+        self.disconnected += [command.device_id for command in commands if isinstance(command, DisconnectDevice)]
+        return [command for command in commands if isinstance(command, Notice)]
 
     def connect(self, device: DeviceRecord, connection: str = "c1") -> None:
         """The device logs in."""

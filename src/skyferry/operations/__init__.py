@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Final
 
 from skyferry.operations import (
+    device_changes,
     device_states,
     devices,
     events,
@@ -28,6 +29,7 @@ _MODULES: Final = (
     registrations,
     name_checks,
     devices,
+    device_changes,
     device_states,
     modules,
     packages,

@@ -10,9 +10,10 @@ from typing import Final
 from sqlalchemy import Connection
 
 from skyferry.bus.messages import (
+    Command,
     Connected,
+    DisconnectDevice,
     Disconnected,
-    Notice,
     NoticeUndelivered,
     PackageRequested,
     ProgressReported,
@@ -41,11 +42,11 @@ _WAITING: Final = frozenset({TaskStatus.QUEUED, TaskStatus.NOTIFIED})
 
 def apply(
     tx: Connection, reports: Sequence[Report], *, limits: EngineLimits, urls: DownloadUrls, now: int
-) -> tuple[list[Notice], bool]:
+) -> tuple[list[Command], bool]:
     """Stores reports and what follows from them.
 
     Returns:
-        The answers to devices that asked for a package, and whether a push is due or will be.
+        What the devices are to be told, and whether a push is due or will be.
     """
     devices = load(tx, {report.device_id for report in reports})
     batch = _Batch(tx, limits, urls, now)
@@ -53,6 +54,8 @@ def apply(
         device = devices.get(report.device_id)
         if device is not None:
             batch.apply(device, report)
+        elif isinstance(report, Connected):
+            batch.answers.append(DisconnectDevice(report.device_id))
     happened = save(tx, devices.values(), now)
     changes.follow(tx, happened, now, seen=[item for device in devices.values() for item in device.happened])
     reported = [(devices[device_id], module) for device_id, module in batch.reported]
@@ -65,7 +68,7 @@ class _Batch:
     """The rules, one method per kind of report."""
 
     def __init__(self, tx: Connection, limits: EngineLimits, urls: DownloadUrls, now: int) -> None:
-        self.answers: list[Notice] = []
+        self.answers: list[Command] = []
         self.reported: dict[tuple[int, str], None] = {}
         self._tx = tx
         self._limits = limits
@@ -88,6 +91,10 @@ class _Batch:
                 self._undelivered(device, report)
 
     def _connected(self, device: DeviceState, report: Connected) -> None:
+        if device.disabled:
+            # Its log-in was checked before it was disabled, and heard of after: nothing has ended this connection yet.
+            self.answers.append(DisconnectDevice(device.id))
+            return
         device.connect(report.connection_id, report.address, report.at)
         for task in _open(device.tasks, lambda task: task.read.need_push):
             # The version report that most devices send first brings the push forward. A device that was updating

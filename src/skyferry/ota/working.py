@@ -106,6 +106,7 @@ class DeviceState:
     def __init__(self, read: DevicePresence, versions: Mapping[str, str], open_tasks: Iterable[OpenTask]) -> None:
         self.id = read.id
         self.product_id = read.product_id
+        self.disabled = read.disabled
         self.online_at = read.online_at
         self.tasks = [WorkingTask(task) for task in open_tasks]
         self.arrival: Arrival | None = None

@@ -99,12 +99,13 @@ def forget_connections(tx: Connection, now: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class DevicePresence:
-    """A device's product, when its connection began, and whether it still stands."""
+    """A device's product, when its connection began, whether it still stands, and whether there may be one."""
 
     id: int
     product_id: int
     online_at: int | None
     connection_id: str | None
+    disabled: bool
 
 
 def of_devices(tx: Connection, device_ids: Collection[int]) -> dict[int, DevicePresence]:

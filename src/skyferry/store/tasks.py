@@ -140,25 +140,26 @@ def cancel_of_devices(
     tx: Connection,
     device_ids: Collection[int],
     *,
-    package_id: int,
+    package_id: int | None,
     job_id: int | None,
     sources: Collection[int],
     target: int,
     description: str,
     now: int,
 ) -> Sequence[ChangedTask]:
-    """Cancels the tasks that devices have for a package, as far as they are in one of the source states."""
+    """Cancels the tasks that devices have, for a package or for any, if they are in one of the source states."""
     statement = (
         update(tasks)
         .where(
             tasks.c.device_id.in_(device_ids),
-            tasks.c.package_id == package_id,
             task_is_open,
             tasks.c.status.in_(sources),
         )
         .values(status=target, description=description, dispatch_at=None, modified_at=now)
         .returning(*_CHANGED)
     )
+    if package_id is not None:
+        statement = statement.where(tasks.c.package_id == package_id)
     if job_id is not None:
         statement = statement.where(_of_job(job_id))
     return rows.all_of(ChangedTask, tx.execute(statement))

@@ -102,6 +102,22 @@ def test_reports_of_one_batch_are_applied_in_their_order(world: World) -> None:
 
 def test_reports_of_unknown_devices_are_ignored(world: World) -> None:
     assert world.report(VersionReported(999, "default", "1.0.0", world.now)) == []
+    assert world.disconnected == []
+
+
+def test_a_device_that_was_removed_while_it_logged_in_is_disconnected(world: World) -> None:
+    assert world.report(Connected(999, "c1", "127.0.0.1", world.now)) == []
+    assert world.disconnected == [999]
+
+
+def test_a_device_that_was_disabled_while_it_logged_in_is_disconnected(world: World) -> None:
+    device = world.make_device("dev0")
+    device_statements.set_disabled(world.tx, device.id, disabled=True, now=world.now)
+    world.connect(device)
+    assert world.disconnected == [device.id]
+    device_statements.set_disabled(world.tx, device.id, disabled=False, now=world.now)
+    [enabled] = device_statements.page(world.tx, world.product.id, limit=1)
+    assert enabled.state == DeviceState.UNACTIVE
 
 
 def test_a_connection_that_was_replaced_does_not_take_the_device_offline(world: World) -> None:

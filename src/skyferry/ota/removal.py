@@ -1,0 +1,41 @@
+"""Removing a device: what it was in the middle of ends first, so that no job waits for it."""
+
+from typing import Final
+
+from sqlalchemy import Connection
+
+from skyferry import error_codes as codes
+from skyferry.errors import ApiError
+from skyferry.fleet import devices
+from skyferry.fleet.devices import DeviceReference
+from skyferry.ota import changes
+from skyferry.ota.states import TaskEvent, TaskStatus, sources
+from skyferry.store import devices as device_statements
+from skyferry.store import tasks as statements
+
+_DESCRIPTION: Final = "the device was deleted"
+
+
+def remove_device(tx: Connection, instance_id: int, reference: DeviceReference, *, now: int) -> int:
+    """Cancels a device's open tasks, then removes it with all that is known of it, and returns the key that it had.
+
+    Raises:
+        ApiError: the device does not exist.
+    """
+    device = devices.find(tx, instance_id, reference)
+    if not device_statements.hold(tx, device.id):
+        raise ApiError(codes.NOT_EXISTED_DEVICE)
+    event = TaskEvent.CANCEL_OPEN
+    canceled = statements.cancel_of_devices(
+        tx,
+        [device.id],
+        package_id=None,
+        job_id=None,
+        sources=sources(event),
+        target=TaskStatus.CANCELED,
+        description=_DESCRIPTION,
+        now=now,
+    )
+    changes.follow(tx, changes.alike(canceled, event, TaskStatus.CANCELED, at=now, description=_DESCRIPTION), now)
+    device_statements.remove(tx, device.id)
+    return device.id
