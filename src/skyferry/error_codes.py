@@ -242,6 +242,20 @@ DEVICE_APPLY_IS_NOT_FOUND = ErrorKind("iot.device.DeviceApplyIsNotFound", "The s
 # Groups
 NULL_GROUP_ID = ErrorKind("iot.group.NullGroupId", "GroupId is empty.")
 NOT_EXISTED_GROUP = ErrorKind("iot.group.NotExistedGroup", "The specified group does not exist.")
+INVALID_GROUP_NAME = ErrorKind(
+    "iot.group.InvalidGroupName",
+    "GroupName has 4 to 30 Chinese characters (counted twice), letters, digits and _.",
+)
+GROUP_NAME_EXISTED = ErrorKind("iot.group.GroupNameExisted", "The instance has a group of this name.")
+LONG_GROUP_DESC_ERROR = ErrorKind("iot.group.LongGroupDescError", "GroupDesc has at most 100 characters.")
+SUB_GROUP_NOT_NULL = ErrorKind("iot.group.SubGroupNotNull", "The group has subgroups. Delete those first.")
+GROUP_COUNT_EXCEED_MAX = ErrorKind(
+    "iot.group.GroupCountExceedMax", "There are as many groups as there may be. Delete some that are not needed."
+)
+GROUP_LEVEL_EXCEEDING_LIMIT_ERROR = ErrorKind(
+    "iot.group.GroupLevelExceedingLimitError", "Groups are 3 levels deep: the group of SuperGroupId has no subgroups."
+)
+BIND_GROUP_RELATION_FAILED = ErrorKind("iot.group.BindGroupRelationFailed", "The group would have too many devices.")
 
 # The language of device searches
 INVALID_SQL_ERROR = ErrorKind("iot.devicesearch.InvalidSQLError", "The sentence is not understood.")

@@ -59,6 +59,11 @@ def message_id() -> str:
     return secrets.token_hex(16)
 
 
+def group_id() -> str:
+    """16 characters."""
+    return _random(16)
+
+
 def task_id(job: str, key: int) -> str:
     """The TaskId of a task: 26 characters, the last six digits beginning with `01`.
 

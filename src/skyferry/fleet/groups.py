@@ -1,13 +1,25 @@
 """Groups of devices: static ones, which devices are put into, and dynamic ones, which devices match (§9.4)."""
 
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from sqlalchemy import Connection
 
 from skyferry import error_codes as codes
+from skyferry import identifiers
 from skyferry.errors import ApiError
+from skyferry.fleet import names
+from skyferry.search.parsing import parse_condition
 from skyferry.store import groups as statements
 from skyferry.store.groups import GroupRecord
+
+MOST_GROUPS: Final = 1_000
+MOST_DYNAMIC_GROUPS: Final = 10
+MOST_SUBGROUPS: Final = 100
+_DEEPEST_LEVEL: Final = 3
+_LONGEST_NAME: Final = 30
+_LONGEST_DESCRIPTION: Final = 100
 
 
 class GroupType(StrEnum):
@@ -15,6 +27,26 @@ class GroupType(StrEnum):
 
     STATIC = "LINK_PLATFORM"
     DYNAMIC = "LINK_PLATFORM_DYNAMIC"
+
+
+@dataclass(frozen=True, slots=True)
+class NewGroup:
+    """What CreateDeviceGroup and CreateDeviceDynamicGroup say.
+
+    Attributes:
+        parent: the GroupId of the group above it; only a static group has one.
+        expression: what its devices match; only a dynamic group has one.
+    """
+
+    name: str
+    description: str | None = None
+    parent: str | None = None
+    expression: str | None = None
+
+    @property
+    def type(self) -> GroupType:
+        """What the group is by what it has."""
+        return GroupType.STATIC if self.expression is None else GroupType.DYNAMIC
 
 
 def find(tx: Connection, instance_id: int, group_id: str, group_type: str | None = None) -> GroupRecord:
@@ -29,3 +61,77 @@ def find(tx: Connection, instance_id: int, group_id: str, group_type: str | None
     if group is None:
         raise ApiError(codes.NOT_EXISTED_GROUP)
     return group
+
+
+def create(tx: Connection, new: NewGroup, *, instance_id: int, now: int) -> GroupRecord:
+    """Makes a group.
+
+    Raises:
+        ApiError: a value that is not allowed, a name that is taken, or too many groups.
+    """
+    if not names.is_title(new.name, most=_LONGEST_NAME):
+        raise ApiError(codes.INVALID_GROUP_NAME)
+    _check_description(new.description)
+    if new.expression is not None:
+        parse_condition(new.expression)
+    statements.lock(tx, instance_id)
+    if statements.name_is_taken(tx, instance_id, new.name):
+        raise ApiError(codes.GROUP_NAME_EXISTED)
+    most = MOST_GROUPS if new.type is GroupType.STATIC else MOST_DYNAMIC_GROUPS
+    if statements.count_of_account(tx, instance_id, new.type) >= most:
+        raise ApiError(codes.GROUP_COUNT_EXCEED_MAX, f"The account has {most} groups of this type, which is the most.")
+    parent = _parent(tx, instance_id, new.parent) if new.parent else None
+    group_id = identifiers.group_id()
+    statements.insert(
+        tx,
+        instance_id=instance_id,
+        group_id=group_id,
+        name=new.name,
+        description=new.description,
+        type=new.type,
+        parent_id=parent.id if parent else None,
+        level=parent.level + 1 if parent else 1,
+        expression=new.expression,
+        created_at=now,
+        modified_at=now,
+    )
+    return find(tx, instance_id, group_id, new.type)
+
+
+def describe(tx: Connection, group: GroupRecord, description: str | None, now: int) -> None:
+    """Gives a group another description; nothing changes when it is None.
+
+    Raises:
+        ApiError: the description is too long, or the group is gone.
+    """
+    _check_description(description)
+    if description is not None and not statements.change(
+        tx, group.id, {"description": description, "modified_at": now}
+    ):
+        raise ApiError(codes.NOT_EXISTED_GROUP)
+
+
+def delete(tx: Connection, group: GroupRecord) -> None:
+    """Deletes a group; its devices keep their tasks.
+
+    Raises:
+        ApiError: it has subgroups, or is gone.
+    """
+    statements.lock(tx, group.instance_id)
+    if statements.remove(tx, group.id):
+        return
+    raise ApiError(codes.SUB_GROUP_NOT_NULL if statements.count_subgroups(tx, group.id) else codes.NOT_EXISTED_GROUP)
+
+
+def _parent(tx: Connection, instance_id: int, group_id: str) -> GroupRecord:
+    parent = find(tx, instance_id, group_id)
+    if parent.level >= _DEEPEST_LEVEL:
+        raise ApiError(codes.GROUP_LEVEL_EXCEEDING_LIMIT_ERROR)
+    if statements.count_subgroups(tx, parent.id) >= MOST_SUBGROUPS:
+        raise ApiError(codes.GROUP_COUNT_EXCEED_MAX, f"The group {parent.name} has {MOST_SUBGROUPS} subgroups.")
+    return parent
+
+
+def _check_description(description: str | None) -> None:
+    if description is not None and len(description) > _LONGEST_DESCRIPTION:
+        raise ApiError(codes.LONG_GROUP_DESC_ERROR)

@@ -1,7 +1,5 @@
 """Operations that tell about devices (control-plane reference §9.3)."""
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -24,8 +22,6 @@ from skyferry.store.products import ProductRecord
 _DEFAULT_PAGE: Final = 10
 _LARGEST_PAGE: Final = 50
 _MOST_NAMES: Final = 100
-_MOST_BY_PAGE: Final = 10_000
-"""Beyond this many devices a list goes on by NextToken."""
 
 
 class DeviceRequest(InstanceRequest):
@@ -88,17 +84,6 @@ class QueryDeviceResponse(ResponseModel):
     data: DeviceInfos
 
 
-def _token(device: DeviceRecord) -> str:
-    return base64.urlsafe_b64encode(str(device.id).encode()).decode()
-
-
-def _before(token: str) -> int:
-    try:
-        return int(base64.urlsafe_b64decode(token.encode()))
-    except (ValueError, binascii.Error):
-        raise ApiError(codes.INVALID_PAGE_PARAMS, "NextToken is not one that QueryDevice answered.") from None
-
-
 def _device_page(
     tx: Connection, instance_id: int, product_key: str, *, offset: int, limit: int, before: int | None
 ) -> tuple[int, Sequence[DeviceRecord]]:
@@ -111,15 +96,12 @@ def _device_page(
 async def query_device(call: Call, request: QueryDeviceRequest) -> QueryDeviceResponse:
     """Pages the devices of a product, newest first."""
     services = call.services
-    offset = formats.offset(request.current_page, request.page_size, most=_LARGEST_PAGE)
-    before = _before(request.next_token) if request.next_token else None
-    if before is None and offset + request.page_size > _MOST_BY_PAGE:
-        raise ApiError(codes.INVALID_PAGE_PARAMS, f"Beyond {_MOST_BY_PAGE} devices, go on with NextToken.")
+    offset, before = formats.place(request.current_page, request.page_size, request.next_token, most=_LARGEST_PAGE)
     total, page = await services.store.read(
         _device_page,
         call.instance.id,
         request.product_key,
-        offset=0 if before is not None else offset,
+        offset=offset,
         limit=request.page_size,
         before=before,
     )
@@ -144,7 +126,7 @@ async def query_device(call: Call, request: QueryDeviceRequest) -> QueryDeviceRe
         page_size=request.page_size,
         page_count=formats.page_count(total, request.page_size),
         total=total,
-        next_token=_token(page[-1]) if len(page) == request.page_size else None,
+        next_token=formats.next_token(page[-1].id) if len(page) == request.page_size else None,
         data=DeviceInfos(device_info=infos),
     )
 

@@ -1,11 +1,16 @@
 """How the dialect writes times and pages (control-plane reference §1.5)."""
 
+import base64
+import binascii
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
 from skyferry import error_codes as codes
 from skyferry.errors import ApiError
 
+_KEYS: Final = 2**63
+_MOST_BY_PAGE: Final = 10_000
+"""Beyond this many items a list goes on by NextToken."""
 _CHINA: Final = timezone(timedelta(hours=8))
 
 
@@ -33,6 +38,49 @@ def minute(ms: int) -> str:
 def china(ms: int | None) -> str | None:
     """`2018-08-06 10:48:41` in UTC+8: the `Gmt…` fields of QueryDeviceDetail."""
     return None if ms is None else f"{datetime.fromtimestamp(ms // 1_000, _CHINA):%Y-%m-%d %H:%M:%S}"
+
+
+def china_exact(ms: int | None) -> str | None:
+    """`2020-04-04 16:38:18.607` in UTC+8: the times of QueryDeviceBySQL."""
+    return None if ms is None else f"{china(ms)}.{ms % 1_000:03d}"
+
+
+def next_token(key: int) -> str:
+    """The `NextToken` that leads on after the item of this key."""
+    return base64.urlsafe_b64encode(str(key).encode()).decode()
+
+
+def place(current_page: int, page_size: int, token: str | None, *, most: int) -> tuple[int, int | None]:
+    """Where a page begins in a list that is paged by number, and by `NextToken` when it is deep.
+
+    Args:
+        current_page: the page's number, from 1; it says nothing when there is a token.
+        page_size: items on a page.
+        token: the NextToken of the page before, if any.
+        most: the largest page that the operation allows.
+
+    Returns:
+        How many items to pass over, and the key of the item after which the list goes on, if any.
+
+    Raises:
+        ApiError: a number out of range, or a token that was not made by `next_token`.
+    """
+    before = offset(current_page, page_size, most=most)
+    if token:
+        return 0, _key_of(token)
+    if before + page_size > _MOST_BY_PAGE:
+        raise ApiError(codes.INVALID_PAGE_PARAMS, f"Beyond {_MOST_BY_PAGE} items, go on with NextToken.")
+    return before, None
+
+
+def _key_of(token: str) -> int:
+    try:
+        key = int(base64.urlsafe_b64decode(token.encode()))
+    except (ValueError, binascii.Error):
+        key = -1
+    if not 0 <= key < _KEYS:
+        raise ApiError(codes.INVALID_PAGE_PARAMS, "NextToken is not one that the operation answered.")
+    return key
 
 
 def offset(current_page: int, page_size: int, *, most: int, deepest: int | None = None) -> int:

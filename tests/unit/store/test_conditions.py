@@ -12,7 +12,7 @@ from sqlalchemy import insert, select, update
 
 from skyferry.fleet import groups as fleet_groups
 from skyferry.search.syntax import Condition
-from skyferry.store import search
+from skyferry.store import conditions
 from skyferry.store.tables import device_tags, devices, group_members, groups, module_versions, products
 from tests.support.rows import START, World, world
 from tests.support.search import STATUSES, PlainDevice, matches, vocabulary_of
@@ -58,7 +58,7 @@ class Stored:
     keys: dict[int, PlainDevice]
 
     def found(self, condition: Condition) -> list[PlainDevice]:
-        where = search.of_instance(self.world.instance.id) & search.compiled(condition)
+        where = conditions.of_instance(self.world.instance.id) & conditions.compiled(condition)
         keys = self.world.tx.execute(select(devices.c.id).where(where)).scalars()
         return [self.keys[key] for key in keys]
 

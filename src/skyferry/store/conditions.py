@@ -4,23 +4,30 @@ A condition is about a row of `devices`; what other tables say of the device is 
 stand in any statement that has `devices` among its tables.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from operator import eq, ge, gt, le, lt
 from typing import Any, Final
 
-from sqlalchemy import and_, exists, false, func, not_, or_, select
+from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from skyferry.search.syntax import Belonging, Condition, Either, Every, Field, Moment, Operator, Words
-from skyferry.store.tables import device_tags, devices, group_members, groups, module_versions, products
+from skyferry.store.tables import (
+    DeviceState,
+    device_tags,
+    devices,
+    group_members,
+    groups,
+    module_versions,
+    product_is_kept,
+    products,
+)
 
-_IS_ONLINE: Final = devices.c.connection_id.is_not(None)
-_WAS_ONLINE: Final = devices.c.activated_at.is_not(None)
-_STATUSES: Final[Mapping[str, ColumnElement[bool]]] = {
-    "ONLINE": and_(not_(devices.c.disabled), _IS_ONLINE),
-    "OFFLINE": and_(not_(devices.c.disabled), not_(_IS_ONLINE), _WAS_ONLINE),
-    "UNACTIVE": and_(not_(devices.c.disabled), not_(_IS_ONLINE), not_(_WAS_ONLINE)),
-    "DISABLE": devices.c.disabled,
+_STATES: Final[Mapping[str, Collection[DeviceState]]] = {
+    "ONLINE": (DeviceState.ONLINE,),
+    "OFFLINE": (DeviceState.OFFLINE,),
+    "UNACTIVE": (DeviceState.UNACTIVE,),
+    "DISABLE": (DeviceState.DISABLED, DeviceState.DISABLED_UNACTIVE),
 }
 _COLUMNS: Final[Mapping[Field, ColumnElement[Any]]] = {
     Field.IOT_ID: devices.c.iot_id,
@@ -50,7 +57,7 @@ def column_of(field: Field) -> ColumnElement[Any]:
 
 def has_status(status: str) -> ColumnElement[bool]:
     """True for devices in this state: ONLINE, OFFLINE, UNACTIVE or DISABLE."""
-    return _STATUSES[status]
+    return devices.c.state.in_(_STATES[status])
 
 
 def begins_with(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
@@ -60,7 +67,7 @@ def begins_with(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
 
 def of_instance(instance_id: int) -> ColumnElement[bool]:
     """True for devices of the instance's products."""
-    owned = select(products.c.id).where(products.c.instance_id == instance_id, products.c.deleted_at.is_(None))
+    owned = select(products.c.id).where(products.c.instance_id == instance_id, product_is_kept)
     return devices.c.product_id.in_(owned.correlate(None))
 
 
@@ -87,8 +94,9 @@ def _said(words: Words) -> ColumnElement[bool]:
             members = select(group_members.c.device_id).join(groups, group_members.c.group_id == groups.c.id)
             return _related(words, devices.c.id, members, groups.c.group_id)
         case Field.STATUS:
-            within = or_(false(), *(_STATUSES[value] for value in words.values))
-            return not_(within) if words.operator is Operator.NOT_EQUAL else within
+            states = [state for status in words.values for state in _STATES[status]]
+            is_other = words.operator is Operator.NOT_EQUAL
+            return devices.c.state.not_in(states) if is_other else devices.c.state.in_(states)
         case field:
             return _words(_COLUMNS[field], words)
 

@@ -1,0 +1,385 @@
+"""Groups of devices (control-plane reference §9.4, §8.5)."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.scenario.support import Accounts, Fleet, application
+from tests.support.api import Device, items
+
+_serial = itertools.count(1)
+MakeGroup = Callable[..., str]
+
+
+@pytest.fixture
+def instance(accounts: Accounts) -> str:
+    """The name of the instance that all scenarios work in."""
+    return accounts.instances("root")[0]
+
+
+@pytest.fixture
+def dynamic(fleet: Fleet, instance: str) -> Iterator[MakeGroup]:
+    """Makes dynamic groups, of which an account has few: they go when the test ends."""
+    made: list[str] = []
+
+    def make(expression: str, **more: Any) -> str:
+        parameters = {"IotInstanceId": instance, "GroupName": new_name(), "DynamicGroupExpression": expression}
+        made.append(fleet.api.call("CreateDeviceDynamicGroup", **(parameters | more))["Data"]["GroupId"])
+        return made[-1]
+
+    yield make
+    for group in made:
+        fleet.api.call("DeleteDeviceDynamicGroup", IotInstanceId=instance, GroupId=group)
+
+
+def new_name() -> str:
+    return f"group_{next(_serial)}"
+
+
+def static(fleet: Fleet, name: str | None = None, **more: Any) -> str:
+    """The GroupId of a new static group."""
+    made = fleet.api.call("CreateDeviceGroup", GroupName=name or new_name(), **more)
+    return str(made["Data"]["GroupId"])
+
+
+def references(devices: list[Device]) -> list[dict[str, str]]:
+    return [{"ProductKey": device.product_key, "DeviceName": device.name} for device in devices]
+
+
+def add(fleet: Fleet, group: str, *devices: Device) -> dict[str, Any]:
+    """The counts that BatchAddDeviceGroupRelations answers, and its sentence."""
+    answer = fleet.api.call("BatchAddDeviceGroupRelations", GroupId=group, Device=references(list(devices)))
+    return {name: value for name, value in answer.items() if name not in {"RequestId", "Success"}}
+
+
+def members(fleet: Fleet, group: str) -> list[str]:
+    answer = fleet.api.call("QueryDeviceListByDeviceGroup", GroupId=group, CurrentPage=1, PageSize=50)
+    return [item["DeviceName"] for item in items(answer["Data"], "SimpleDeviceInfo")]
+
+
+def groups_of(fleet: Fleet, device: Device) -> list[str]:
+    answer = fleet.api.call("QueryDeviceGroupByDevice", ProductKey=device.product_key, DeviceName=device.name)
+    return [item["GroupId"] for item in items(answer["GroupInfos"], "GroupInfo")]
+
+
+def listed(fleet: Fleet, **filters: Any) -> list[str]:
+    answer = fleet.api.call("QueryDeviceGroupList", **({"CurrentPage": 1, "PageSize": 200} | filters))
+    return [item["GroupName"] for item in items(answer["Data"], "GroupInfo")]
+
+
+def matches(fleet: Fleet, instance: str, group: str, **filters: Any) -> list[str]:
+    answer = fleet.api.call("QueryDynamicGroupDevices", IotInstanceId=instance, GroupId=group, **filters)
+    return [item["DeviceName"] for item in items(answer["Data"], "SimpleDeviceInfo")]
+
+
+def test_a_group_tells_what_it_was_made_with(fleet: Fleet) -> None:
+    name = new_name()
+    made = fleet.api.call("CreateDeviceGroup", GroupName=name, GroupDesc="on the roof")["Data"]
+    found = fleet.api.call("QueryDeviceGroupInfo", GroupId=made["GroupId"])["Data"]
+
+    assert len(made["GroupId"]) == 16
+    assert found == {
+        "GroupId": made["GroupId"],
+        "GroupName": name,
+        "GroupDesc": "on the roof",
+        "UtcCreate": made["UtcCreate"],
+        "DeviceCount": 0,
+        "DeviceActive": 0,
+        "DeviceOnline": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code"),
+    [
+        ({"GroupName": "abc"}, "iot.group.InvalidGroupName"),
+        ({"GroupName": "组" * 16}, "iot.group.InvalidGroupName"),
+        ({"GroupName": "with-dash"}, "iot.group.InvalidGroupName"),
+        ({"GroupDesc": "d" * 101}, "iot.group.LongGroupDescError"),
+        ({"SuperGroupId": "unknown"}, "iot.group.NotExistedGroup"),
+    ],
+    ids=str,
+)
+def test_a_bad_group_has_its_documented_code(fleet: Fleet, parameters: dict[str, Any], code: str) -> None:
+    assert fleet.api.refusal("CreateDeviceGroup", **({"GroupName": "fine_name"} | parameters)) == code
+
+
+def test_a_group_name_is_unique(fleet: Fleet) -> None:
+    name = new_name()
+    static(fleet, name)
+    assert fleet.api.refusal("CreateDeviceGroup", GroupName=name) == "iot.group.GroupNameExisted"
+
+
+def test_groups_are_three_levels_deep_and_deleted_from_below(fleet: Fleet) -> None:
+    top = static(fleet)
+    middle = static(fleet, SuperGroupId=top)
+    bottom = static(fleet, SuperGroupId=middle)
+
+    refused = fleet.api.refusal("CreateDeviceGroup", GroupName=new_name(), SuperGroupId=bottom)
+    assert refused == "iot.group.GroupLevelExceedingLimitError"
+    assert fleet.api.refusal("DeleteDeviceGroup", GroupId=top) == "iot.group.SubGroupNotNull"
+    for group in (bottom, middle, top):
+        fleet.api.call("DeleteDeviceGroup", GroupId=group)
+        assert fleet.api.refusal("QueryDeviceGroupInfo", GroupId=group) == "iot.group.NotExistedGroup"
+
+
+def test_only_the_description_of_a_group_changes(fleet: Fleet) -> None:
+    group = static(fleet, GroupDesc="before")
+    fleet.api.call("UpdateDeviceGroup", GroupId=group, GroupDesc="after")
+    assert fleet.api.call("QueryDeviceGroupInfo", GroupId=group)["Data"]["GroupDesc"] == "after"
+
+    code = fleet.api.refusal("UpdateDeviceGroup", GroupId=group, GroupDesc="d" * 101)
+    assert code == "iot.group.LongGroupDescError"
+
+
+def test_groups_are_listed_newest_first_by_name_and_by_what_they_are_in(fleet: Fleet) -> None:
+    mark = fleet.product[:8]
+    top = static(fleet, f"one_{mark}")
+    static(fleet, f"two_{mark}", SuperGroupId=top)
+    static(fleet, f"水表_{mark}", SuperGroupId=top)
+
+    assert listed(fleet, GroupName=mark) == [f"水表_{mark}", f"two_{mark}", f"one_{mark}"]
+    assert listed(fleet, GroupName=f"水表_{mark[:3]}") == [f"水表_{mark}"]
+    assert listed(fleet, GroupName=mark, SuperGroupId=top) == [f"水表_{mark}", f"two_{mark}"]
+    assert listed(fleet, GroupName=mark, CurrentPage=2, PageSize=2) == [f"one_{mark}"]
+    assert listed(fleet, GroupName="%") == []
+    assert fleet.api.refusal("QueryDeviceGroupList", PageSize=201) == "iot.common.InvalidPageParams"
+    assert fleet.api.refusal("QueryDeviceGroupList", SuperGroupId="unknown") == "iot.group.NotExistedGroup"
+
+
+def test_adding_devices_to_a_group_is_counted(fleet: Fleet) -> None:
+    group = static(fleet)
+    one, two = (fleet.api.register(fleet.product, f"device-{number}") for number in (1, 2))
+    unknown = Device(fleet.product, "unknown", "", "")
+    add(fleet, group, one)
+
+    assert add(fleet, group, one, two, unknown) == {
+        "ValidDeviceCount": 2,
+        "SuccessAddedDeviceCount": 1,
+        "AlreadyRelatedGroupDeviceCount": 1,
+        "ExceedTenGroupDeviceCount": 0,
+        "ErrorMessage": "1 devices have been added, and 2 devices failed to be added.",
+    }
+    assert members(fleet, group) == ["device-2", "device-1"]
+
+
+def test_a_device_is_in_ten_groups_at_most(fleet: Fleet) -> None:
+    device = fleet.api.register(fleet.product, "device-1")
+    ten = [static(fleet) for _ in range(10)]
+    for group in ten:
+        add(fleet, group, device)
+
+    result = add(fleet, static(fleet), device)
+
+    assert (result["SuccessAddedDeviceCount"], result["ExceedTenGroupDeviceCount"]) == (0, 1)
+    assert groups_of(fleet, device) == ten[::-1]
+
+
+@pytest.mark.parametrize("action", ["BatchAddDeviceGroupRelations", "BatchDeleteDeviceGroupRelations"])
+def test_up_to_200_devices_are_named_in_one_call(fleet: Fleet, action: str) -> None:
+    group = static(fleet)
+    named = references([Device(fleet.product, f"device-{number}", "", "") for number in range(201)])
+
+    assert fleet.api.call(action, GroupId=group, Device=named[:200])["ValidDeviceCount"] == 0
+    assert fleet.api.refusal(action, GroupId=group, Device=named) == "iot.common.InvalidFormattedParameter"
+    assert fleet.api.refusal(action, GroupId=group) == "iot.common.InvalidFormattedParameter"
+    assert fleet.api.refusal(action, GroupId="unknown", Device=named[:1]) == "iot.group.NotExistedGroup"
+    assert fleet.api.refusal(action, GroupId=" ", Device=named[:1]) == "iot.group.NullGroupId"
+
+
+def test_devices_are_taken_out_of_a_group(fleet: Fleet) -> None:
+    group = static(fleet)
+    one, two = (fleet.api.register(fleet.product, f"device-{number}") for number in (1, 2))
+    add(fleet, group, one)
+
+    result = fleet.api.call("BatchDeleteDeviceGroupRelations", GroupId=group, Device=references([one, two]))
+
+    assert (result["ValidDeviceCount"], result["SuccessDeviceCount"]) == (2, 1)
+    assert "ErrorMessage" not in result
+    assert members(fleet, group) == []
+    assert groups_of(fleet, one) == []
+
+
+def test_a_group_counts_its_devices_by_state(fleet: Fleet) -> None:
+    group = static(fleet)
+    offline, online = fleet.devices(2)
+    fleet.connect(online)
+    add(fleet, group, offline, online, fleet.api.register(fleet.product, "never-online"))
+
+    found = fleet.api.call("QueryDeviceGroupInfo", GroupId=group)["Data"]
+
+    assert (found["DeviceCount"], found["DeviceActive"], found["DeviceOnline"]) == (3, 2, 1)
+
+
+def test_a_list_of_a_group_tells_the_products_of_its_devices(fleet: Fleet) -> None:
+    group = static(fleet)
+    device = fleet.api.register(fleet.product, "device-1")
+    name = fleet.api.call("QueryProduct", ProductKey=fleet.product)["Data"]["ProductName"]
+    add(fleet, group, device)
+
+    answer = fleet.api.call("QueryDeviceListByDeviceGroup", GroupId=group)
+
+    assert (answer["Page"], answer["PageSize"], answer["PageCount"], answer["Total"]) == (1, 10, 1, 1)
+    assert items(answer["Data"], "SimpleDeviceInfo") == [
+        {"ProductKey": fleet.product, "ProductName": name, "DeviceName": "device-1", "IotId": device.iot_id}
+    ]
+
+
+def test_a_dynamic_group_tells_what_it_was_made_with(fleet: Fleet, instance: str, dynamic: MakeGroup) -> None:
+    fleet.device()
+    expression = f'product_key = "{fleet.product}" and name LIKE "devi%"'
+    name = new_name()
+    group = dynamic(expression, GroupName=name, GroupDesc="all of them")
+
+    found = fleet.api.call("QueryDeviceGroupInfo", GroupId=group, GroupType="LINK_PLATFORM_DYNAMIC")["Data"]
+
+    assert found["DynamicGroupExpression"] == expression
+    assert (found["GroupName"], found["GroupDesc"]) == (name, "all of them")
+    assert (found["DeviceCount"], found["DeviceActive"], found["DeviceOnline"]) == (1, 1, 0)
+    assert name in listed(fleet, GroupTypes=["LINK_PLATFORM_DYNAMIC"])
+    assert name not in listed(fleet)
+    assert name in listed(fleet, GroupTypes=["LINK_PLATFORM", "LINK_PLATFORM_DYNAMIC"])
+    fleet.api.call("UpdateDeviceGroup", GroupId=group, GroupType="LINK_PLATFORM_DYNAMIC", GroupDesc="other")
+    again = fleet.api.call("QueryDeviceGroupInfo", GroupId=group, GroupType="LINK_PLATFORM_DYNAMIC")["Data"]
+    assert again["GroupDesc"] == "other"
+
+
+def test_a_dynamic_group_is_none_of_the_static_ones(fleet: Fleet, instance: str, dynamic: MakeGroup) -> None:
+    group = dynamic("status = 'ONLINE'")
+    reference = references([Device(fleet.product, "device-1", "", "")])
+    for action, more in (
+        ("QueryDeviceGroupInfo", {}),
+        ("DeleteDeviceGroup", {}),
+        ("QueryDeviceListByDeviceGroup", {}),
+        ("BatchAddDeviceGroupRelations", {"Device": reference}),
+    ):
+        assert fleet.api.refusal(action, GroupId=group, **more) == "iot.group.NotExistedGroup"
+    for action in ("DeleteDeviceDynamicGroup", "QueryDynamicGroupDevices"):
+        refused = fleet.api.refusal(action, GroupId=static(fleet), IotInstanceId=instance)
+        assert refused == "iot.group.NotExistedGroup"
+    bad_type = fleet.api.refusal("QueryDeviceGroupInfo", GroupId=group, GroupType="OTHER")
+    assert bad_type == "iot.common.InvalidFormattedParameter"
+
+
+def test_a_dynamic_group_follows_its_devices(fleet: Fleet, instance: str, dynamic: MakeGroup) -> None:
+    group = dynamic(
+        f"product_key = '{fleet.product}' AND ota_module.name = 'default' AND ota_module.version != '2.0.0'"
+    )
+    device = fleet.device("device-1")
+    fleet.device("device-2", version="2.0.0")
+    assert matches(fleet, instance, group) == ["device-1"]
+
+    fleet.connect(device, "2.0.0")
+    assert matches(fleet, instance, group) == []
+
+
+def test_devices_of_a_dynamic_group_are_filtered(fleet: Fleet, instance: str, dynamic: MakeGroup) -> None:
+    group = dynamic(f"product_key = '{fleet.product}'")
+    offline = fleet.device("meter-1")
+    for name in ("meter-10", "valve-1"):
+        fleet.api.register(fleet.product, name)
+
+    assert matches(fleet, instance, group) == ["valve-1", "meter-10", "meter-1"]
+    assert matches(fleet, instance, group, ProductKey=fleet.product, DeviceName="meter-1") == ["meter-1"]
+    assert matches(fleet, instance, group, DeviceName="meter-1", FuzzyName=True) == ["meter-10", "meter-1"]
+    assert matches(fleet, instance, group, Status="UNACTIVE") == ["valve-1", "meter-10"]
+    assert matches(fleet, instance, group, Status="OFFLINE") == [offline.name]
+    assert matches(fleet, instance, group, ProductKey="unknown") == []
+    for bad in ({"DeviceName": "met", "FuzzyName": True}, {"Status": "online"}):
+        code = fleet.api.refusal("QueryDynamicGroupDevices", IotInstanceId=instance, GroupId=group, **bad)
+        assert code == "iot.common.InvalidFormattedParameter"
+
+
+def test_devices_of_a_dynamic_group_are_paged_by_number_and_by_token(
+    fleet: Fleet, instance: str, dynamic: MakeGroup
+) -> None:
+    group = dynamic(f"product_key = '{fleet.product}'")
+    for number in range(1, 6):
+        fleet.api.register(fleet.product, f"device-{number}")
+    asked: dict[str, Any] = {"IotInstanceId": instance, "GroupId": group, "PageSize": 2}
+    assert matches(fleet, instance, group, PageSize=2, CurrentPage=3) == ["device-1"]
+
+    seen: list[str] = []
+    token = None
+    while True:
+        more: dict[str, Any] = {"NextToken": token} if token else {}
+        answer = fleet.api.call("QueryDynamicGroupDevices", **asked, **more)
+        assert (answer["Total"], answer["PageCount"]) == (5, 3)
+        seen += [item["DeviceName"] for item in items(answer["Data"], "SimpleDeviceInfo")]
+        token = answer.get("NextToken")
+        if token is None:
+            break
+
+    assert seen == [f"device-{number}" for number in (5, 4, 3, 2, 1)]
+    for bad in ({"NextToken": "nonsense"}, {"PageSize": 201}, {"CurrentPage": 5_001}):
+        assert fleet.api.refusal("QueryDynamicGroupDevices", **(asked | bad)) == "iot.common.InvalidPageParams"
+
+
+def test_a_device_of_a_dynamic_group_is_told_in_full(fleet: Fleet, instance: str, dynamic: MakeGroup) -> None:
+    device = fleet.device()
+    group = dynamic(f"name = 'device-1' AND product_key = '{fleet.product}'")
+    detail = fleet.api.call("QueryDeviceDetail", IotId=device.iot_id)["Data"]
+
+    answer = fleet.api.call("QueryDynamicGroupDevices", IotInstanceId=instance, GroupId=group)
+
+    [found] = items(answer["Data"], "SimpleDeviceInfo")
+    assert found == {
+        "ProductKey": fleet.product,
+        "ProductName": detail["ProductName"],
+        "DeviceName": "device-1",
+        "IotId": device.iot_id,
+        "NodeType": 0,
+        "Status": "OFFLINE",
+        "ActiveTime": detail["GmtActive"],
+        "LastOnlineTime": detail["GmtOnline"],
+        "UtcActiveTime": detail["UtcActive"],
+        "UtcLastOnlineTime": detail["UtcOnline"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("expression", "code"),
+    [
+        ("", "Error"),
+        ("SELECT * FROM device WHERE name = 'a'", "Error"),
+        ("name = 'a' ORDER BY gmt_create", "Error"),
+        ("colour = 'red'", "FieldError"),
+        ("name > 'a'", "OperatorTypeError"),
+        ("status = 'SLEEPING'", "ParamError"),
+        ("OR".join([" name = 'a' "] * 6), "ConditionError"),
+    ],
+)
+def test_an_expression_is_checked_when_the_group_is_made(
+    fleet: Fleet, instance: str, expression: str, code: str
+) -> None:
+    parameters = {"IotInstanceId": instance, "GroupName": new_name(), "DynamicGroupExpression": expression}
+    assert fleet.api.refusal("CreateDeviceDynamicGroup", **parameters) == f"iot.devicesearch.InvalidSQL{code}"
+
+
+def test_an_account_has_ten_dynamic_groups_at_most(fleet: Fleet, instance: str, dynamic: MakeGroup) -> None:
+    for _ in range(10):
+        dynamic("status = 'ONLINE'")
+    parameters = {"IotInstanceId": instance, "GroupName": new_name(), "DynamicGroupExpression": "status = 'ONLINE'"}
+    assert fleet.api.refusal("CreateDeviceDynamicGroup", **parameters) == "iot.group.GroupCountExceedMax"
+
+
+@pytest.mark.parametrize("action", ["CreateDeviceDynamicGroup", "DeleteDeviceDynamicGroup", "QueryDynamicGroupDevices"])
+def test_operations_on_dynamic_groups_name_the_instance(fleet: Fleet, action: str) -> None:
+    parameters = {"GroupName": "fine_name", "DynamicGroupExpression": "name = 'a'", "GroupId": "unknown"}
+    assert fleet.api.refusal(action, **parameters) == "MissingIotInstanceId"
+
+
+def test_another_account_sees_no_group_and_brings_none_in(fleet: Fleet, accounts: Accounts) -> None:
+    group = static(fleet)
+    device = fleet.api.register(fleet.product, "device-1")
+    stranger = application(accounts.create(f"stranger_{new_name()}"))
+    own = stranger.call("CreateDeviceGroup", GroupName="own_group")["Data"]["GroupId"]
+
+    assert stranger.refusal("QueryDeviceGroupInfo", GroupId=group) == "iot.group.NotExistedGroup"
+    assert stranger.refusal("DeleteDeviceGroup", GroupId=group) == "iot.group.NotExistedGroup"
+    listed_there = stranger.call("QueryDeviceGroupList")
+    assert [item["GroupId"] for item in items(listed_there["Data"], "GroupInfo")] == [own]
+    added = stranger.call("BatchAddDeviceGroupRelations", GroupId=own, Device=references([device]))
+    assert added["ValidDeviceCount"] == 0
