@@ -164,6 +164,8 @@ INVALID_OTA_JOB_ID = _firmware("InvalidOTAJobId", "The specified job does not ex
 INVALID_TASK_STATUS = _firmware(
     "InvalidTaskStatus", "TaskStatus is CONFIRM, QUEUED, NOTIFIED, IN_PROGRESS, SUCCEEDED, FAILED or CANCELED."
 )
+NULL_TASK_ID = _firmware("NullTaskId", "TaskId is empty.")
+INVALID_OTA_TASK_ID = _firmware("InvalidOTATaskId", "The specified task does not exist.")
 DEVICE_UPGRADE_RECORD_NOT_FOUND = _firmware(
     "DeviceUpgradeRecordNotFound", "None of the named devices has a task of this package to cancel."
 )

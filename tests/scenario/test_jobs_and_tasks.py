@@ -209,10 +209,11 @@ def test_named_devices_win_over_the_page(fleet: Fleet) -> None:
     job = fleet.job(fleet.package())
 
     found = fleet.api.call(
-        "ListOTATaskByJob", JobId=job, CurrentPage=7, PageSize=1, DeviceNames=["device-3", "nobody", "device-1"]
+        "ListOTATaskByJob", JobId=job, CurrentPage=0, PageSize=101, DeviceNames=["device-3", "nobody", "device-1"]
     )
 
     assert {task["DeviceName"] for task in items(found["Data"], "SimpleOTATaskInfo")} == {"device-1", "device-3"}
+    assert [found[name] for name in ("CurrentPage", "PageSize", "PageCount", "Total")] == [1, 2, 1, 2]
 
 
 @pytest.mark.rule("ListOTATaskByJob")

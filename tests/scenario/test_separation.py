@@ -15,6 +15,7 @@ pytestmark = pytest.mark.rule("accounts")
 
 UNKNOWN_PRODUCT = "iot.prod.NotExistedProduct"
 UNKNOWN_PACKAGE = "iot.firmware.FirmwareNotFound"
+UNKNOWN_TASK = "iot.firmware.InvalidOTATaskId"
 UNKNOWN_JOB = "iot.firmware.InvalidOTAJobId"
 
 
@@ -25,6 +26,7 @@ class Property:
     product: str
     firmware: str
     job: str
+    task: str
     device: str
     iot_id: str
     apply_id: str
@@ -38,7 +40,8 @@ def theirs(fleet: Fleet) -> Property:
     device = fleet.device()
     firmware = fleet.package()
     job = fleet.job(firmware, [device])
-    return Property(fleet.product, firmware, job, device.name, device.iot_id, apply_id, fleet.file_url)
+    task = fleet.task(job, device)["TaskId"]
+    return Property(fleet.product, firmware, job, task, device.name, device.iot_id, apply_id, fleet.file_url)
 
 
 def foreign_calls(theirs: Property) -> Mapping[str, tuple[Mapping[str, Any], str]]:
@@ -64,6 +67,9 @@ def foreign_calls(theirs: Property) -> Mapping[str, tuple[Mapping[str, Any], str
         "QueryOTAJob": ({"JobId": theirs.job}, UNKNOWN_JOB),
         "ListOTAJobByFirmware": ({"FirmwareId": theirs.firmware} | page, UNKNOWN_PACKAGE),
         "ListOTATaskByJob": ({"JobId": theirs.job}, UNKNOWN_JOB),
+        "ListOTAJobByDevice": (package | device | page, UNKNOWN_PRODUCT),
+        "ListOTAUnfinishedTaskByDevice": ({"IotId": theirs.iot_id}, "iot.device.InvalidIoTId"),
+        "ConfirmOTATask": ({"TaskId": [theirs.task]}, UNKNOWN_TASK),
         "CancelOTATaskByDevice": (package | {"DeviceName": [theirs.device]}, UNKNOWN_PRODUCT),
     }
 

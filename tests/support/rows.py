@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event, select
+from sqlalchemy import Connection, create_engine, event, select, update
 from sqlalchemy.engine import Engine
 
+from skyferry import identifiers
 from skyferry.bus.messages import (
     Connected,
     DisconnectDevice,
@@ -26,7 +27,7 @@ from skyferry.fleet import accounts, devices, names, products
 from skyferry.fleet.products import NewProduct
 from skyferry.keys import SecretBox
 from skyferry.objects.urls import DownloadUrls
-from skyferry.ota import cancel, dispatch, jobs, modules, packages, reports, selection
+from skyferry.ota import cancel, confirm, dispatch, jobs, modules, packages, reports, selection
 from skyferry.ota.cancel import CancelScope
 from skyferry.ota.models import EngineLimits, JobOptions, NewDynamicJob, NewFile, NewPackage, NewStaticJob
 from skyferry.ota.states import TaskStatus
@@ -37,6 +38,7 @@ from skyferry.store.devices import DeviceRecord
 from skyferry.store.jobs import JobRecord
 from skyferry.store.objects import StoredObject
 from skyferry.store.products import ProductRecord
+from skyferry.store.tables import jobs as job_table
 from skyferry.store.tables import metadata, tasks
 from skyferry.store.tasks import ChangedTask, TaskRecord
 
@@ -225,6 +227,23 @@ class World:
     def tasks(self, job: JobRecord) -> Sequence[TaskRecord]:
         """The tasks of a job, as they are made."""
         return task_statements.page_of_job(self.tx, job.id, offset=0, limit=1_000)
+
+    def task_ids(self, job: JobRecord) -> list[str]:
+        """The TaskIds of a job, as its tasks are made."""
+        return [identifiers.task_id(job.job_id, task.id) for task in self.tasks(job)]
+
+    def dues(self, job: JobRecord) -> list[int | None]:
+        """When the pushes of a job's tasks are due."""
+        statement = select(tasks.c.dispatch_at).where(tasks.c.job_id == job.id).order_by(tasks.c.id)
+        return list(self.tx.execute(statement).scalars())
+
+    def confirm(self, *task_ids: str) -> None:
+        """ConfirmOTATask."""
+        confirm.confirm(self.tx, instance_id=self.instance.id, task_ids=task_ids, now=self.now)
+
+    def set_job(self, job: JobRecord, **values: object) -> None:
+        """Writes values of a job's row."""
+        self.tx.execute(update(job_table).where(job_table.c.id == job.id).values(**values))
 
     def states(self, job: JobRecord) -> Mapping[int, TaskStatus]:
         """The state of each task of a job by the device's key; tasks of one device later in the table win."""

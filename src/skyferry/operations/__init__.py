@@ -21,6 +21,7 @@ from skyferry.operations import (
     packages,
     products,
     registrations,
+    task_control,
     tasks,
 )
 from skyferry.operations.services import Services

@@ -6,10 +6,12 @@ from typing import Final
 from pydantic import Field
 from sqlalchemy import Connection
 
+from skyferry.fleet import devices
+from skyferry.fleet.devices import DeviceReference
 from skyferry.operations import formats
 from skyferry.operations.services import Call, InstanceRequest
 from skyferry.ota import gray, jobs, packages
-from skyferry.ota.states import JobType
+from skyferry.ota.states import JobStatus, JobType
 from skyferry.rpc.operation import Access, ResponseModel, operation
 from skyferry.store import groups
 from skyferry.store import jobs as statements
@@ -19,6 +21,7 @@ from skyferry.store.jobs import JobRecord
 from skyferry.store.packages import PackageRecord
 
 _LARGEST_PAGE: Final = 200
+_LARGEST_PAGE_OF_DEVICE: Final = 100
 _DESCRIPTIONS: Final = {JobType.VERIFY: "verify firmware", JobType.UPGRADE: "batch upgrade"}
 
 
@@ -182,21 +185,7 @@ class ListOTAJobByFirmwareResponse(ResponseModel):
     data: JobInfos
 
 
-def _jobs_of_package(
-    tx: Connection, instance_id: int, firmware_id: str, offset: int, limit: int
-) -> tuple[PackageRecord, int, Sequence[JobRecord]]:
-    package = packages.find(tx, instance_id, firmware_id)
-    total = statements.count_of_package(tx, package.id)
-    return package, total, statements.page_of_package(tx, package.id, offset=offset, limit=limit)
-
-
-@operation("ListOTAJobByFirmware", qps=10, access=Access.READ)
-async def list_ota_job_by_firmware(call: Call, request: ListOTAJobByFirmwareRequest) -> ListOTAJobByFirmwareResponse:
-    """Pages the jobs of a package, newest first."""
-    offset = formats.offset(request.current_page, request.page_size, most=_LARGEST_PAGE)
-    package, total, page = await call.services.store.read(
-        _jobs_of_package, call.instance.id, request.firmware_id, offset, request.page_size
-    )
+def _infos(package: PackageRecord, page: Sequence[JobRecord]) -> JobInfos:
     infos = [
         SimpleOTAJobInfo(
             job_id=job.job_id,
@@ -214,10 +203,69 @@ async def list_ota_job_by_firmware(call: Call, request: ListOTAJobByFirmwareRequ
         )
         for job in page
     ]
+    return JobInfos(simple_ota_job_info=infos)
+
+
+def _jobs_of_package(
+    tx: Connection, instance_id: int, firmware_id: str, offset: int, limit: int
+) -> tuple[PackageRecord, int, Sequence[JobRecord]]:
+    package = packages.find(tx, instance_id, firmware_id)
+    total = statements.count_of_package(tx, package.id)
+    return package, total, statements.page_of_package(tx, package.id, offset=offset, limit=limit)
+
+
+@operation("ListOTAJobByFirmware", qps=10, access=Access.READ)
+async def list_ota_job_by_firmware(call: Call, request: ListOTAJobByFirmwareRequest) -> ListOTAJobByFirmwareResponse:
+    """Pages the jobs of a package, newest first."""
+    offset = formats.offset(request.current_page, request.page_size, most=_LARGEST_PAGE)
+    package, total, page = await call.services.store.read(
+        _jobs_of_package, call.instance.id, request.firmware_id, offset, request.page_size
+    )
     return ListOTAJobByFirmwareResponse(
         current_page=request.current_page,
         page_size=request.page_size,
         page_count=formats.page_count(total, request.page_size),
         total=total,
-        data=JobInfos(simple_ota_job_info=infos),
+        data=_infos(package, page),
+    )
+
+
+class ListOTAJobByDeviceRequest(InstanceRequest):
+    """Parameters of ListOTAJobByDevice."""
+
+    firmware_id: str
+    product_key: str
+    device_name: str
+    current_page: int
+    page_size: int
+
+
+class ListOTAJobByDeviceResponse(ListOTAJobByFirmwareResponse):
+    """Answer of ListOTAJobByDevice."""
+
+
+def _jobs_of_device(
+    tx: Connection, instance_id: int, request: ListOTAJobByDeviceRequest, offset: int
+) -> tuple[PackageRecord, int, Sequence[JobRecord]]:
+    package = packages.find_of_product(tx, instance_id, request.firmware_id, request.product_key)
+    reference = DeviceReference(None, request.product_key, request.device_name)
+    device = devices.find(tx, instance_id, reference)
+    total = statements.count_of_device(tx, package.id, device.id, without=JobStatus.PLANNED)
+    page = statements.page_of_device(
+        tx, package.id, device.id, without=JobStatus.PLANNED, offset=offset, limit=request.page_size
+    )
+    return package, total, page
+
+
+@operation("ListOTAJobByDevice", qps=10, access=Access.READ)
+async def list_ota_job_by_device(call: Call, request: ListOTAJobByDeviceRequest) -> ListOTAJobByDeviceResponse:
+    """Pages the jobs of a package that have begun and have a task for a device, newest first."""
+    offset = formats.offset(request.current_page, request.page_size, most=_LARGEST_PAGE_OF_DEVICE)
+    package, total, page = await call.services.store.read(_jobs_of_device, call.instance.id, request, offset)
+    return ListOTAJobByDeviceResponse(
+        current_page=request.current_page,
+        page_size=request.page_size,
+        page_count=formats.page_count(total, request.page_size),
+        total=total,
+        data=_infos(package, page),
     )

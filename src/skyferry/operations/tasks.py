@@ -1,4 +1,4 @@
-"""Operations on tasks (control-plane reference §6.1, §6.5)."""
+"""Operations that tell about tasks (control-plane reference §6.1, §6.2)."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -8,17 +8,21 @@ from sqlalchemy import Connection
 
 from skyferry import error_codes as codes
 from skyferry import identifiers
-from skyferry.bus.messages import WithdrawPush
 from skyferry.errors import ApiError
+from skyferry.fleet import devices
+from skyferry.fleet.devices import DeviceReference
 from skyferry.operations import formats
+from skyferry.operations.devices import DeviceRequest
 from skyferry.operations.services import Call, InstanceRequest
-from skyferry.ota import cancel, jobs
-from skyferry.ota.cancel import CancelScope
+from skyferry.ota import jobs
 from skyferry.ota.states import TaskStatus
-from skyferry.rpc.operation import Access, Empty, ResponseModel, operation
+from skyferry.rpc.operation import Access, ResponseModel, operation
+from skyferry.store import named_tasks
 from skyferry.store import packages as package_statements
 from skyferry.store import tasks as statements
+from skyferry.store.devices import DeviceRecord
 from skyferry.store.jobs import JobRecord
+from skyferry.store.named_tasks import UnfinishedTask
 from skyferry.store.packages import PackageRecord
 from skyferry.store.tasks import TaskRecord
 
@@ -26,42 +30,7 @@ _DEFAULT_PAGE: Final = 10
 _LARGEST_PAGE: Final = 100
 _DEEPEST: Final = 100_000
 _MOST_NAMES: Final = 50
-
-
-class CancelOTATaskByDeviceRequest(InstanceRequest):
-    """Parameters of CancelOTATaskByDevice."""
-
-    product_key: str
-    firmware_id: str
-    device_name: list[str]
-    """1 to 200 devices, each once."""
-    job_id: str | None = None
-    """Only tasks of this job."""
-
-
-@operation(
-    "CancelOTATaskByDevice",
-    qps=10,
-    access=Access.WRITE,
-    deviations=(
-        "A task in progress is not cancelled, as in the first documentation; an instance can be set to do it.",
-        "Of several devices those that can be cancelled are; the call fails only when there is none.",
-    ),
-)
-async def cancel_ota_task_by_device(call: Call, request: CancelOTATaskByDeviceRequest) -> Empty:
-    """Cancels the pending tasks that up to 200 named devices have for a package."""
-    canceled = await call.services.store.write(
-        cancel.cancel_by_device,
-        instance_id=call.instance.id,
-        product_key=request.product_key,
-        firmware_id=request.firmware_id,
-        device_names=request.device_name,
-        job_id=request.job_id,
-        scope=CancelScope(call.instance.cancel_by_device),
-        now=call.services.clock.now_ms(),
-    )
-    await call.services.bus.command([WithdrawPush(task.device_id, task.id) for task in canceled])
-    return Empty()
+_OPEN: Final = [status for status in TaskStatus if status.is_open]
 
 
 class ListOTATaskByJobRequest(InstanceRequest):
@@ -139,12 +108,17 @@ def _status(given: str | None) -> TaskStatus | None:
         raise ApiError(codes.INVALID_TASK_STATUS) from None
 
 
-@operation("ListOTATaskByJob", qps=10, access=Access.READ)
-async def list_ota_task_by_job(call: Call, request: ListOTATaskByJobRequest) -> ListOTATaskByJobResponse:
-    """Pages the tasks of a job, or shows those of named devices."""
+def _offset(request: ListOTATaskByJobRequest) -> int:
     offset = formats.offset(request.current_page, request.page_size, most=_LARGEST_PAGE)
     if offset + request.page_size > _DEEPEST:
         raise ApiError(codes.INVALID_PAGE_PARAMS, f"CurrentPage times PageSize is at most {_DEEPEST}.")
+    return offset
+
+
+@operation("ListOTATaskByJob", qps=10, access=Access.READ)
+async def list_ota_task_by_job(call: Call, request: ListOTATaskByJobRequest) -> ListOTATaskByJobResponse:
+    """Pages the tasks of a job, or shows those of named devices."""
+    offset = 0 if request.device_names else _offset(request)
     if len(request.device_names) > _MOST_NAMES:
         raise ApiError(codes.PARAMETER_SIZE_EXCEED_MAX, f"DeviceNames holds at most {_MOST_NAMES} names.")
     job, package, total, page = await call.services.store.read(
@@ -170,10 +144,99 @@ async def list_ota_task_by_job(call: Call, request: ListOTATaskByJobRequest) -> 
         )
         for task in page
     ]
+    current_page, page_size = request.current_page, request.page_size
+    if request.device_names:
+        current_page, page_size = 1, max(total, 1)
     return ListOTATaskByJobResponse(
-        current_page=request.current_page,
-        page_size=request.page_size,
-        page_count=formats.page_count(total, request.page_size),
+        current_page=current_page,
+        page_size=page_size,
+        page_count=formats.page_count(total, page_size),
         total=total,
         data=TaskInfos(simple_ota_task_info=infos),
     )
+
+
+class ListOTAUnfinishedTaskByDeviceRequest(DeviceRequest):
+    """Parameters of ListOTAUnfinishedTaskByDevice."""
+
+    module_name: str | None = None
+    task_status: str | None = None
+    task_status_list: list[str] = Field(default_factory=list)
+
+
+class UnfinishedTaskInfo(ResponseModel):
+    """One open task of a device."""
+
+    task_id: str
+    job_id: str
+    firmware_id: str
+    product_key: str
+    product_name: str
+    device_name: str
+    iot_id: str
+    module_name: str
+    src_version: str
+    dest_version: str
+    task_status: str
+    utc_create: str
+    utc_modified: str
+
+
+class UnfinishedTaskInfos(ResponseModel):
+    """Wraps the list."""
+
+    simple_ota_task_info: list[UnfinishedTaskInfo] = Field(alias="SimpleOTATaskInfo")
+
+
+class ListOTAUnfinishedTaskByDeviceResponse(ResponseModel):
+    """Answer of ListOTAUnfinishedTaskByDevice."""
+
+    data: UnfinishedTaskInfos
+
+
+def _open_statuses(request: ListOTAUnfinishedTaskByDeviceRequest) -> list[TaskStatus]:
+    """The states asked for: TaskStatusList wins over TaskStatus (§12, 32); all open ones without either."""
+    given = request.task_status_list or ([request.task_status] if request.task_status else [])
+    if not given:
+        return _OPEN
+    found = [TaskStatus.__members__.get(name) for name in given]
+    statuses = [status for status in found if status is not None and status.is_open]
+    if len(statuses) < len(given):
+        raise ApiError(codes.INVALID_TASK_STATUS, f"Unfinished tasks are {', '.join(status.name for status in _OPEN)}.")
+    return statuses
+
+
+def _unfinished(
+    tx: Connection, instance_id: int, reference: DeviceReference, statuses: Sequence[TaskStatus], module: str | None
+) -> tuple[DeviceRecord, Sequence[UnfinishedTask]]:
+    device = devices.find(tx, instance_id, reference)
+    return device, named_tasks.unfinished_of_device(tx, device.id, statuses=statuses, module=module)
+
+
+@operation("ListOTAUnfinishedTaskByDevice", qps=10, access=Access.READ)
+async def list_ota_unfinished_task_by_device(
+    call: Call, request: ListOTAUnfinishedTaskByDeviceRequest
+) -> ListOTAUnfinishedTaskByDeviceResponse:
+    """Lists the tasks that a device has not finished, of all its jobs."""
+    device, found = await call.services.store.read(
+        _unfinished, call.instance.id, request.reference, _open_statuses(request), request.module_name or None
+    )
+    infos = [
+        UnfinishedTaskInfo(
+            task_id=identifiers.task_id(task.job_id, task.id),
+            job_id=task.job_id,
+            firmware_id=task.firmware_id,
+            product_key=task.product_key,
+            product_name=task.product_name,
+            device_name=device.name,
+            iot_id=device.iot_id,
+            module_name=task.module,
+            src_version=task.src_version,
+            dest_version=task.dest_version,
+            task_status=TaskStatus(task.status).name,
+            utc_create=formats.utc(task.created_at),
+            utc_modified=formats.utc(task.modified_at),
+        )
+        for task in found
+    ]
+    return ListOTAUnfinishedTaskByDeviceResponse(data=UnfinishedTaskInfos(simple_ota_task_info=infos))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, and_, case, exists, func, or_, select, update
+from sqlalchemy.sql.elements import ColumnElement
 
 from skyferry.store import rows
 from skyferry.store.tables import (
@@ -104,6 +105,32 @@ def page_of_package(tx: Connection, package_id: int, *, offset: int, limit: int)
     """Jobs of a package, newest first."""
     statement = (
         select(*_COLUMNS).where(jobs.c.package_id == package_id).order_by(jobs.c.id.desc()).offset(offset).limit(limit)
+    )
+    return rows.all_of(JobRecord, tx.execute(statement))
+
+
+def _of_device(package_id: int, device_id: int, without: str) -> ColumnElement[bool]:
+    """Jobs of a package that have a task for a device, found by the device's tasks, which are few."""
+    known = select(tasks.c.job_id).where(tasks.c.device_id == device_id, tasks.c.package_id == package_id)
+    return and_(jobs.c.id.in_(known), jobs.c.status != without)
+
+
+def count_of_device(tx: Connection, package_id: int, device_id: int, *, without: str) -> int:
+    """How many jobs of a package have a task for a device; jobs in the status `without` do not count."""
+    statement = select(func.count()).select_from(jobs).where(_of_device(package_id, device_id, without))
+    return tx.execute(statement).scalar_one()
+
+
+def page_of_device(
+    tx: Connection, package_id: int, device_id: int, *, without: str, offset: int, limit: int
+) -> Sequence[JobRecord]:
+    """Jobs of a package that have a task for a device and another status than `without`, newest first."""
+    statement = (
+        select(*_COLUMNS)
+        .where(_of_device(package_id, device_id, without))
+        .order_by(jobs.c.id.desc())
+        .offset(offset)
+        .limit(limit)
     )
     return rows.all_of(JobRecord, tx.execute(statement))
 

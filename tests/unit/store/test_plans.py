@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, event
 
 from skyferry.ota.states import TaskEvent, TaskStatus, sources
-from skyferry.store import devices, jobs, migrate, presence, selection, tasks
+from skyferry.store import devices, jobs, migrate, named_tasks, presence, selection, tasks
 from skyferry.store.engine import Store
 from skyferry.store.jobs import JobRecord
 from skyferry.store.logins import select_logins
@@ -183,6 +183,26 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
     "insert named, one module": (lambda s: insert_tasks(s, any_module=False, named=True), {OPEN, NEXT_DEVICES}),
     "end of chunk": (lambda s: selection.end_of_chunk(s.tx, s.rule(), 2), {NEXT_DEVICES}),
     "any device": (lambda s: selection.any_device(s.tx, s.rule()), {NEXT_DEVICES}),
+    "jobs of a device": (
+        lambda s: jobs.page_of_device(s.tx, s.job.package_id, 1, without="PLANNED", offset=0, limit=10),
+        {"ix_tasks_device_id"},
+    ),
+    "number of jobs of a device": (
+        lambda s: jobs.count_of_device(s.tx, s.job.package_id, 1, without="PLANNED"),
+        {"ix_tasks_device_id"},
+    ),
+    "unfinished tasks": (
+        lambda s: named_tasks.unfinished_of_device(s.tx, 1, statuses=[10, 20, 30, 40], module=None),
+        {"ix_tasks_device_id"},
+    ),
+    "unfinished tasks of a module": (
+        lambda s: named_tasks.unfinished_of_device(s.tx, 1, statuses=[10], module="default"),
+        {OPEN},
+    ),
+    "named tasks": (
+        lambda s: named_tasks.by_ids(s.tx, s.world.instance.id, [1, 2], for_change=True),
+        set(),
+    ),
     "names": (lambda s: devices.ids_by_name(s.tx, s.world.product.id, s.names), {DEVICE}),
     "log-ins": (lambda s: select_logins(s.tx, s.world.product.product_key, s.names), {PRODUCT, DEVICE}),
     "presence": (lambda s: presence.of_devices(s.tx, s.ids), set()),

@@ -1,0 +1,59 @@
+"""Operations that change tasks (control-plane reference §6.3-6.5)."""
+
+from skyferry.bus.messages import WithdrawPush
+from skyferry.operations.services import Call, InstanceRequest
+from skyferry.ota import cancel, confirm
+from skyferry.ota.cancel import CancelScope
+from skyferry.rpc.operation import Access, Empty, operation
+
+
+class CancelOTATaskByDeviceRequest(InstanceRequest):
+    """Parameters of CancelOTATaskByDevice."""
+
+    product_key: str
+    firmware_id: str
+    device_name: list[str]
+    """1 to 200 devices, each once."""
+    job_id: str | None = None
+    """Only tasks of this job."""
+
+
+@operation(
+    "CancelOTATaskByDevice",
+    qps=10,
+    access=Access.WRITE,
+    deviations=(
+        "A task in progress is not cancelled, as in the first documentation; an instance can be set to do it.",
+        "Of several devices those that can be cancelled are; the call fails only when there is none.",
+    ),
+)
+async def cancel_ota_task_by_device(call: Call, request: CancelOTATaskByDeviceRequest) -> Empty:
+    """Cancels the pending tasks that up to 200 named devices have for a package."""
+    canceled = await call.services.store.write(
+        cancel.cancel_by_device,
+        instance_id=call.instance.id,
+        product_key=request.product_key,
+        firmware_id=request.firmware_id,
+        device_names=request.device_name,
+        job_id=request.job_id,
+        scope=CancelScope(call.instance.cancel_by_device),
+        now=call.services.clock.now_ms(),
+    )
+    await call.services.bus.command([WithdrawPush(task.device_id, task.id) for task in canceled])
+    return Empty()
+
+
+class ConfirmOTATaskRequest(InstanceRequest):
+    """Parameters of ConfirmOTATask."""
+
+    task_id: list[str]
+
+
+@operation("ConfirmOTATask", qps=20, access=Access.WRITE)
+async def confirm_ota_task(call: Call, request: ConfirmOTATaskRequest) -> Empty:
+    """Confirms up to ten tasks that wait for it: they go on like those of a job that needs no confirmation."""
+    await call.services.store.write(
+        confirm.confirm, instance_id=call.instance.id, task_ids=request.task_id, now=call.services.clock.now_ms()
+    )
+    call.services.bus.wake()
+    return Empty()
