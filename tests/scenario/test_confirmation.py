@@ -1,9 +1,13 @@
 """ConfirmOTATask and the tasks that wait for it (control-plane reference §6.2, §6.3, §6.7; §12, 4)."""
 
+import time
+
 import pytest
 
 from tests.scenario.support import Fleet
 from tests.support.api import Device, items
+
+pytestmark = pytest.mark.rule("ConfirmOTATask")
 
 
 def waiting(fleet: Fleet, count: int = 1, **options: object) -> tuple[str, list[Device], list[str]]:
@@ -93,3 +97,12 @@ def test_what_waits_for_no_confirmation_is_refused(fleet: Fleet, pending: bool) 
         fleet.cancel(firmware, [device.name])
 
     assert refused(fleet, fleet.task(job, device)["TaskId"]) == "iot.firmware.InvalidTaskStatus"
+
+
+def test_a_planned_job_is_not_confirmed_before_its_schedule(fleet: Fleet) -> None:
+    """§6.3: a scheduled batch must be confirmed inside its schedule window."""
+    begin = int(time.time() * 1_000) + 600_000
+    job, [device], tasks = waiting(fleet, ScheduleTime=begin)
+
+    assert refused(fleet, *tasks) == "iot.firmware.InvalidTaskStatus"
+    assert fleet.state(job, device) == "CONFIRM"

@@ -1,6 +1,7 @@
 """What one device has to do, and in which jobs (control-plane reference §5.10, §6.2; §12, 32)."""
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ def two_modules(fleet: Fleet) -> tuple[Device, str, str]:
     return device, firmware, mcu
 
 
+@pytest.mark.rule("ListOTAUnfinishedTaskByDevice")
 def test_an_unfinished_task_is_told_in_full(fleet: Fleet) -> None:
     """§6.2 (response)."""
     device = fleet.device()
@@ -55,6 +57,7 @@ def test_an_unfinished_task_is_told_in_full(fleet: Fleet) -> None:
     }
 
 
+@pytest.mark.rule("ListOTAUnfinishedTaskByDevice")
 def test_tasks_of_all_modules_or_of_one(fleet: Fleet) -> None:
     """§6.2 (ModuleName; absent: all modules)."""
     device, firmware, mcu = two_modules(fleet)
@@ -68,6 +71,7 @@ def test_tasks_of_all_modules_or_of_one(fleet: Fleet) -> None:
     assert jobs(ModuleName="other") == []
 
 
+@pytest.mark.rule("ListOTAUnfinishedTaskByDevice")
 def test_one_state_or_several(fleet: Fleet) -> None:
     """§6.2 (TaskStatus, TaskStatusList), §12 (32): with both, the list counts."""
     device, _, _ = two_modules(fleet)
@@ -82,6 +86,7 @@ def test_one_state_or_several(fleet: Fleet) -> None:
     assert states(TaskStatusList=["IN_PROGRESS"], TaskStatus="CONFIRM") == ["IN_PROGRESS"]
 
 
+@pytest.mark.rule("ListOTAUnfinishedTaskByDevice")
 def test_finished_tasks_are_not_listed(fleet: Fleet) -> None:
     """§6.2."""
     device = fleet.device()
@@ -92,6 +97,7 @@ def test_finished_tasks_are_not_listed(fleet: Fleet) -> None:
     assert unfinished(fleet, device) == []
 
 
+@pytest.mark.rule("ListOTAUnfinishedTaskByDevice")
 @pytest.mark.parametrize(
     "parameters",
     [{"TaskStatus": "SUCCEEDED"}, {"TaskStatus": "queued"}, {"TaskStatusList": ["QUEUED", "FAILED"]}],
@@ -106,6 +112,7 @@ def test_only_unfinished_states_can_be_asked_for(fleet: Fleet, parameters: dict[
     assert code == "iot.firmware.InvalidTaskStatus"
 
 
+@pytest.mark.rule("ListOTAUnfinishedTaskByDevice")
 def test_the_iot_id_wins_over_the_name(fleet: Fleet) -> None:
     """§6.2."""
     device, other = fleet.devices(2)
@@ -115,6 +122,7 @@ def test_the_iot_id_wins_over_the_name(fleet: Fleet) -> None:
     assert unfinished(fleet, device) == []
 
 
+@pytest.mark.rule("ListOTAUnfinishedTaskByDevice")
 @pytest.mark.parametrize(
     ("parameters", "code"),
     [
@@ -143,6 +151,7 @@ def jobs_of(fleet: Fleet, firmware: str, device: Device, page: int = 1, size: in
     return found, answer["Total"], answer["PageCount"]
 
 
+@pytest.mark.rule("ListOTAJobByDevice")
 def test_the_jobs_of_a_package_that_contain_a_device(fleet: Fleet) -> None:
     """§5.10: newest first, whatever became of them, and none of another package or device."""
     device, other = fleet.devices(2)
@@ -158,6 +167,17 @@ def test_the_jobs_of_a_package_that_contain_a_device(fleet: Fleet) -> None:
     assert jobs_of(fleet, firmware, device, page=3, size=1) == ([], 2, 2)
 
 
+@pytest.mark.rule("ListOTAJobByDevice")
+def test_planned_jobs_are_not_listed(fleet: Fleet) -> None:
+    """§5.10: IN_PROGRESS, COMPLETED and CANCELED ones are."""
+    device = fleet.device()
+    firmware = fleet.package()
+    fleet.job(firmware, [device], ScheduleTime=int(time.time() * 1_000) + 600_000)
+
+    assert jobs_of(fleet, firmware, device) == ([], 0, 0)
+
+
+@pytest.mark.rule("ListOTAJobByDevice")
 def test_a_job_is_told_as_in_the_list_of_a_package(fleet: Fleet) -> None:
     """§5.10 (response)."""
     device = fleet.device()
@@ -172,6 +192,7 @@ def test_a_job_is_told_as_in_the_list_of_a_package(fleet: Fleet) -> None:
     assert items(by_device["Data"], "SimpleOTAJobInfo")[0]["JobStatus"] == "IN_PROGRESS"
 
 
+@pytest.mark.rule("ListOTAJobByDevice")
 @pytest.mark.parametrize(
     ("parameters", "code"),
     [

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from skyferry import error_codes as codes
 from skyferry import identifiers
 from skyferry.errors import ApiError
+from skyferry.ota import targets
 from skyferry.ota.packages import DIFFERENTIAL
 from skyferry.store import named_tasks as statements
 from skyferry.store import presence
@@ -24,8 +25,7 @@ def find(tx: Connection, instance_id: int, task_ids: Sequence[str], *, for_chang
     """
     if len(task_ids) > MOST_TASKS:
         raise ApiError(codes.PARAMETER_SIZE_EXCEED_MAX, f"TaskId has at most {MOST_TASKS} entries.")
-    if len(set(task_ids)) < len(task_ids):
-        raise ApiError(codes.INVALID_FORMATTED_PARAMETER, "TaskId holds a task twice; give each one once.")
+    targets.check_unique(task_ids, "TaskId")
     keys = [_key(task_id) for task_id in task_ids]
     known = statements.by_ids(tx, instance_id, keys, for_change=for_change)
     return [_checked(known.get(key), task_id) for key, task_id in zip(keys, task_ids, strict=True)]

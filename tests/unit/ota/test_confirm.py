@@ -1,5 +1,7 @@
 """ConfirmOTATask (control-plane reference §6.3, §6.7; §12, 4)."""
 
+from typing import Any
+
 import pytest
 
 from skyferry.errors import ApiError
@@ -10,7 +12,7 @@ from skyferry.store.jobs import JobRecord
 from tests.support.rows import START, World
 
 
-def waiting(world: World, *names: str, **options: object) -> JobRecord:
+def waiting(world: World, *names: str, **options: Any) -> JobRecord:
     """A job that needs confirmation, for devices that are online."""
     for name in names or ("dev0",):
         world.connect(world.make_device(name))
@@ -122,7 +124,7 @@ def test_a_planned_job_is_confirmed_within_its_schedule_only(world: World) -> No
 
 def test_a_job_that_is_being_cancelled_takes_no_confirmation(world: World) -> None:
     job = waiting(world, "dev0", "dev1")
-    world.limits = type(world.limits)(chunk_devices=1, push_jitter_ms=0)
+    world.in_portions_of(1)
     stopping.stop(world.tx, job, [TaskStatus.CONFIRM], TaskEvent.CANCEL_OPEN, limits=world.limits, now=world.now)
     left = [task_id for task_id, task in zip(world.task_ids(job), world.tasks(job), strict=True) if task.status < 100]
     assert refusal(world, *left).kind.code == "iot.firmware.InvalidTaskStatus"
