@@ -1,6 +1,6 @@
 """Accounts and instances do not see each other (issue's points 4-6, control-plane reference §1.1, §8.4)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ pytestmark = pytest.mark.rule("accounts")
 UNKNOWN_PRODUCT = "iot.prod.NotExistedProduct"
 UNKNOWN_PACKAGE = "iot.firmware.FirmwareNotFound"
 UNKNOWN_TASK = "iot.firmware.InvalidOTATaskId"
+UNKNOWN_SUBSCRIPTION = "iot.event.SubscriptionNotFound"
 UNKNOWN_JOB = "iot.firmware.InvalidOTAJobId"
 
 
@@ -31,17 +32,24 @@ class Property:
     iot_id: str
     apply_id: str
     file_url: str
+    subscription: str
 
 
 @pytest.fixture
-def theirs(fleet: Fleet) -> Property:
+def theirs(fleet: Fleet) -> Iterator[Property]:
     """A product, a package, a job and a device of the root account's default instance."""
     apply_id = fleet.api.register_many(fleet.product, 1)
     device = fleet.device()
     firmware = fleet.package()
     job = fleet.job(firmware, [device])
     task = fleet.task(job, device)["TaskId"]
-    return Property(fleet.product, firmware, job, task, device.name, device.iot_id, apply_id, fleet.file_url)
+    target = {"Target": "http://127.0.0.1:9/", "Type": ["module.version"]}
+    subscription = fleet.api.call("CreateEventSubscription", **target)["Data"]["SubscriptionId"]
+    fleet.api.call("CreateOTAModule", ProductKey=fleet.product, ModuleName="MCU")
+    yield Property(
+        fleet.product, firmware, job, task, device.name, device.iot_id, apply_id, fleet.file_url, subscription
+    )
+    fleet.api.call("DeleteEventSubscription", SubscriptionId=subscription)
 
 
 def foreign_calls(theirs: Property) -> Mapping[str, tuple[Mapping[str, Any], str]]:
@@ -50,6 +58,8 @@ def foreign_calls(theirs: Property) -> Mapping[str, tuple[Mapping[str, Any], str
     package = product | {"FirmwareId": theirs.firmware}
     device = product | {"DeviceName": theirs.device}
     page = {"CurrentPage": 1, "PageSize": 10}
+    module = product | {"ModuleName": "MCU"}
+    subscription = {"SubscriptionId": theirs.subscription}
     new = {"FirmwareName": "stolen", "DestVersion": "9", "FirmwareUrl": theirs.file_url}
     return {
         "QueryProduct": (product, UNKNOWN_PRODUCT),
@@ -57,13 +67,25 @@ def foreign_calls(theirs: Property) -> Mapping[str, tuple[Mapping[str, Any], str
         "BatchRegisterDevice": (product | {"Count": 1}, UNKNOWN_PRODUCT),
         "QueryBatchRegisterDeviceStatus": (product | {"ApplyId": theirs.apply_id}, UNKNOWN_PRODUCT),
         "QueryPageByApplyId": ({"ApplyId": theirs.apply_id}, "iot.device.DeviceApplyIsNotFound"),
+        "BatchRegisterDeviceWithApplyId": (product | {"ApplyId": theirs.apply_id}, UNKNOWN_PRODUCT),
+        "BatchCheckDeviceNames": (product | {"DeviceName": ["intruder"]}, UNKNOWN_PRODUCT),
         "QueryDevice": (product, UNKNOWN_PRODUCT),
+        "QueryDeviceInfo": (device, "iot.device.NotExistedDevice"),
+        "QueryDeviceByStatus": (product | {"Status": 1}, UNKNOWN_PRODUCT),
+        "BatchQueryDeviceDetail": (product | {"DeviceName": [theirs.device]}, UNKNOWN_PRODUCT),
+        "BatchGetDeviceState": (product | {"DeviceName": [theirs.device]}, UNKNOWN_PRODUCT),
+        "CreateOTAModule": (product | {"ModuleName": "intruder"}, UNKNOWN_PRODUCT),
+        "UpdateOTAModule": (module | {"Desc": "taken"}, UNKNOWN_PRODUCT),
+        "DeleteOTAModule": (module, UNKNOWN_PRODUCT),
+        "ListOTAModuleByProduct": (product, UNKNOWN_PRODUCT),
+        "ListOTAModuleVersionsByDevice": ({"IotId": theirs.iot_id} | page, "iot.device.InvalidIoTId"),
         "QueryDeviceDetail": (device, "iot.device.NotExistedDevice"),
         "GetDeviceStatus": ({"IotId": theirs.iot_id}, "iot.device.InvalidIoTId"),
         "CreateOTAFirmware": (product | new, UNKNOWN_PRODUCT),
         "QueryOTAFirmware": ({"FirmwareId": theirs.firmware}, UNKNOWN_PACKAGE),
         "CreateOTAVerifyJob": (package | {"TargetDeviceName": [theirs.device]}, UNKNOWN_PRODUCT),
         "CreateOTAStaticUpgradeJob": (package | {"TargetSelection": "ALL"}, UNKNOWN_PRODUCT),
+        "CreateOTADynamicUpgradeJob": (package | {"SrcVersion": ["1.0.0"]}, UNKNOWN_PRODUCT),
         "QueryOTAJob": ({"JobId": theirs.job}, UNKNOWN_JOB),
         "ListOTAJobByFirmware": ({"FirmwareId": theirs.firmware} | page, UNKNOWN_PACKAGE),
         "ListOTATaskByJob": ({"JobId": theirs.job}, UNKNOWN_JOB),
@@ -71,6 +93,10 @@ def foreign_calls(theirs: Property) -> Mapping[str, tuple[Mapping[str, Any], str
         "ListOTAUnfinishedTaskByDevice": ({"IotId": theirs.iot_id}, "iot.device.InvalidIoTId"),
         "ConfirmOTATask": ({"TaskId": [theirs.task]}, UNKNOWN_TASK),
         "CancelOTATaskByDevice": (package | {"DeviceName": [theirs.device]}, UNKNOWN_PRODUCT),
+        "UpdateEventSubscription": (subscription | {"Active": False}, UNKNOWN_SUBSCRIPTION),
+        "DeleteEventSubscription": (subscription, UNKNOWN_SUBSCRIPTION),
+        "ListDeadEvents": (subscription, UNKNOWN_SUBSCRIPTION),
+        "RedeliverEvents": (subscription, UNKNOWN_SUBSCRIPTION),
     }
 
 
@@ -83,7 +109,14 @@ def refused(caller: Application, operation: str, **parameters: Any) -> bool:
     return False
 
 
-NAMING_NOTHING = {"CreateProduct", "QueryProductList", "ListOTAFirmware", "GenerateOTAUploadURL"}
+NAMING_NOTHING = {
+    "CreateProduct",
+    "QueryProductList",
+    "ListOTAFirmware",
+    "GenerateOTAUploadURL",
+    "CreateEventSubscription",
+    "ListEventSubscriptions",
+}
 
 
 def assert_hidden(caller: Application, theirs: Property, **where: str) -> None:
@@ -92,6 +125,9 @@ def assert_hidden(caller: Application, theirs: Property, **where: str) -> None:
     assert set(calls) | NAMING_NOTHING == set(OPERATIONS), "an operation without a test of its separation"
     codes = {name: caller.refusal(name, **parameters, **where) for name, (parameters, _) in calls.items()}
     assert codes == {name: code for name, (_, code) in calls.items()}
+    states = caller.call("BatchGetDeviceState", IotId=[theirs.iot_id], **where)["DeviceStatusList"]
+    assert items(states, "DeviceStatus") == []
+    assert items(caller.call("ListEventSubscriptions", **where)["Data"], "EventSubscription") == []
     products = caller.call("QueryProductList", CurrentPage=1, PageSize=200, **where)["Data"]
     assert theirs.product not in {row["ProductKey"] for row in items(products["List"], "ProductInfo")}
     for filters in ({}, {"ProductKey": theirs.product}):

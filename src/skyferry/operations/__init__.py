@@ -41,6 +41,7 @@ _MODULES: Final = (
     job_creation,
     jobs,
     tasks,
+    task_control,
     events,
 )
 
