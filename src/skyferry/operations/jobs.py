@@ -238,6 +238,7 @@ class ListOTAJobByDeviceRequest(InstanceRequest):
     device_name: str
     current_page: int
     page_size: int
+    """1 to 100."""
 
 
 class ListOTAJobByDeviceResponse(ListOTAJobByFirmwareResponse):

@@ -47,9 +47,15 @@ class ConfirmOTATaskRequest(InstanceRequest):
     """Parameters of ConfirmOTATask."""
 
     task_id: list[str]
+    """1 to 10 tasks, each once."""
 
 
-@operation("ConfirmOTATask", qps=20, access=Access.WRITE)
+@operation(
+    "ConfirmOTATask",
+    qps=20,
+    access=Access.WRITE,
+    deviations=("All tasks of the list are confirmed, or none when one of them cannot be.",),
+)
 async def confirm_ota_task(call: Call, request: ConfirmOTATaskRequest) -> Empty:
     """Confirms up to ten tasks that wait for it: they go on like those of a job that needs no confirmation."""
     await call.services.store.write(

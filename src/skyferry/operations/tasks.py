@@ -160,8 +160,11 @@ class ListOTAUnfinishedTaskByDeviceRequest(DeviceRequest):
     """Parameters of ListOTAUnfinishedTaskByDevice."""
 
     module_name: str | None = None
+    """Only tasks of this module."""
     task_status: str | None = None
+    """CONFIRM, QUEUED, NOTIFIED or IN_PROGRESS; all of them when neither this nor TaskStatusList is given."""
     task_status_list: list[str] = Field(default_factory=list)
+    """Several of these; it wins over TaskStatus."""
 
 
 class UnfinishedTaskInfo(ResponseModel):
