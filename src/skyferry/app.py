@@ -28,10 +28,11 @@ from skyferry.objects.urls import DownloadUrls
 from skyferry.operations import OPERATIONS
 from skyferry.operations.services import Services
 from skyferry.ota.models import EngineLimits
+from skyferry.ram.principal import Principal
 from skyferry.rpc.context import Limits
 from skyferry.rpc.gateway import Gateway
 from skyferry.rpc.http_limits import RUNNER_OPTIONS
-from skyferry.rpc.principal import Principal, PrincipalCache
+from skyferry.rpc.principals import PrincipalCache
 from skyferry.scheduler.chores import Chores
 from skyferry.scheduler.recovery import recover, tell_departures
 from skyferry.scheduler.reports import ReportWorker

@@ -20,10 +20,10 @@ from alibabacloud_tea_util.models import RuntimeOptions
 
 from skyferry import error_codes
 from skyferry.errors import ApiError
+from skyferry.ram.principal import Principal
 from skyferry.rpc import signature_v1, signature_v3
 from skyferry.rpc.call import Call
 from skyferry.rpc.operation import Access, Empty, Operation, RequestModel, ResponseModel, operation
-from skyferry.rpc.principal import Principal
 from tests.unit.rpc.support import (
     DEFAULT_INSTANCE,
     KEY,

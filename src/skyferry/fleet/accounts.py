@@ -15,9 +15,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from skyferry.keys import SecretBox
-from skyferry.rpc import ram
-from skyferry.rpc.call import Instance
-from skyferry.rpc.principal import Principal
+from skyferry.ram import policies
+from skyferry.ram.principal import Instance, Principal
 from skyferry.store import accounts as statements
 from skyferry.store.accounts import AccountRecord, PolicyRecord, UserRecord
 
@@ -188,8 +187,8 @@ def put_policy(tx: Connection, account: AccountRecord, name: str, document: obje
     _check_name(name, _POLICY_NAME, "A policy's name has 1 to 128 of A-Z a-z 0-9 -")
     _check_own(name)
     try:
-        ram.check(document, account_uid=account.uid)
-    except ram.PolicyError as problem:
+        policies.check(document, account_uid=account.uid)
+    except policies.PolicyError as problem:
         raise AccountError(str(problem)) from None
     if not statements.set_policy_document(tx, account.id, name, document):
         statements.insert_policy(tx, account_id=account.id, name=name, document=document, created_at=now_ms)
@@ -284,7 +283,7 @@ def find_principal(tx: Connection, access_key_id: str, box: SecretBox) -> Princi
         account_id=owner.account_id,
         account_uid=owner.account_uid,
         user=owner.user,
-        statements=ram.effective(document_of(policy) for policy in attached),
+        statements=policies.effective(document_of(policy) for policy in attached),
         default_instance=next(instances[item.name] for item in records if item.is_default),
         instances=instances,
     )

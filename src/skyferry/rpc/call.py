@@ -3,24 +3,9 @@
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from skyferry.ram.principal import Instance
+
 ServicesT = TypeVar("ServicesT")
-
-
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """One instance of one account: the fence around all data (gateway reference §6).
-
-    Attributes:
-        id: the row's key; every statement on an account's data carries it.
-        account_id: the row of the account that owns the instance.
-        name: the `IotInstanceId` on the wire.
-        cancel_by_device: `pending` or `open`: which tasks CancelOTATaskByDevice may cancel (control-plane §12, 3).
-    """
-
-    id: int
-    account_id: int
-    name: str
-    cancel_by_device: str
 
 
 @dataclass(frozen=True, slots=True)

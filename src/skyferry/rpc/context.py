@@ -7,10 +7,11 @@ from typing import Any, Generic, TypeVar
 from aiohttp import web
 
 from skyferry.clock import Clock
-from skyferry.rpc.call import Call, Instance
+from skyferry.ram.principal import Instance, Principal
+from skyferry.rpc.call import Call
 from skyferry.rpc.nonces import NonceCache
 from skyferry.rpc.operation import Operation, RequestModel
-from skyferry.rpc.principal import FindPrincipal, Principal
+from skyferry.rpc.principals import FindPrincipal
 from skyferry.rpc.quota import Quota
 from skyferry.rpc.signature import PublicParameters, SignatureScheme, SignedRequest
 from skyferry.rpc.signature_v1 import SignatureV1

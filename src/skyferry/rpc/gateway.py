@@ -11,7 +11,7 @@ from skyferry.rpc import access_log, gateway_errors, rendering
 from skyferry.rpc.context import Environment, Limits, RequestContext
 from skyferry.rpc.nonces import NonceCache
 from skyferry.rpc.operation import Operation
-from skyferry.rpc.principal import FindPrincipal
+from skyferry.rpc.principals import FindPrincipal
 from skyferry.rpc.quota import Quota
 from skyferry.rpc.shapes import structure_of
 from skyferry.rpc.steps import STEPS

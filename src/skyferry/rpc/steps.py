@@ -16,7 +16,8 @@ from aiohttp import ClientPayloadError, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from skyferry.errors import ApiError
-from skyferry.rpc import gateway_errors, ram
+from skyferry.ram import policies
+from skyferry.rpc import gateway_errors
 from skyferry.rpc.context import RequestContext
 from skyferry.rpc.encoding import read_form
 from skyferry.rpc.parameters import pick, read_request
@@ -177,8 +178,8 @@ async def authorise(context: Context) -> None:
     principal = context.principal
     if principal.user is None:
         return
-    decision = ram.decide(principal.statements, context.operation.name, account_uid=principal.account_uid)
-    if decision is not ram.Decision.ALLOWED:
+    decision = policies.decide(principal.statements, context.operation.name, account_uid=principal.account_uid)
+    if decision is not policies.Decision.ALLOWED:
         detail = {
             "PolicyType": "AccountLevelIdentityBasedPolicy",
             "NoPermissionType": decision.value,

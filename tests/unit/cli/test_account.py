@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from skyferry.cli.account import app
 from skyferry.fleet import accounts
 from skyferry.keys import KeyRing, SecretBox
-from skyferry.rpc.principal import Principal
+from skyferry.ram.principal import Principal
 from skyferry.store.tables import metadata
 
 Run = Callable[..., Result]

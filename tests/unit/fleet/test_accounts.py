@@ -11,7 +11,7 @@ from sqlalchemy import Connection, create_engine, event, select
 from skyferry.fleet import accounts
 from skyferry.fleet.accounts import AccountError
 from skyferry.keys import SecretBox
-from skyferry.rpc.ram import Decision, decide
+from skyferry.ram.policies import Decision, decide
 from skyferry.store import accounts as statements
 from skyferry.store.accounts import AccountRecord
 from skyferry.store.tables import access_keys, instances, metadata

@@ -14,13 +14,13 @@ from typing import Any
 
 from aiohttp import web
 
-from skyferry.rpc.call import Call, Instance
+from skyferry.ram.policies import Statement
+from skyferry.ram.principal import Instance, Principal
+from skyferry.rpc.call import Call
 from skyferry.rpc.context import Limits
 from skyferry.rpc.gateway import Gateway
 from skyferry.rpc.http_limits import RUNNER_OPTIONS
 from skyferry.rpc.operation import Access, Empty, Operation, RequestModel, ResponseModel, index, operation
-from skyferry.rpc.principal import Principal
-from skyferry.rpc.ram import Statement
 
 NOW_MS = 1_795_425_360_000  # 2026-11-23T09:16:00Z
 KEY, SECRET = "testid", "testsecret"

@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skyferry.ram.principal import Principal
 from skyferry.rpc.nonces import NonceCache
-from skyferry.rpc.principal import Principal, PrincipalCache
+from skyferry.rpc.principals import PrincipalCache
 from skyferry.rpc.quota import Quota
 from tests.unit.rpc.support import FrozenClock, principal
 

@@ -6,9 +6,9 @@ from pydantic import BaseModel
 
 from skyferry import error_codes
 from skyferry.errors import ApiError
+from skyferry.ram.policies import Effect, Statement
 from skyferry.rpc.call import Call
 from skyferry.rpc.operation import Access, Empty, RequestModel, operation
-from skyferry.rpc.ram import Effect, Statement
 from tests.unit.rpc.support import (
     OTHER_INSTANCE,
     Item,

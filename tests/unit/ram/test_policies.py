@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyferry.rpc.ram import Decision, Effect, PolicyError, Statement, check, decide, effective, matches, parse
+from skyferry.ram.policies import Decision, Effect, PolicyError, Statement, check, decide, effective, matches, parse
 
 UID = "1000000000000001"
 ALLOW_ALL = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}]}

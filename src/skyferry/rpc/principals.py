@@ -1,44 +1,14 @@
-"""Who signed a request, and how the gateway asks for it."""
+"""How the gateway asks who signed a request."""
 
 import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Final
 
 from skyferry.clock import Clock
-from skyferry.rpc.call import Instance
-from skyferry.rpc.ram import Statement
+from skyferry.ram.principal import Principal
 
 _KEY_SHAPE: Final = re.compile(r"[!-~]{1,128}")
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """The owner of an access key.
-
-    Attributes:
-        access_key_id: the key's public half.
-        secret: the key's secret half.
-        active: False for a deactivated key.
-        account_id: the account's row.
-        account_uid: the account's number as shown to people.
-        user: the RAM user's name; None for the account itself, which no policy restricts.
-        statements: the statements of all policies that are attached to the RAM user.
-        default_instance: the instance of requests that name none.
-        instances: the account's instances by `IotInstanceId`.
-    """
-
-    access_key_id: str
-    secret: str = field(repr=False)
-    active: bool
-    account_id: int
-    account_uid: str
-    user: str | None
-    statements: tuple[Statement, ...]
-    default_instance: Instance
-    instances: dict[str, Instance]
-
 
 FindPrincipal = Callable[[str], Awaitable[Principal | None]]
 """Finds the owner of an access key; None when there is no such key."""
