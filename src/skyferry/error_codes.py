@@ -49,6 +49,8 @@ FIRMWARE_DESCRIPTION_EXCEED_MAX_LENGTH = _firmware(
 FIRMWARE_COUNT_EXCEED_MAX = _firmware(
     "FirmwareCountExceedMax", "The instance has as many packages as it may have. Delete some that are not needed."
 )
+OTA_FIRMWARE_NOT_FOUND = ErrorKind("iot.ota.FirmwareNotFound", "The specified firmware does not exist.")
+DELETE_FIRMWARE_FAILURE = _firmware("DeleteFirmwareFailure", "Jobs of the package go on.")
 NULL_FIRMWARE_ID = _firmware("NullFirmwareId", "FirmwareId is empty.")
 FIRMWARE_NOT_FOUND = _firmware("FirmwareNotFound", "The specified package does not exist.")
 FIRMWARE_AND_PRODUCT_KEY_MISMATCH = _firmware(
@@ -204,6 +206,7 @@ INVALID_ALIYUN_COMMODITY_CODE = ErrorKind(
     "iot.prod.InvalidAliyunCommodityCode",
     "AliyunCommodityCode is iothub or iothub_senior; iothub_senior also needs DataFormat 0 or 1.",
 )
+DELETE_PRODUCT_FAILED = ErrorKind("iot.prod.DeleteProductFailed", "Jobs of the product go on.")
 PRODUCT_COUNT_EXCEED_MAX = ErrorKind(
     "iot.prod.ProductCountExceedMax", "The account has as many products as it may have."
 )

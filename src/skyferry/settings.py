@@ -92,6 +92,8 @@ class Settings(BaseSettings):
     """Calls per second and account by operation, in place of the defaults: `{"CancelOTATaskByDevice": 50}`."""
     upload_most_bytes: int = Field(default=1_048_576_000, ge=1, le=2_097_152_000)
     """The largest package file."""
+    list_most_bytes: int = Field(default=5_242_880, ge=1, le=67_108_864)
+    """The largest list of devices (DnListFileUrl)."""
     download_url_hours: int = Field(default=24, ge=1, le=168)
     """How long a download URL is valid."""
     push_delay_seconds: float = Field(default=5.0, ge=0, le=600)

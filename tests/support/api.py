@@ -133,6 +133,13 @@ class Application:
         assert response.status_code == 200, f"{response.status_code} {response.text}"
         return str(ticket["FirmwareUrl"])
 
+    def upload_list(self, content: bytes) -> str:
+        """Sends a list of device names by the vendor's form; answers the FileUrl."""
+        ticket = self.call("GenerateDeviceNameListURL")["Data"]
+        response = send_form({**ticket, "OSSAccessKeyId": ticket["AccessKeyId"]}, content)
+        assert response.status_code == 200, f"{response.status_code} {response.text}"
+        return str(ticket["FileUrl"])
+
     def create_package(self, product_key: str, content: bytes, version: str, **more: Any) -> str:
         """Uploads a file and makes a package of it; answers its FirmwareId."""
         parameters = {

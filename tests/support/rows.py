@@ -87,10 +87,10 @@ class World:
         if name not in [module.name for module in modules.of_product(self.tx, self.product)]:
             modules.create(self.tx, self.product, name, alias=None, description=None, now=self.now)
 
-    def make_object(self, *, size: int = 1_000) -> str:
+    def make_object(self, *, size: int = 1_000, suffix: str = "bin") -> str:
         """The URL of an uploaded file."""
         self.made += 1
-        key = f"ota/{'a' * 32}/{self.made:025d}.bin"
+        key = f"ota/{'a' * 32}/{self.made:025d}.{suffix}"
         stored = StoredObject(key, self.instance.id, size, f"{self.made:032x}", f"{self.made:064x}", "1", self.now)
         object_statements.put_object(self.tx, stored)
         return f"http://ota.test/objects/{key}"

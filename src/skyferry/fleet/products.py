@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -85,6 +85,23 @@ def create(
     return find(tx, instance_id, product_key)
 
 
+def update(tx: Connection, instance_id: int, product_key: str, *, name: str, description: str | None, now: int) -> None:
+    """Changes the name and the description of a product; None leaves the description, an empty text removes it.
+
+    Raises:
+        ApiError: a value that is not allowed, a name that is taken, or no such product.
+    """
+    product = find(tx, instance_id, product_key)
+    _check_texts(name, description)
+    if name != product.name and statements.name_is_taken(tx, instance_id, name):
+        raise ApiError(codes.ALREADY_EXISTED_PRODUCT_NAME)
+    values: dict[str, Any] = {"name": name, "modified_at": now}
+    if description is not None:
+        values["description"] = description or None
+    if not statements.change(tx, product.id, values):
+        raise _unknown(product_key)
+
+
 def find(tx: Connection, instance_id: int, product_key: str) -> ProductRecord:
     """The product of this key.
 
@@ -95,23 +112,31 @@ def find(tx: Connection, instance_id: int, product_key: str) -> ProductRecord:
         raise ApiError(codes.NULL_PRODUCT_KEY)
     product = statements.find(tx, instance_id, product_key)
     if product is None:
-        raise ApiError(codes.NOT_EXISTED_PRODUCT, f"The instance has no product of the ProductKey {product_key}.")
+        raise _unknown(product_key)
     return product
 
 
-def _check(new: NewProduct) -> None:
-    if not new.name.strip():
+def _unknown(product_key: str) -> ApiError:
+    return ApiError(codes.NOT_EXISTED_PRODUCT, f"The instance has no product of the ProductKey {product_key}.")
+
+
+def _check_texts(name: str, description: str | None) -> None:
+    if not name.strip():
         raise ApiError(codes.NULL_PRODUCT_NAME)
-    if not names.is_title(new.name, most=_LONGEST_NAME):
+    if not names.is_title(name, most=_LONGEST_NAME):
         raise ApiError(codes.INVALID_FORMATTED_PRODUCT_NAME)
+    if description is not None and len(description) > _LONGEST_DESCRIPTION:
+        raise ApiError(codes.LONG_PRODUCT_DESC)
+
+
+def _check(new: NewProduct) -> None:
+    _check_texts(new.name, new.description)
     if new.node_type not in {0, 1}:
         raise ApiError(codes.INVALID_NODE_TYPE)
     if new.commodity_code not in {None, _BASIC, _SENIOR}:
         raise ApiError(codes.INVALID_ALIYUN_COMMODITY_CODE)
     if new.data_format not in {None, 0, 1} or (new.commodity_code == _SENIOR and new.data_format is None):
         raise ApiError(codes.INVALID_ALIYUN_COMMODITY_CODE)
-    if new.description is not None and len(new.description) > _LONGEST_DESCRIPTION:
-        raise ApiError(codes.LONG_PRODUCT_DESC)
     if new.net_type and new.net_type.upper() not in NetType.__members__:
         raise ApiError(codes.INVALID_FORMATTED_PARAMETER, "NetType is WIFI, CELLULAR, ETHERNET, LORA or OTHER.")
     if new.auth_type and new.auth_type not in _AUTH_TYPES:

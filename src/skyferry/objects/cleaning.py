@@ -1,4 +1,6 @@
-"""Removing files that nobody needs: uploads that no package was made of, and what crashes have left."""
+"""Removing files that nobody needs: uploads that nothing was made of, and what crashes have left."""
+
+from collections.abc import Iterable
 
 import structlog
 
@@ -7,12 +9,13 @@ from skyferry.objects.interface import ObjectStore
 from skyferry.objects.limits import ObjectLimits
 from skyferry.store import objects as statements
 from skyferry.store.engine import Store
+from skyferry.store.objects import StoredObject
 
 _log = structlog.get_logger("skyferry.objects")
 
 
 async def remove_orphans(store: Store, objects: ObjectStore, clock: Clock, limits: ObjectLimits) -> int:
-    """Removes objects that no package refers to an hour after their upload (control-plane reference §3.1).
+    """Removes objects that nothing refers to an hour after their upload (control-plane reference §3.1, §3.2).
 
     At most `limits.cleaning_batch` of them: when that many were removed there may be more. Rows go first, so that no
     package can be made of a file that is about to go.
@@ -22,10 +25,15 @@ async def remove_orphans(store: Store, objects: ObjectStore, clock: Clock, limit
     """
     created_before = clock.now_ms() - limits.unused_seconds * 1_000
     removed = await store.write(statements.delete_orphans, created_before, limits.cleaning_batch)
+    await remove_blobs(objects, removed)
+    return len(removed)
+
+
+async def remove_blobs(objects: ObjectStore, removed: Iterable[StoredObject]) -> None:
+    """Removes the files of objects whose rows are gone."""
     for item in removed:
         await objects.delete(item.blob)
         _log.info("unused object removed", key=item.key)
-    return len(removed)
 
 
 async def remove_strays(store: Store, objects: ObjectStore, limits: ObjectLimits, *, stored_before: int) -> int:

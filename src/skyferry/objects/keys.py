@@ -18,6 +18,11 @@ def new_key(object_prefix: str, suffix: str) -> str:
     return f"ota/{object_prefix}/{name}.{suffix}"
 
 
+def suffix_of(key: str) -> str:
+    """How an object key ends, without the dot: `bin`, `tar.gz`."""
+    return key.rpartition("/")[2].partition(".")[2]
+
+
 def prefix_of(key: str) -> str | None:
     """The instance's part of an object key; None when the text is no object key at all."""
     match = _KEY.fullmatch(key)

@@ -12,6 +12,7 @@ class ObjectLimits:
 
     Attributes:
         most_file_bytes: the largest package file, in bytes.
+        most_list_bytes: the largest list of devices, in bytes.
         most_body_bytes: the largest request body, file and form together, in bytes.
         most_form_bytes: everything of the body but the file, in bytes; what a stranger can make the server hold.
         most_field_name_bytes: the longest name of a form field, in bytes.
@@ -20,11 +21,12 @@ class ObjectLimits:
         block_bytes: how much of a file is hashed and written at a time, in bytes: the memory of one upload.
         stall_seconds: a transfer in which nothing moves for this long is given up.
         ticket_seconds: how long an upload ticket is valid.
-        unused_seconds: how long an uploaded file waits for a package to refer to it.
+        unused_seconds: how long an uploaded file waits for a package or a job to refer to it.
         cleaning_batch: how many unused files one cleaning removes.
     """
 
     most_file_bytes: int = 1_048_576_000
+    most_list_bytes: int = 5 * MEBIBYTE
     most_body_bytes: int = 5 << 30
     most_form_bytes: int = 4 * MEBIBYTE
     most_field_name_bytes: int = 8 << 10

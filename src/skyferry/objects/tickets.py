@@ -22,6 +22,7 @@ from skyferry.store.engine import Store
 
 FIRMWARE_SUFFIXES: Final = frozenset({"bin", "dav", "apk", "tar", "gz", "tar.gz", "zip", "gzip"})
 DEFAULT_FIRMWARE_SUFFIX: Final = "bin"
+LIST_SUFFIX: Final = "csv"
 
 
 @dataclass(frozen=True, slots=True)

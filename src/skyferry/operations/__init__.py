@@ -23,6 +23,7 @@ from skyferry.operations import (
     registrations,
     task_control,
     tasks,
+    uploads,
 )
 from skyferry.operations.services import Services
 from skyferry.rpc.operation import Operation, index
@@ -37,6 +38,7 @@ _MODULES: Final = (
     groups,
     memberships,
     modules,
+    uploads,
     packages,
     job_creation,
     jobs,

@@ -33,9 +33,9 @@ class DescribedModuleRequest(ModuleRequest):
     """Names a module and describes it: parameters of CreateOTAModule and UpdateOTAModule."""
 
     alias_name: str | None = None
-    """1 to 64 letters, digits and . - _"""
+    """1 to 64 letters, digits and . - _; UpdateOTAModule keeps an absent one and removes it for an empty one."""
     desc: str | None = None
-    """Up to 100 characters."""
+    """Up to 100 characters; UpdateOTAModule keeps an absent one and removes it for an empty one."""
 
 
 def _create(tx: Connection, instance_id: int, request: DescribedModuleRequest, now: int) -> None:

@@ -1,4 +1,4 @@
-"""Operations on packages (control-plane reference §3, §4)."""
+"""Operations on packages (control-plane reference §4)."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -6,74 +6,16 @@ from typing import Final
 from pydantic import Field
 from sqlalchemy import Connection
 
-from skyferry.objects import tickets
 from skyferry.operations import formats
 from skyferry.operations.services import Call, InstanceRequest
-from skyferry.ota import packages
-from skyferry.ota.models import NewFile, NewPackage
-from skyferry.rpc.operation import Access, RequestModel, ResponseModel, operation
+from skyferry.ota import deletion, packages
+from skyferry.ota.models import NewFile, NewPackage, PackageChanges
+from skyferry.ota.packages import DIFFERENTIAL
+from skyferry.rpc.operation import Access, Empty, RequestModel, ResponseModel, operation
 from skyferry.store import packages as statements
 from skyferry.store.packages import FileRecord, PackageRecord
 
 _LARGEST_PAGE: Final = 100
-
-
-class GenerateOTAUploadURLRequest(InstanceRequest):
-    """Parameters of GenerateOTAUploadURL."""
-
-    file_suffix: str | None = None
-    """`bin` (when absent), `dav`, `apk`, `tar`, `gz`, `tar.gz`, `zip` or `gzip`."""
-
-
-class Ticket(ResponseModel):
-    """`Data` of GenerateOTAUploadURL: the fields of the upload form, and the URL of the file afterwards."""
-
-    key: str
-    host: str
-    policy: str
-    oss_access_key_id: str = Field(alias="OSSAccessKeyId")
-    signature: str
-    object_storage: str
-    firmware_url: str
-    utc_create: str
-
-
-class GenerateOTAUploadURLResponse(ResponseModel):
-    """Answer of GenerateOTAUploadURL."""
-
-    data: Ticket
-
-
-@operation(
-    "GenerateOTAUploadURL",
-    qps=10,
-    access=Access.WRITE,
-    deviations=("Host is this server; OSSAccessKeyId and Signature are good for this one ticket.",),
-)
-async def generate_ota_upload_url(call: Call, request: GenerateOTAUploadURLRequest) -> GenerateOTAUploadURLResponse:
-    """Issues a ticket for the upload of one package file."""
-    services = call.services
-    ticket = await tickets.issue_ticket(
-        services.store,
-        services.box,
-        services.clock,
-        services.object_limits,
-        instance_id=call.instance.id,
-        public_url=services.public_url,
-        suffix=tickets.firmware_suffix(request.file_suffix),
-    )
-    return GenerateOTAUploadURLResponse(
-        data=Ticket(
-            key=ticket.key,
-            host=ticket.host,
-            policy=ticket.policy,
-            oss_access_key_id=ticket.access_key_id,
-            signature=ticket.signature,
-            object_storage="OSS",
-            firmware_url=ticket.url,
-            utc_create=formats.utc(ticket.created_ms),
-        )
-    )
 
 
 class PackageFile(RequestModel):
@@ -170,6 +112,57 @@ async def create_ota_firmware(call: Call, request: CreateOTAFirmwareRequest) -> 
     return CreateOTAFirmwareResponse(data=CreatedPackage(firmware_id=firmware_id, utc_create=formats.utc(now)))
 
 
+class ModifyOTAFirmwareRequest(InstanceRequest):
+    """Parameters of ModifyOTAFirmware."""
+
+    firmware_id: str
+    product_key: str
+    firmware_name: str | None = None
+    """A new name, once in the instance; absent: the name stays."""
+    firmware_desc: str | None = None
+    """Up to 100 characters; absent: the description stays; empty: it is removed."""
+    firmware_udi: str | None = None
+    """Up to 4,096 characters for the devices; absent: they stay; empty: they are removed."""
+
+
+@operation("ModifyOTAFirmware", qps=5, access=Access.WRITE)
+async def modify_ota_firmware(call: Call, request: ModifyOTAFirmwareRequest) -> Empty:
+    """Changes the name, the description or the custom information of a package."""
+    await call.services.store.write(
+        packages.modify,
+        call.instance.id,
+        request.firmware_id,
+        request.product_key,
+        PackageChanges(request.firmware_name, request.firmware_desc, request.firmware_udi),
+        now=call.services.clock.now_ms(),
+    )
+    return Empty()
+
+
+class DeleteOTAFirmwareRequest(InstanceRequest):
+    """Parameters of DeleteOTAFirmware."""
+
+    firmware_id: str
+
+
+@operation(
+    "DeleteOTAFirmware",
+    qps=10,
+    access=Access.WRITE,
+    deviations=(
+        "A package is kept while a job of it has not ended: the documentation does not say what happens then.",
+    ),
+)
+async def delete_ota_firmware(call: Call, request: DeleteOTAFirmwareRequest) -> Empty:
+    """Deletes a package whose jobs have all ended, with its jobs and its files."""
+    services = call.services
+    await services.store.write(
+        deletion.delete_package, call.instance.id, request.firmware_id, now=services.clock.now_ms()
+    )
+    services.bus.wake()
+    return Empty()
+
+
 class ListOTAFirmwareRequest(InstanceRequest):
     """Parameters of ListOTAFirmware."""
 
@@ -230,6 +223,11 @@ def _package_page(
     return total, page, statements.files_of(tx, [package.id for package in page])
 
 
+def _src_version(package: PackageRecord) -> str | None:
+    """The source version of a differential package; a full one has none to tell (§4.4, §4.5)."""
+    return package.src_version if package.type == DIFFERENTIAL else None
+
+
 def _only_file(package: PackageRecord, files: Sequence[FileRecord]) -> FileRecord | None:
     return None if package.multi_file else files[0]
 
@@ -251,7 +249,7 @@ async def list_ota_firmware(call: Call, request: ListOTAFirmwareRequest) -> List
                 firmware_size=only.size if only else None,
                 sign_method=package.sign_method,
                 dest_version=package.dest_version,
-                src_version=package.src_version,
+                src_version=_src_version(package),
                 module_name=package.module,
                 product_key=package.product_key,
                 product_name=package.product_name,
@@ -343,7 +341,7 @@ async def query_ota_firmware(call: Call, request: QueryOTAFirmwareRequest) -> Qu
             firmware_name=package.name,
             firmware_desc=package.description,
             dest_version=package.dest_version,
-            src_version=package.src_version,
+            src_version=_src_version(package),
             module_name=package.module,
             product_key=package.product_key,
             product_name=package.product_name,

@@ -6,7 +6,8 @@ from skyferry.fleet import products
 from skyferry.fleet.products import NewProduct
 from skyferry.operations import formats
 from skyferry.operations.services import Call, InstanceRequest
-from skyferry.rpc.operation import Access, ResponseModel, operation
+from skyferry.ota import deletion
+from skyferry.rpc.operation import Access, Empty, ResponseModel, operation
 from skyferry.store import devices as device_statements
 from skyferry.store import products as statements
 from skyferry.store.products import ProductRecord
@@ -115,6 +116,54 @@ async def create_product(call: Call, request: CreateProductRequest) -> CreatePro
             protocol_type=product.protocol_type,
         ),
     )
+
+
+class UpdateProductRequest(InstanceRequest):
+    """Parameters of UpdateProduct."""
+
+    product_key: str
+    product_name: str
+    """As for CreateProduct; the former name is allowed."""
+    description: str | None = None
+    """Up to 100 characters; absent: the description stays; empty: it is removed."""
+
+
+@operation("UpdateProduct", qps=10, access=Access.WRITE)
+async def update_product(call: Call, request: UpdateProductRequest) -> Empty:
+    """Changes the name and the description of a product."""
+    await call.services.store.write(
+        products.update,
+        call.instance.id,
+        request.product_key,
+        name=request.product_name,
+        description=request.description,
+        now=call.services.clock.now_ms(),
+    )
+    return Empty()
+
+
+class DeleteProductRequest(InstanceRequest):
+    """Parameters of DeleteProduct."""
+
+    product_key: str
+
+
+@operation(
+    "DeleteProduct",
+    qps=500,
+    access=Access.WRITE,
+    deviations=(
+        "A product is kept while a job of it has not ended: the documentation does not say what happens then.",
+    ),
+)
+async def delete_product(call: Call, request: DeleteProductRequest) -> Empty:
+    """Deletes a product whose jobs have all ended, with its devices and packages; connected devices are cut off."""
+    services = call.services
+    await services.store.write(
+        deletion.delete_product, call.instance.id, request.product_key, now=services.clock.now_ms()
+    )
+    services.bus.wake()
+    return Empty()
 
 
 class QueryProductRequest(InstanceRequest):

@@ -42,6 +42,15 @@ class NewPackage:
 
 
 @dataclass(frozen=True, slots=True)
+class PackageChanges:
+    """What ModifyOTAFirmware says; None leaves a value as it is, an empty text removes description and udi."""
+
+    name: str | None = None
+    description: str | None = None
+    udi: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JobOptions:
     """What every kind of job can be told (control-plane reference §5.7)."""
 

@@ -9,9 +9,11 @@ from skyferry import error_codes as codes
 from skyferry import identifiers
 from skyferry.errors import ApiError
 from skyferry.fleet import names, products
+from skyferry.objects.keys import suffix_of
+from skyferry.objects.tickets import LIST_SUFFIX
 from skyferry.objects.urls import object_key_of
 from skyferry.ota import modules
-from skyferry.ota.models import NewFile, NewPackage
+from skyferry.ota.models import NewFile, NewPackage, PackageChanges
 from skyferry.ota.states import JobType, PackageStatus
 from skyferry.store import jobs as job_statements
 from skyferry.store import objects as object_statements
@@ -39,7 +41,9 @@ def create(tx: Connection, new: NewPackage, *, instance_id: int, now: int) -> st
     sign_method = _sign_method(new.sign_method)
     _check_name(new.name)
     _check_versions(new)
-    _check_texts(new)
+    _check_texts(new.description, new.udi, udi_name="Udi")
+    if new.module and not names.is_version(new.module):
+        raise ApiError(codes.INCORRECT_FORMATTED_MODULE_NAME)
     product = products.find(tx, instance_id, new.product_key or "")
     if statements.name_is_taken(tx, instance_id, new.name):
         raise ApiError(codes.ALREADY_EXISTED_FIRMWARE_NAME)
@@ -100,6 +104,35 @@ def find_of_product(tx: Connection, instance_id: int, firmware_id: str, product_
     return package
 
 
+def modify(
+    tx: Connection, instance_id: int, firmware_id: str, product_key: str, changes: PackageChanges, *, now: int
+) -> None:
+    """Changes the name, the description or the custom information of a package (control-plane reference §4.2).
+
+    Raises:
+        ApiError: a value that is not allowed, a name that is taken, or no such package: `iot.ota.FirmwareNotFound`.
+    """
+    product = products.find(tx, instance_id, product_key)
+    package = statements.find(tx, instance_id, firmware_id)
+    if package is None:
+        raise ApiError(codes.OTA_FIRMWARE_NOT_FOUND)
+    if package.product_id != product.id:
+        raise ApiError(codes.FIRMWARE_AND_PRODUCT_KEY_MISMATCH)
+    _check_texts(changes.description, changes.udi, udi_name="FirmwareUdi")
+    values: dict[str, Any] = {"modified_at": now}
+    if changes.name is not None and changes.name != package.name:
+        _check_name(changes.name)
+        if statements.name_is_taken(tx, instance_id, changes.name):
+            raise ApiError(codes.ALREADY_EXISTED_FIRMWARE_NAME)
+        values["name"] = changes.name
+    if changes.description is not None:
+        values["description"] = changes.description or None
+    if changes.udi is not None:
+        values["udi"] = changes.udi or None
+    if not statements.change(tx, package.id, values):
+        raise ApiError(codes.OTA_FIRMWARE_NOT_FOUND)
+
+
 def verify_progress(tx: Connection, package: PackageRecord) -> int:
     """Percent of the verification: the ended tasks of the newest verify job (control-plane reference §12, 21)."""
     if package.status == PackageStatus.VERIFIED:
@@ -144,13 +177,11 @@ def _check_versions(new: NewPackage) -> None:
         raise ApiError(codes.SRC_DEST_VERSION_MATCHED)
 
 
-def _check_texts(new: NewPackage) -> None:
-    if new.module and not names.is_version(new.module):
-        raise ApiError(codes.INCORRECT_FORMATTED_MODULE_NAME)
-    if new.description and len(new.description) > _LONGEST_DESCRIPTION:
+def _check_texts(description: str | None, udi: str | None, *, udi_name: str) -> None:
+    if description and len(description) > _LONGEST_DESCRIPTION:
         raise ApiError(codes.FIRMWARE_DESCRIPTION_EXCEED_MAX_LENGTH)
-    if new.udi and len(new.udi) > _LONGEST_UDI:
-        raise ApiError(codes.INVALID_FORMATTED_PARAMETER, f"Udi has at most {_LONGEST_UDI} characters.")
+    if udi and len(udi) > _LONGEST_UDI:
+        raise ApiError(codes.INVALID_FORMATTED_PARAMETER, f"{udi_name} has at most {_LONGEST_UDI} characters.")
 
 
 def _files(new: NewPackage) -> list[NewFile]:
@@ -179,6 +210,8 @@ def _file(tx: Connection, file: NewFile, position: int, *, instance_id: int, sig
     stored = None if key is None else object_statements.find_object(tx, instance_id, key)
     if stored is None:
         raise ApiError(codes.INVALID_FIRMWARE_URL)
+    if suffix_of(stored.key) == LIST_SUFFIX:
+        raise ApiError(codes.INVALID_FIRMWARE_URL, "This URL is of a list of devices (GenerateDeviceNameListURL).")
     if stored.size == 0:
         raise ApiError(codes.EMPTY_FIRMWARE_FILE)
     if file.size is not None and file.size != stored.size:

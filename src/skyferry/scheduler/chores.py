@@ -6,15 +6,16 @@ from dataclasses import dataclass
 import structlog
 
 from skyferry.bus.interface import Bus
-from skyferry.bus.messages import WithdrawPush
+from skyferry.bus.messages import DisconnectDevice, WithdrawPush
 from skyferry.clock import Clock
 from skyferry.fleet import registrations
 from skyferry.keys import SecretBox
-from skyferry.objects.cleaning import remove_orphans
+from skyferry.objects.cleaning import remove_blobs, remove_orphans
 from skyferry.objects.interface import ObjectStore
 from skyferry.objects.limits import ObjectLimits
 from skyferry.objects.urls import DownloadUrls
-from skyferry.ota import deadlines, dispatch, listfile, listing, schedule, selection, stopping
+from skyferry.ota import deadlines, deletion, dispatch, listfile, listing, schedule, selection, stopping
+from skyferry.ota.deletion import DeletionLimits
 from skyferry.ota.models import EngineLimits
 from skyferry.store import jobs
 from skyferry.store.engine import Store
@@ -72,6 +73,7 @@ class Chores:
             "select": self.select,
             "register": self.register,
             "end_overdue": every(_SECOND, self.clock, self.end_overdue),
+            "remove_deleted": every(_SECOND, self.clock, self.remove_deleted),
             "clean_objects": every(_CLEANING_SECONDS, self.clock, self.clean_objects),
         }
 
@@ -132,7 +134,15 @@ class Chores:
         ended = await self.store.write(deadlines.end_overdue, self.clock.now_ms(), _OVERDUE_AT_ONCE)
         return ended == _OVERDUE_AT_ONCE
 
+    async def remove_deleted(self) -> bool:
+        """Removes the next rows of deleted packages and products, with their files and connections."""
+        portion = await self.store.write(deletion.remove_portion, DeletionLimits())
+        if portion.device_ids:
+            await self.bus.command([DisconnectDevice(device_id) for device_id in portion.device_ids])
+        await remove_blobs(self.objects, portion.objects)
+        return portion.more
+
     async def clean_objects(self) -> bool:
-        """Removes uploaded files that no package took."""
+        """Removes uploaded files that neither a package nor a job took."""
         removed = await remove_orphans(self.store, self.objects, self.clock, self.object_limits)
         return removed == self.object_limits.cleaning_batch

@@ -1,6 +1,6 @@
 """Statements about uploaded files and the keys with which they are uploaded."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -8,11 +8,11 @@ from sqlalchemy import ColumnElement, Connection, Select, delete, exists, select
 
 from skyferry.store import rows
 from skyferry.store.dialect import upserting
-from skyferry.store.tables import instances, objects, package_files
+from skyferry.store.tables import instances, jobs, objects, package_files
 
 
 class ObjectInUseError(Exception):
-    """The object may not be replaced: a package refers to it, or the caller forbade it."""
+    """The object may not be replaced: something refers to it, or the caller forbade it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def find_object_of_url(tx: Connection, key: str) -> StoredObject | None:
 
 
 def put_object(tx: Connection, new: StoredObject, *, overwrite: bool = True) -> StoredObject | None:
-    """Stores the row of an object, or replaces it while no package refers to it.
+    """Stores the row of an object, or replaces it while nothing refers to it.
 
     Args:
         tx: the transaction.
@@ -115,7 +115,7 @@ def put_object(tx: Connection, new: StoredObject, *, overwrite: bool = True) -> 
 
 
 def orphans(tx: Connection, created_before: int, limit: int) -> list[StoredObject]:
-    """Objects that no package refers to, the oldest first; one that somebody is working with is passed over.
+    """Objects that nothing refers to, the oldest first; one that somebody is working with is passed over.
 
     Args:
         tx: the transaction.
@@ -129,8 +129,16 @@ def orphans(tx: Connection, created_before: int, limit: int) -> list[StoredObjec
 
 def delete_orphans(tx: Connection, created_before: int, limit: int) -> list[StoredObject]:
     """Deletes what `orphans` finds and returns what was deleted."""
-    keys = [orphan.key for orphan in orphans(tx, created_before, limit)]
-    statement = delete(objects).where(objects.c.key.in_(keys), ~_is_referred_to())
+    return delete_unused(tx, [orphan.key for orphan in orphans(tx, created_before, limit)])
+
+
+def delete_unused(tx: Connection, keys: Collection[str]) -> list[StoredObject]:
+    """Deletes those of the objects that nothing refers to any more, and returns what was deleted.
+
+    One that somebody is making a package of is passed over.
+    """
+    free = select(objects.c.key).where(objects.c.key.in_(keys)).with_for_update(skip_locked=True)
+    statement = delete(objects).where(objects.c.key.in_(tx.execute(free).scalars().all()), ~_is_referred_to())
     return rows.all_of(StoredObject, tx.execute(statement.returning(*_COLUMNS)))
 
 
@@ -145,4 +153,7 @@ def _upload_keys() -> Select[Any]:
 
 
 def _is_referred_to() -> ColumnElement[bool]:
-    return exists().where(package_files.c.object_key == objects.c.key).correlate(objects)
+    """A package has the file, or a job that has not ended reads its devices from it."""
+    in_package = exists().where(package_files.c.object_key == objects.c.key).correlate(objects)
+    in_job = exists().where(jobs.c.list_key == objects.c.key, jobs.c.ended_at.is_(None)).correlate(objects)
+    return in_package | in_job

@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy import Connection, Select, func, literal, select, update
+from sqlalchemy.sql.elements import ColumnElement
 
 from skyferry.store import rows
 from skyferry.store.tables import package_files, package_is_kept, packages, products
@@ -145,6 +146,34 @@ def files_of(tx: Connection, package_ids: Collection[int]) -> dict[int, list[Fil
     for file in rows.all_of(FileRecord, tx.execute(statement)):
         found.setdefault(file.package_id, []).append(file)
     return found
+
+
+def hold(tx: Connection, package_id: int) -> None:
+    """Keeps jobs from being made for a package until the transaction ends."""
+    tx.execute(select(packages.c.id).where(packages.c.id == package_id).with_for_update())
+
+
+def change(tx: Connection, package_id: int, values: Mapping[str, Any]) -> bool:
+    """Changes a package; False when it is deleted."""
+    statement = update(packages).where(packages.c.id == package_id, package_is_kept).values(**values)
+    return tx.execute(statement).rowcount == 1
+
+
+def delete(tx: Connection, package_id: int, *, now: int) -> bool:
+    """Deletes a package for everyone who looks; False when it is deleted. Its rows wait for the worker."""
+    return _delete(tx, packages.c.id == package_id, now) == 1
+
+
+def delete_of_product(tx: Connection, product_id: int, *, now: int) -> int:
+    """Deletes all packages of a product as `delete` does, and tells how many."""
+    return _delete(tx, packages.c.product_id == product_id, now)
+
+
+def _delete(tx: Connection, which: ColumnElement[bool], now: int) -> int:
+    # No name and no version of a package has a blank: what is given back can be taken, and this never clashes with it.
+    freed = literal("deleted ") + packages.c.firmware_id
+    statement = update(packages).where(which, package_is_kept).values(name=freed, dest_version=freed, deleted_at=now)
+    return tx.execute(statement).rowcount
 
 
 def set_status(tx: Connection, package_id: int, *, old: Collection[int], new: int, now: int) -> bool:

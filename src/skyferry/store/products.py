@@ -1,9 +1,10 @@
 """Statements on products."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, literal, select, update
 
 from skyferry.store import rows
 from skyferry.store.tables import devices, instances, product_is_kept, products
@@ -91,6 +92,24 @@ def page(
         statement = statement.where(products.c.commodity_code == commodity_code)
     statement = statement.order_by(products.c.id.desc()).offset(offset).limit(limit)
     return rows.all_of(ProductRecord, tx.execute(statement))
+
+
+def change(tx: Connection, product_id: int, values: Mapping[str, Any]) -> bool:
+    """Changes a product; False when it is deleted."""
+    statement = update(products).where(products.c.id == product_id, product_is_kept).values(**values)
+    return tx.execute(statement).rowcount == 1
+
+
+def hold(tx: Connection, product_id: int) -> None:
+    """Keeps jobs from being made for a product until the transaction ends."""
+    tx.execute(select(products.c.id).where(products.c.id == product_id).with_for_update())
+
+
+def delete(tx: Connection, product_id: int, *, now: int) -> bool:
+    """Deletes a product for everyone who looks; False when it is deleted. Its rows wait for the worker."""
+    # No name of a product has a blank: what is given back can be taken, and this never clashes with it.
+    freed = literal("deleted ") + products.c.product_key
+    return change(tx, product_id, {"name": freed, "deleted_at": now})
 
 
 def device_counts(tx: Connection, product_ids: Sequence[int]) -> dict[int, int]:

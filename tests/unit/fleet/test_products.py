@@ -90,3 +90,40 @@ def test_a_product_is_found_in_its_own_instance_only(world: World) -> None:
     with pytest.raises(ApiError) as caught:
         products.find(world.tx, world.instance.id, " ")
     assert caught.value.kind.code == "iot.prod.NullProductKey"
+
+
+def update(world: World, product_key: str, name: str, description: str | None = None) -> Any:
+    products.update(world.tx, world.instance.id, product_key, name=name, description=description, now=world.now)
+    return products.find(world.tx, world.instance.id, product_key)
+
+
+def test_name_and_description_can_be_changed(world: World) -> None:
+    key = create(world, description="first").product_key
+    world.now += 1_000
+    product = update(world, key, "heating")
+    assert (product.name, product.description, product.modified_at) == ("heating", "first", world.now)
+    assert update(world, key, "heating", "d" * 100).description == "d" * 100
+    assert update(world, key, "heating", "").description is None
+
+
+@pytest.mark.parametrize(
+    ("name", "description", "code"),
+    [
+        (" ", None, "iot.prod.NullProductName"),
+        ("abc", None, "iot.prod.InvalidFormattedProductName"),
+        ("product_1", None, "iot.prod.AlreadyExistedProductName"),
+        ("heating", "d" * 101, "iot.prod.LongProductDesc"),
+    ],
+)
+def test_a_bad_change_changes_nothing(world: World, name: str, description: str | None, code: str) -> None:
+    product = create(world)
+    with pytest.raises(ApiError) as caught:
+        update(world, product.product_key, name, description)
+    assert caught.value.kind.code == code
+    assert products.find(world.tx, world.instance.id, product.product_key) == product
+
+
+def test_an_unknown_product_is_not_changed(world: World) -> None:
+    with pytest.raises(ApiError) as caught:
+        update(world, "a1unknown00", "heating")
+    assert caught.value.kind.code == "iot.prod.NotExistedProduct"

@@ -3,10 +3,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, select, update
 
 from skyferry.objects.cleaning import remove_orphans, remove_strays
 from skyferry.objects.limits import ObjectLimits
 from skyferry.store import objects as statements
+from skyferry.store.tables import jobs
+from tests.support.rows import World
 from tests.unit.objects.serving import ObjectServer, add_package_of, serving
 
 HOUR_MS = 3_600_000
@@ -16,6 +19,22 @@ HOUR_MS = 3_600_000
 async def server(tmp_path: Path) -> AsyncIterator[ObjectServer]:
     async with serving(tmp_path) as started:
         yield started
+
+
+def add_job_of(tx: Connection, list_key: str) -> None:
+    """A running job that reads its devices from an object."""
+    world = World(tx)
+    world.make_device("dev-1")
+    world.make_job(world.make_package(), ["dev-1"])
+    tx.execute(update(jobs).values(list_key=list_key))
+
+
+def end_jobs(tx: Connection) -> None:
+    tx.execute(update(jobs).values(ended_at=1))
+
+
+def list_keys(tx: Connection) -> list[str | None]:
+    return list(tx.execute(select(jobs.c.list_key)).scalars())
 
 
 async def clean(server: ObjectServer, batch: int = 500) -> int:
@@ -41,6 +60,18 @@ async def test_file_of_a_package_stays(server: ObjectServer) -> None:
     assert [name.rpartition(".")[0] for name in server.files()] == [used]
     assert (await server.get(used)).body == b"abc"
     assert (await server.get(unused)).code == "NoSuchKey"
+
+
+async def test_list_of_a_job_stays_until_the_job_has_ended(server: ObjectServer) -> None:
+    key = await server.put(b"device-1")
+    await server.store.write(add_job_of, key)
+    server.clock.now += 2 * HOUR_MS
+    assert await clean(server) == 0
+    assert (await server.get(key)).body == b"device-1"
+    await server.store.write(end_jobs)
+    assert await clean(server) == 1
+    assert server.files() == []
+    assert await server.store.read(list_keys) == [None]
 
 
 async def test_one_cleaning_is_bounded_and_begins_with_the_oldest(server: ObjectServer) -> None:

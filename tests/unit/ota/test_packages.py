@@ -6,8 +6,9 @@ import pytest
 
 from skyferry.errors import ApiError
 from skyferry.ota import packages
-from skyferry.ota.models import NewFile
+from skyferry.ota.models import NewFile, PackageChanges
 from skyferry.store import packages as statements
+from skyferry.store.packages import PackageRecord
 from tests.support.rows import World
 
 
@@ -112,6 +113,82 @@ def test_files_of_a_package_have_up_to_20_different_names(world: World, names: l
     with pytest.raises(ApiError) as caught:
         world.make_package(files=[NewFile(url=url, name=name) for name in names])
     assert caught.value.kind.code == code
+
+
+def modify(world: World, firmware_id: str, *, product_key: str | None = None, **changes: str) -> PackageRecord:
+    packages.modify(
+        world.tx,
+        world.instance.id,
+        firmware_id,
+        product_key or world.product.product_key,
+        PackageChanges(**changes),
+        now=world.now,
+    )
+    return packages.find(world.tx, world.instance.id, firmware_id)
+
+
+def test_what_is_not_named_stays(world: World) -> None:
+    firmware_id = world.make_package(name="one", description="first", udi="{}")
+    world.now += 1_000
+    assert modify(world, firmware_id).modified_at == world.now
+    package = modify(world, firmware_id, name="two")
+    assert (package.name, package.description, package.udi) == ("two", "first", "{}")
+    package = modify(world, firmware_id, description="", udi="")
+    assert (package.name, package.description, package.udi) == ("two", None, None)
+    package = modify(world, firmware_id, name="two", description="d" * 100, udi="u" * 4_096)
+    assert (package.name, package.description, package.udi) == ("two", "d" * 100, "u" * 4_096)
+
+
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [
+        ({"name": ""}, "iot.firmware.NullFirmwareName"),
+        ({"name": " "}, "iot.firmware.BlankFirmwareName"),
+        ({"name": "-dash"}, "iot.firmware.IncorrectFormattedFirmwareName"),
+        ({"name": "taken"}, "iot.firmware.AlreadyExistedFirmwareName"),
+        ({"description": "d" * 101}, "iot.firmware.FirmwareDescriptionExceedMaxLength"),
+        ({"udi": "u" * 4_097}, "iot.common.InvalidFormattedParameter"),
+        ({"product_key": "a1unknown00"}, "iot.prod.NotExistedProduct"),
+    ],
+    ids=str,
+)
+def test_a_bad_change_changes_nothing(world: World, values: dict[str, str], code: str) -> None:
+    world.make_package("1.0.0", name="taken")
+    firmware_id = world.make_package("2.0.0", description="before")
+    with pytest.raises(ApiError) as caught:
+        modify(world, firmware_id, **values)
+    assert caught.value.kind.code == code
+    package = packages.find(world.tx, world.instance.id, firmware_id)
+    assert (package.name, package.description) == ("package-2-0-0", "before")
+
+
+def test_a_package_that_is_unknown_or_of_another_product_is_not_changed(world: World) -> None:
+    firmware_id = world.make_package()
+    other = world.make_product("product_2").product_key
+    for changed, product_key, code in (
+        ("x" * 26, None, "iot.ota.FirmwareNotFound"),
+        (firmware_id, other, "iot.firmware.FirmwareAndProductKeyMismatch"),
+    ):
+        with pytest.raises(ApiError) as caught:
+            modify(world, changed, product_key=product_key, name="changed")
+        assert caught.value.kind.code == code
+
+
+def test_an_instance_has_500_packages(world: World) -> None:
+    url = world.make_object()
+    for number in range(packages.MOST_PACKAGES):
+        world.make_package(f"2.0.{number}", file=NewFile(url=url))
+    with pytest.raises(ApiError) as caught:
+        world.make_package("3.0.0", file=NewFile(url=url))
+    assert caught.value.kind.code == "iot.firmware.FirmwareCountExceedMax"
+
+
+def test_no_package_is_made_of_a_list_of_devices(world: World) -> None:
+    url = world.make_object(suffix="csv")
+    with pytest.raises(ApiError) as caught:
+        world.make_package(file=NewFile(url=url))
+    assert caught.value.kind.code == "iot.firmware.InvalidFirmwareUrl"
+    assert "GenerateDeviceNameListURL" in caught.value.text
 
 
 def test_progress_of_a_verification_is_the_share_of_ended_tasks(world: World) -> None:
