@@ -223,6 +223,18 @@ INVALID_DEVICE_NICKNAME = ErrorKind(
 ALREADY_EXISTED_DEVICE_NAME = ErrorKind("iot.device.AlreadyExistedDeviceName", "The product has a device of this name.")
 NOT_EXISTED_DEVICE = ErrorKind("iot.device.NotExistedDevice", "The specified device does not exist.")
 INVALID_IOT_ID = ErrorKind("iot.device.InvalidIoTId", "No device has this IotId.")
+NULL_DEVICE_PROPERTY_KEY = ErrorKind("iot.device.NullDevicePropertyKey", "Name the key of a tag.")
+INVALID_FORMATTED_DEVICE_PROPERTY_KEY = ErrorKind(
+    "iot.device.InvalidFormattedDevicePropertyKey", "The key of a tag has a character that cannot be stored."
+)
+NULL_DEVICE_PROPERTIES_STRING = ErrorKind("iot.device.NullDevicePropertiesString", "Props holds no tag.")
+INVALID_FORMATTED_DEVICE_PROPERTIES_STRING = ErrorKind(
+    "iot.device.InvalidFormattedDevicePropertiesString", 'Props is a JSON object of texts, such as {"color":"red"}.'
+)
+LONG_DEVICE_PROPERTIES_STRING = ErrorKind("iot.device.LongDevicePropertiesString", "Props has at most 5120 bytes.")
+TOO_MANY_DEVICE_PROPERTIES_PER_TIME = ErrorKind(
+    "iot.device.TooManyDevicePropertiesPerTime", "Props holds at most 100 tags."
+)
 NONE_DEVICE_NAME_ELEMENT = ErrorKind(
     "iot.device.NoneDeviceNameElement", "Give the names as DeviceName.N or as DeviceNameList.N.DeviceName."
 )

@@ -3,7 +3,9 @@
 The devices are the strict ones of tests/support/device.py.
 """
 
+import json
 import random
+from typing import Any
 
 import pytest
 
@@ -33,6 +35,41 @@ def test_products_and_devices_are_found_again(application: Application, product:
     assert application.call("QueryProduct", ProductKey=product)["Data"]["ProductName"].startswith("product_")
     assert (detail["IotId"], detail["Status"], status["Status"]) == (device.iot_id, "UNACTIVE", "UNACTIVE")
     assert [found["DeviceName"] for found in page] == [device.name]
+
+
+def test_devices_are_found_by_their_tags(application: Application, product: str, client: str) -> None:
+    device = application.register(product, "tagged")
+    tags = {"client": client, "coordinate": "104.07:30.54"}
+    application.call("SaveDeviceProp", ProductKey=product, DeviceName=device.name, Props=json.dumps(tags))
+
+    props = application.call("QueryDeviceProp", IotId=device.iot_id)["Props"]
+    tag = [{"TagKey": key, "TagValue": value} for key, value in tags.items()]
+    found = application.call("QueryDeviceByTags", Tag=tag, CurrentPage=1, PageSize=10)
+
+    # XML has an element for each tag (control-plane reference §9.5).
+    assert (props if client == "classic-xml" else json.loads(props)) == tags
+    assert [row["IotId"] for row in items(found["Data"], "SimpleDeviceInfo")] == [device.iot_id]
+
+
+def test_many_devices_with_names_are_registered_at_once(application: Application, client: str) -> None:
+    product = application.create_product(f"named_{client.replace('-', '_')}")
+    names = [f"meter-{number}" for number in range(300)]
+    given = {"ProductKey": product, "DeviceName": names}
+    apply_id = application.call("BatchCheckDeviceNames", **given)["Data"]["ApplyId"]
+    application.wait_for_registration(product, apply_id, "CHECK_SUCCESS")
+    application.call("BatchRegisterDeviceWithApplyId", ProductKey=product, ApplyId=apply_id)
+    application.wait_for_registration(product, apply_id, "CREATE_SUCCESS")
+
+    with pytest.raises(BusinessError) as refused:
+        application.call("BatchCheckDeviceNames", ProductKey=product, DeviceName=["no", "twice", "twice"])
+
+    assert [device.name for device in application.registered(product, apply_id, 300)] == names
+    assert refused.value.code == "iot.device.InvalidDeviceNameExisted"
+    data = refused.value.answer["Data"]
+    invalid: list[Any] = items(data["InvalidDeviceNameList"], "InvalidDeviceName")
+    repeated: list[Any] = items(data.get("RepeatedDeviceNameList"), "RepeatDevieNameList")
+    assert invalid == ["no"]
+    assert repeated == ([] if client == "sdk-2" else ["twice"])  # version 2 of the SDK does not know them
 
 
 def test_many_devices_are_registered_at_once(application: Application, client: str) -> None:

@@ -103,8 +103,17 @@ class Application:
     def register_many(self, product_key: str, count: int) -> str:
         """Up to 10,000 devices in one asynchronous call, with names the server chooses; answers the ApplyId."""
         apply_id = self.call("BatchRegisterDevice", ProductKey=product_key, Count=count)["Data"]["ApplyId"]
-        wait_until(lambda: self._batch_is_ready(product_key, apply_id), interval=_POLL_SECONDS, what="the devices")
+        self.wait_for_registration(product_key, apply_id, "CREATE_SUCCESS")
         return str(apply_id)
+
+    def wait_for_registration(self, product_key: str, apply_id: object, status: str) -> None:
+        """Waits until an asynchronous registration is in a state."""
+
+        def reached() -> bool:
+            data = self.call("QueryBatchRegisterDeviceStatus", ProductKey=product_key, ApplyId=apply_id)["Data"]
+            return str(data["Status"]) == status
+
+        wait_until(reached, interval=_POLL_SECONDS, what=f"{status} of {apply_id}")
 
     def registered(self, product_key: str, apply_id: str, most: int) -> list[Device]:
         """The first devices that an asynchronous call registered."""
@@ -204,10 +213,6 @@ class Application:
             interval=_POLL_SECONDS,
             what=f"job {job_id} {status}",
         )
-
-    def _batch_is_ready(self, product_key: str, apply_id: Any) -> bool:
-        data = self.call("QueryBatchRegisterDeviceStatus", ProductKey=product_key, ApplyId=apply_id)["Data"]
-        return str(data["Status"]) == "CREATE_SUCCESS"
 
 
 def root(address: Address) -> Application:

@@ -10,6 +10,7 @@ from typing import Final
 from skyferry.operations import (
     device_changes,
     device_states,
+    device_tags,
     devices,
     events,
     groups,
@@ -35,6 +36,7 @@ _MODULES: Final = (
     devices,
     device_changes,
     device_states,
+    device_tags,
     groups,
     memberships,
     modules,

@@ -38,6 +38,11 @@ class ResponseModel(BaseModel):
     )
 
 
+@dataclass(frozen=True, slots=True)
+class JsonObject:
+    """Marks a member of an answer, a text that is a JSON object: in XML it is an element for each of its members."""
+
+
 class Empty(ResponseModel):
     """The answer of an operation that has nothing to tell but its success."""
 

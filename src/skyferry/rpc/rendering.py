@@ -12,11 +12,14 @@ from lxml import etree
 
 from skyferry.errors import ApiError
 from skyferry.rpc.context import RequestContext
+from skyferry.rpc.operation import JsonObject, ResponseModel
 from skyferry.rpc.signature_v3 import is_v3
 
 _XML_DECLARATION: Final = b"<?xml version='1.0' encoding='UTF-8'?>"
 _FORMAT: Final = re.compile(r"(?:^|&)format=([^&]*)", re.IGNORECASE)
 _UNSENDABLE: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_IN_NAMES: Final = re.compile("[^A-Za-z0-9_.\u4e00-\u9fff-]")
+_BEGINS_NAME: Final = re.compile("[A-Za-z_\u4e00-\u9fff]")
 _OK: Final = 200
 
 
@@ -35,6 +38,8 @@ def render(context: RequestContext[Any], error: ApiError | None) -> web.Response
         assert context.operation is not None
         root = f"{context.operation.name}Response"
     body = _body(context, error)
+    if wanted is Format.XML and error is None and context.operation is not None:
+        body = _unfolded(context.operation.response, body)
     headers = {"Content-Type": wanted.value, "x-acs-request-id": context.request_id}
     if error is not None and error.retry_after_ms is not None:
         headers["x-acs-retry-after"] = str(error.retry_after_ms)
@@ -99,6 +104,25 @@ def _body(context: RequestContext[Any], error: ApiError | None) -> dict[str, Any
         "Code": error.kind.code,
         **(error.data or {}),
     }
+
+
+def _unfolded(model: type[ResponseModel], body: Mapping[str, Any]) -> dict[str, Any]:
+    """The body with its texts that are JSON objects taken apart (control-plane reference §9.5)."""
+    objects = {
+        info.alias
+        for info in model.model_fields.values()
+        if any(isinstance(mark, JsonObject) for mark in info.metadata)
+    }
+    return {
+        name: {_element(key): item for key, item in json.loads(value).items()} if name in objects else value
+        for name, value in body.items()
+    }
+
+
+def _element(key: str) -> str:
+    """A key as the name of an element: what a name may not have is written as its code, `_x0020_` for a blank."""
+    written = _NOT_IN_NAMES.sub(lambda found: f"_x{ord(found[0]):04X}_", key)
+    return written if _BEGINS_NAME.match(written) else f"_x{ord(written[0]):04X}_{written[1:]}"
 
 
 def _sendable(value: Any) -> Any:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 from aiohttp import web
 
@@ -20,7 +20,7 @@ from skyferry.rpc.call import Call
 from skyferry.rpc.context import Limits
 from skyferry.rpc.gateway import Gateway
 from skyferry.rpc.http_limits import RUNNER_OPTIONS
-from skyferry.rpc.operation import Access, Empty, Operation, RequestModel, ResponseModel, index, operation
+from skyferry.rpc.operation import Access, Empty, JsonObject, Operation, RequestModel, ResponseModel, index, operation
 
 NOW_MS = 1_795_425_360_000  # 2026-11-23T09:16:00Z
 KEY, SECRET = "testid", "testsecret"
@@ -97,6 +97,7 @@ class ToyResponse(ResponseModel):
     data: Items | None = None
     bare: list[Item] | None = None
     text: str | None = None
+    props: Annotated[str | None, JsonObject()] = None
 
 
 @operation("Toy", qps=1_000, access=Access.READ)

@@ -146,6 +146,17 @@ class TestOutcome:
             f"<Data><Item>{inner}</Item><Item>{inner}</Item></Data><Bare>{inner}</Bare></ToyResponse>"
         )
 
+    async def test_a_json_object_is_text_in_json_and_elements_in_xml(self, server: Server) -> None:
+        server.recorder.answer = ToyResponse(props='{"color":"red","a b":"<1>","1st":"x","水":"","😀":"y"}')
+        assert (await server.v1()).json["Props"] == '{"color":"red","a b":"<1>","1st":"x","水":"","😀":"y"}'
+        reply = await server.v1(Format="XML")
+        assert (
+            "<Props><color>red</color><a_x0020_b>&lt;1&gt;</a_x0020_b><_x0031_st>x</_x0031_st><水></水>"
+            "<_x1F600_>y</_x1F600_></Props>"
+        ) in reply.body.decode()
+        server.recorder.answer = ToyResponse(props="{}")
+        assert b"<Props/>" in (await server.v1(Format="XML")).body
+
     async def test_xml_errors(self, server: Server) -> None:
         reply = await server.v1(Format=None, PageSize="x")
         assert reply.status == 400
