@@ -4,7 +4,7 @@ A condition is about a row of `devices`; what other tables say of the device is 
 stand in any statement that has `devices` among its tables.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from operator import eq, ge, gt, le, lt
 from typing import Any, Final
 
@@ -88,6 +88,9 @@ def compiled(condition: Condition) -> ColumnElement[bool]:
 
 def _said(words: Words) -> ColumnElement[bool]:
     match words.field:
+        case Field.PRODUCT_KEY if words.operator is Operator.EQUAL:
+            product = select(products.c.id).where(products.c.product_key == words.values[0])
+            return devices.c.product_id == product.correlate(None).scalar_subquery()
         case Field.PRODUCT_KEY:
             return _related(words, devices.c.product_id, select(products.c.id), products.c.product_key)
         case Field.GROUP_ID:
@@ -99,6 +102,18 @@ def _said(words: Words) -> ColumnElement[bool]:
             return devices.c.state.not_in(states) if is_other else devices.c.state.in_(states)
         case field:
             return _words(_COLUMNS[field], words)
+
+
+def narrowed(condition: Condition, instance_id: int) -> Iterator[ColumnElement[bool]]:
+    """What follows from a condition and leads to its devices by an index, for a search in a whole instance.
+
+    A tag is usually on few devices of the many that would be looked at one by one.
+    """
+    parts = condition.parts if isinstance(condition, Every) else (condition,)
+    for part in parts:
+        if isinstance(part, Belonging) and part.name is not None and part.name.field is Field.TAG_NAME:
+            tagged = select(device_tags.c.device_id).where(device_tags.c.instance_id == instance_id, *_halves(part))
+            yield devices.c.id.in_(tagged.correlate(None))
 
 
 def _compared(column: ColumnElement[Any], operator: Operator, value: object) -> ColumnElement[bool]:
@@ -127,7 +142,13 @@ def _related(words: Words, key: ColumnElement[int], keys: Any, column: ColumnEle
 
 
 def _belonging(belonging: Belonging) -> ColumnElement[bool]:
-    halves = [half for half in (belonging.name, belonging.value) if half is not None]
-    table = device_tags if halves[0].field in {Field.TAG_NAME, Field.TAG_VALUE} else module_versions
-    said = (_words(_COLUMNS[half.field], half) for half in halves)
-    return exists().where(table.c.device_id == devices.c.id, *said).correlate(devices)
+    half = belonging.name or belonging.value
+    assert half is not None
+    table = device_tags if half.field in {Field.TAG_NAME, Field.TAG_VALUE} else module_versions
+    return exists().where(table.c.device_id == devices.c.id, *_halves(belonging)).correlate(devices)
+
+
+def _halves(belonging: Belonging) -> Iterator[ColumnElement[bool]]:
+    for half in (belonging.name, belonging.value):
+        if half is not None:
+            yield _words(_COLUMNS[half.field], half)

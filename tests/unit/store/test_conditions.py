@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, select, update
 
 from skyferry.fleet import groups as fleet_groups
-from skyferry.search.syntax import Condition
-from skyferry.store import conditions
+from skyferry.search.parsing import parse_condition, parse_statement
+from skyferry.search.syntax import Condition, Field, Statement
+from skyferry.store import conditions, device_search
 from skyferry.store.tables import device_tags, devices, group_members, groups, module_versions, products
 from tests.support.rows import START, World, world
 from tests.support.search import STATUSES, PlainDevice, matches, vocabulary_of
@@ -58,8 +59,17 @@ class Stored:
     keys: dict[int, PlainDevice]
 
     def found(self, condition: Condition) -> list[PlainDevice]:
-        where = conditions.of_instance(self.world.instance.id) & conditions.compiled(condition)
-        keys = self.world.tx.execute(select(devices.c.id).where(where)).scalars()
+        """The devices that a search finds."""
+        statement = Statement(
+            counted=False, fields=frozenset(Field), where=condition, order=(), offset=0, limit=len(self.keys)
+        )
+        found = device_search.search(self.world.tx, self.world.instance.id, statement)
+        assert device_search.count(self.world.tx, self.world.instance.id, statement) == len(found)
+        return [self.keys[item.device.id] for item in found]
+
+    def grouped(self, condition: Condition) -> list[PlainDevice]:
+        """The devices of a dynamic group."""
+        keys = self.world.tx.execute(select(devices.c.id).where(conditions.compiled(condition))).scalars()
         return [self.keys[key] for key in keys]
 
 
@@ -126,5 +136,60 @@ def stored() -> Iterator[Stored]:
 @given(data=st.data())
 def test_a_condition_means_the_same_in_sql_and_in_python(stored: Stored, data: st.DataObject) -> None:
     condition = data.draw(CONDITIONS)
-    expected = [device for device in FLEET if matches(device, condition)]
-    assert sorted(device.iot_id for device in stored.found(condition)) == [device.iot_id for device in expected]
+    expected = [device.iot_id for device in FLEET if matches(device, condition)]
+    assert [device.iot_id for device in stored.found(condition)] == expected[::-1]
+    assert sorted(device.iot_id for device in stored.grouped(condition)) == expected
+
+
+def test_only_devices_of_the_instance_are_found_and_counted(stored: Stored) -> None:
+    everything = parse_statement("SELECT * FROM device WHERE status != 'ONLINE' LIMIT 50")
+    for instance_id, expected in ((stored.world.instance.id, 36), (stored.world.instance.id + 1, 0)):
+        assert device_search.count(stored.world.tx, instance_id, everything) == expected
+        assert len(device_search.search(stored.world.tx, instance_id, everything)) == expected
+
+
+def test_a_tag_is_looked_for_in_the_instance_only(stored: Stored) -> None:
+    condition = parse_condition("tag.tag_name = 'color'")
+    [narrowed] = conditions.narrowed(condition, stored.world.instance.id + 1)
+    assert stored.found(condition)
+    assert stored.world.tx.execute(select(devices.c.id).where(narrowed)).all() == []
+
+
+def test_a_found_device_is_told_with_its_groups_tags_and_modules(stored: Stored) -> None:
+    statement = parse_statement("SELECT * FROM device WHERE status = 'ONLINE' LIMIT 50")
+    found = device_search.search(stored.world.tx, stored.world.instance.id, statement)
+    assert len(found) == 12
+    for item in found:
+        plain = stored.keys[item.device.id]
+        assert item.product_key == plain.product_key
+        assert set(item.groups) == plain.groups
+        assert dict(item.tags) == plain.tags
+        assert dict(item.modules) == plain.modules
+
+
+@pytest.mark.parametrize("direction", ["ASC", "DESC"])
+def test_devices_are_sorted_by_times_and_those_without_come_last(stored: Stored, direction: str) -> None:
+    statement = parse_statement(
+        f"SELECT * FROM device WHERE name != '' ORDER BY active_time {direction}, gmt_create LIMIT 50"
+    )
+    found = device_search.search(stored.world.tx, stored.world.instance.id, statement)
+
+    sign = -1 if direction == "DESC" else 1
+    ranks = [
+        (item.device.activated_at is None, sign * (item.device.activated_at or 0), item.device.created_at, -key)
+        for item in found
+        for key in [item.device.id]
+    ]
+    assert len(ranks) == 48
+    assert ranks == sorted(ranks)
+
+
+def test_pages_follow_each_other(stored: Stored) -> None:
+    def page(limit: str) -> list[str]:
+        statement = parse_statement(f"SELECT * FROM device WHERE name != '' ORDER BY gmt_create LIMIT {limit}")
+        found = device_search.search(stored.world.tx, stored.world.instance.id, statement)
+        return [item.device.name for item in found]
+
+    whole = page("48")
+    assert [name for start in range(0, 48, 20) for name in page(f"{start},20")] == whole
+    assert len(set(whole)) == 48

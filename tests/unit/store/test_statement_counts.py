@@ -6,10 +6,13 @@ import pytest
 from sqlalchemy import event, func, insert, select
 
 from skyferry.bus.messages import Connected, Disconnected, ProgressReported, Report, VersionReported
-from skyferry.fleet import names
+from skyferry.fleet import groups, memberships, names
+from skyferry.fleet.groups import NewGroup
 from skyferry.ota import cancel, dispatch
 from skyferry.ota.cancel import CancelScope
 from skyferry.ota.states import TaskStatus
+from skyferry.search.parsing import parse_statement
+from skyferry.store import device_search
 from skyferry.store.jobs import JobRecord
 from skyferry.store.tables import devices, module_versions, tasks
 from tests.support.rows import START, World, world
@@ -120,6 +123,32 @@ def test_claiming_what_is_due() -> None:
     few, many = (statements(count, claim) for count in (FEW, MANY))
     assert len(many) == len(few)
     assert len(few) <= 9
+
+
+def test_searching_devices() -> None:
+    def search(limit: int) -> Step:
+        def step(made: World, _job: JobRecord) -> None:
+            statement = parse_statement(f"SELECT * FROM device WHERE status = 'ONLINE' LIMIT {limit}")
+            assert len(device_search.search(made.tx, made.instance.id, statement)) == limit
+
+        return step
+
+    few, many = (statements(MANY, search(limit)) for limit in (1, 50))
+    assert len(many) == len(few)
+    assert len(few) == 4
+
+
+def test_adding_devices_to_a_group() -> None:
+    def add(count: int) -> Step:
+        def step(made: World, _job: JobRecord) -> None:
+            group = groups.create(made.tx, NewGroup("group_one"), instance_id=made.instance.id, now=START)
+            names = [(made.product.product_key, name_of(number)) for number in range(1, count + 1)]
+            assert memberships.add(made.tx, group, names).added == count
+
+        return step
+
+    few, many = (statements(MANY, add(count)) for count in (1, 200))
+    assert len(many) == len(few)
 
 
 def test_a_statement_for_each_device_is_seen() -> None:

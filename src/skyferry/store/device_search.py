@@ -1,0 +1,97 @@
+"""Statements of QueryDeviceBySQL."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Select, func, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from skyferry.search.syntax import Condition, Order, Statement
+from skyferry.store import conditions, rows
+from skyferry.store.devices import DeviceRecord
+from skyferry.store.tables import device_tags, devices, group_members, groups, module_versions, products
+
+_DEVICE = rows.columns(DeviceRecord, devices)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDevice:
+    """A device with what a search may ask of it.
+
+    Attributes:
+        groups: the GroupIds of the static groups that it was put into,
+        tags: names and values,
+        modules: names and versions.
+    """
+
+    device: DeviceRecord
+    product_key: str
+    groups: Sequence[str]
+    tags: Sequence[tuple[str, str]]
+    modules: Sequence[tuple[str, str]]
+
+
+def _where(instance_id: int, condition: Condition) -> Iterator[ColumnElement[bool]]:
+    yield conditions.of_instance(instance_id)
+    yield from conditions.narrowed(condition, instance_id)
+    yield conditions.compiled(condition)
+
+
+def _in_order(order: Order) -> ColumnElement[int]:
+    """Devices without the time come last, in whatever direction: the databases differ in where they put them."""
+    column = conditions.column_of(order.field)
+    return (column.desc() if order.descending else column.asc()).nulls_last()
+
+
+def count(tx: Connection, instance_id: int, statement: Statement) -> int:
+    """How many devices of the instance the statement is about."""
+    found = select(func.count()).select_from(devices).where(*_where(instance_id, statement.where))
+    return tx.execute(found).scalar_one()
+
+
+def search(tx: Connection, instance_id: int, statement: Statement) -> list[FoundDevice]:
+    """The devices of the instance that the statement asks for, in its order, the newest first where it says none."""
+    wanted = (
+        select(products.c.product_key, *_DEVICE)
+        .join(products, devices.c.product_id == products.c.id)
+        .where(*_where(instance_id, statement.where))
+        .order_by(*map(_in_order, statement.order), devices.c.id.desc())
+        .offset(statement.offset)
+        .limit(statement.limit)
+    )
+    found = [(product_key, DeviceRecord(*row)) for product_key, *row in tx.execute(wanted)]
+    ids = [device.id for _, device in found]
+    memberships = _by_device(tx, _groups_of(ids))
+    tags = _by_device(tx, _of_devices(ids, device_tags.c.device_id, device_tags.c.key, device_tags.c.value))
+    modules = _by_device(
+        tx, _of_devices(ids, module_versions.c.device_id, module_versions.c.module, module_versions.c.version)
+    )
+    return [
+        FoundDevice(
+            device, product_key, [group for group, _ in memberships[device.id]], tags[device.id], modules[device.id]
+        )
+        for product_key, device in found
+    ]
+
+
+def _groups_of(ids: Collection[int]) -> Select[int, str, str]:
+    return (
+        select(group_members.c.device_id, groups.c.group_id, groups.c.name)
+        .join(groups, group_members.c.group_id == groups.c.id)
+        .where(group_members.c.device_id.in_(ids))
+        .order_by(groups.c.id)
+    )
+
+
+def _of_devices(
+    ids: Collection[int], device: ColumnElement[int], name: ColumnElement[str], value: ColumnElement[str]
+) -> Select[int, str, str]:
+    return select(device, name, value).where(device.in_(ids)).order_by(device, name)
+
+
+def _by_device(tx: Connection, statement: Select[int, str, str]) -> defaultdict[int, list[tuple[str, str]]]:
+    found: defaultdict[int, list[tuple[str, str]]] = defaultdict(list)
+    for device_id, name, value in tx.execute(statement):
+        found[device_id].append((name, value))
+    return found
