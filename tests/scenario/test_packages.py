@@ -4,9 +4,10 @@ import hashlib
 from typing import Any
 
 import pytest
+import requests
 
-from tests.scenario.support import Fleet
-from tests.support.api import items
+from tests.scenario.support import Accounts, Fleet, application
+from tests.support.api import BusinessError, items
 
 CONTENT = b"new firmware"
 MD5, SHA256 = hashlib.md5(CONTENT).hexdigest(), hashlib.sha256(CONTENT).hexdigest()
@@ -133,6 +134,90 @@ def test_the_files_of_a_package_have_names_of_their_own(fleet: Fleet) -> None:
 
 
 @pytest.mark.rule("ListOTAFirmware")
+def test_a_package_has_up_to_twenty_files(fleet: Fleet) -> None:
+    """§4.1 (MultiFiles), §4.5: with several files, size, digest and URL are those of each file."""
+    contents = [f"part {number}".encode() for number in range(20)]
+    given = [
+        {
+            "Name": f"part-{number}.bin",
+            "Url": fleet.api.upload(content),
+            "Size": len(content),
+            "FileMd5": hashlib.md5(content).hexdigest(),
+            "SignValue": hashlib.sha256(content).hexdigest(),
+        }
+        for number, content in enumerate(contents)
+    ]
+
+    info = fleet.package_info(fleet.package(MultiFiles=given, SignMethod="SHA256"))
+
+    assert not {"FirmwareUrl", "FirmwareSize", "FirmwareSign"} & set(info)
+    assert [{**file, "Url": ""} for file in info["MultiFiles"]] == [{**file, "Url": ""} for file in given]
+    assert [requests.get(file["Url"], timeout=30).content for file in info["MultiFiles"]] == contents
+
+
+def test_only_a_differential_package_tells_its_source_version(fleet: Fleet) -> None:
+    """§4.4, §4.5 (SrcVersion)."""
+    full = fleet.package("2.0.0", SrcVersion="1.0.0")
+    differential = fleet.package("3.0.0", SrcVersion="1.0.0", Type=1)
+
+    listed = fleet.api.call("ListOTAFirmware", ProductKey=fleet.product, CurrentPage=1, PageSize=10)["FirmwareInfo"]
+    told = {row["FirmwareId"]: (row["Type"], row.get("SrcVersion")) for row in items(listed, "SimpleFirmwareInfo")}
+
+    assert told == {full: (0, None), differential: (1, "1.0.0")}
+    assert "SrcVersion" not in fleet.package_info(full)
+    assert fleet.package_info(differential)["SrcVersion"] == "1.0.0"
+
+
+def test_a_list_tells_what_a_package_is(fleet: Fleet) -> None:
+    """§4.4: every field."""
+    firmware = fleet.package(FirmwareDesc="first", SignMethod="SHA256", ModuleName="MCU", NeedToVerify=True)
+    info = fleet.package_info(firmware)
+
+    [row] = items(
+        fleet.api.call("ListOTAFirmware", ProductKey=fleet.product, CurrentPage=1, PageSize=10)["FirmwareInfo"],
+        "SimpleFirmwareInfo",
+    )
+
+    name = fleet.api.call("QueryProduct", ProductKey=fleet.product)["Data"]["ProductName"]
+    assert row == {
+        "FirmwareId": firmware,
+        "FirmwareName": info["FirmwareName"],
+        "FirmwareDesc": "first",
+        "FirmwareSign": SHA256,
+        "FirmwareSize": len(CONTENT),
+        "SignMethod": "SHA256",
+        "DestVersion": "2.0.0",
+        "ModuleName": "MCU",
+        "ProductKey": fleet.product,
+        "ProductName": name,
+        "Status": 0,
+        "Type": 0,
+        "UtcCreate": info["UtcCreate"],
+        "UtcModified": info["UtcModified"],
+    }
+    assert requests.get(info["FirmwareUrl"], timeout=30).content == CONTENT
+
+
+def test_an_instance_has_five_hundred_packages(fleet: Fleet, accounts: Accounts) -> None:
+    """§4.1 (limit), §4.3: a deleted package makes room for another."""
+    api = application(accounts.create("fivehundred"))
+    product, url = api.create_product("five_hundred"), api.upload(CONTENT)
+
+    def create(number: int) -> str:
+        parameters = {"ProductKey": product, "FirmwareName": f"n{number}", "DestVersion": f"1.{number}"}
+        made = api.call("CreateOTAFirmware", **parameters, FirmwareUrl=url)
+        return str(made["Data"]["FirmwareId"])
+
+    made = [create(number) for number in range(500)]
+    with pytest.raises(BusinessError) as caught:
+        create(500)
+    assert caught.value.code == "iot.firmware.FirmwareCountExceedMax"
+
+    api.call("DeleteOTAFirmware", FirmwareId=made[0])
+    create(500)
+    assert fleet.api.refusal("QueryOTAFirmware", FirmwareId=made[1]) == "iot.firmware.FirmwareNotFound"
+
+
 def test_packages_are_listed_newest_first_and_filtered(fleet: Fleet) -> None:
     """§4.4."""
     made = [fleet.package(f"2.0.{number}") for number in range(3)]

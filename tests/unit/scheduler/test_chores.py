@@ -1,0 +1,76 @@
+"""The worker removes what was deleted, with its files and connections."""
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, func, select
+
+from skyferry.bus.local import LocalBus
+from skyferry.bus.messages import Command, DisconnectDevice
+from skyferry.clock import SystemClock
+from skyferry.keys import SecretBox
+from skyferry.objects.limits import ObjectLimits
+from skyferry.objects.local import LocalObjectStore
+from skyferry.objects.urls import DownloadUrls
+from skyferry.ota import deletion
+from skyferry.ota.models import EngineLimits, NewFile
+from skyferry.scheduler.chores import Chores
+from skyferry.store import objects as object_statements
+from skyferry.store.engine import Store
+from skyferry.store.tables import devices, metadata, products
+from tests.support.rows import World
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    opened = Store(str(tmp_path / "skyferry.db"))
+    await opened.write(metadata.create_all)
+    yield opened
+    await opened.close()
+
+
+def delete_product(tx: Connection) -> tuple[list[int], str]:
+    """A product with a device and a package, deleted: the device's key and the name of the package's file."""
+    world = World(tx)
+    device = world.make_device("dev0")
+    url = world.make_object()
+    world.make_package(file=NewFile(url=url))
+    [blob] = object_statements.blobs_of(tx, [url.partition("/objects/")[2]])
+    deletion.delete_product(tx, world.instance.id, world.product.product_key, now=world.now)
+    return [device.id], blob
+
+
+def rows(tx: Connection) -> list[int]:
+    return [tx.execute(select(func.count()).select_from(table)).scalar_one() for table in (products, devices)]
+
+
+async def test_a_deleted_product_goes_with_its_files_and_connections(store: Store, tmp_path: Path) -> None:
+    objects = LocalObjectStore(tmp_path / "objects")
+    sent: list[Command] = []
+    bus = LocalBus()
+
+    async def note(commands: Sequence[Command]) -> None:
+        sent.extend(commands)
+
+    bus.attach_gateway(note)
+    chores = Chores(
+        store=store,
+        bus=bus,
+        clock=SystemClock(),
+        box=SecretBox(bytes(32)),
+        urls=DownloadUrls("http://ota.test", bytes(32)),
+        limits=EngineLimits(),
+        objects=objects,
+        object_limits=ObjectLimits(),
+    )
+    keys, blob = await store.write(delete_product)
+    writer = await objects.create()
+    await writer.commit(blob)
+
+    while await chores.remove_deleted():
+        pass
+
+    assert sent == [DisconnectDevice(key) for key in keys]
+    assert [item async for item in objects.blobs()] == []
+    assert await store.read(rows) == [0, 0]
