@@ -1,4 +1,4 @@
-"""Every operation of the vendor's API through its SDK 5.1.0: one story on one server, whose answers fill every field."""
+"""Every operation of the vendor's API through its SDK: one story on one server, whose answers fill every field."""
 
 import json
 from collections.abc import Iterator

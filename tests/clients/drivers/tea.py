@@ -44,10 +44,14 @@ class TeaClient:
     def _call(self, action: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         if action.lower() not in self._methods:
             return self._call_by_name(action, parameters)
+        answer: dict[str, Any] = self.typed(action, parameters).to_map()
+        return answer
+
+    def typed(self, action: str, parameters: Mapping[str, Any]) -> Any:
+        """The body of an answer as an object of the SDK."""
         request = getattr(models, f"{action}Request")()
         method = getattr(self._client, self._methods[action.lower()])
-        answer: dict[str, Any] = method(request.from_map(dict(parameters))).to_map()["body"]
-        return answer
+        return method(request.from_map(dict(parameters))).body
 
     def _call_by_name(self, action: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Operations that the SDK has no method for: those that only this server has (docs/guide/events.md)."""

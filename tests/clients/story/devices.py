@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
-from tests.scenario.support import Fleet
+from tests.scenario.support import Fleet, ScriptedDevice
 from tests.support.api import Application, BusinessError, Device
 from tests.support.server import wait_until
 
@@ -45,10 +45,12 @@ def tell_of_devices(api: Application, fleet: Fleet, device: Device) -> None:
     """What is known of devices, and what can be done to them."""
     product = {"ProductKey": device.product_key}
     name = product | {"DeviceName": device.name}
-    with fleet.connect(device, "1.0.0"):
+    with ScriptedDevice(fleet.server.mqtt, device) as client:
+        client.say_version("1.0.0")
         api.call("GetDeviceStatus", **name)
     fleet.wait_for_status(device, "OFFLINE")
     api.call("QueryDevice", **product, **_PAGE)
+    api.call("QueryDevice", **product, CurrentPage=1, PageSize=50)
     api.call("QueryDeviceDetail", IotId=device.iot_id)
     api.call("QueryDeviceInfo", IotId=device.iot_id)
     api.call("BatchQueryDeviceDetail", **product, DeviceName=[device.name])

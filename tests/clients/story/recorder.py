@@ -15,9 +15,9 @@ class Recorder(TeaClient):
         super().__init__(endpoint, key_id, secret)
         self.filled: defaultdict[str, set[str]] = defaultdict(set)
 
-    def body(self, action: str, parameters: Mapping[str, Any]) -> Any:
+    def typed(self, action: str, parameters: Mapping[str, Any]) -> Any:
         """The answer; its fields are noted."""
-        body = super().body(action, parameters)
+        body = super().typed(action, parameters)
         self.filled[action].update(filled_fields(body))
         return body
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import requests
 
-from tests.scenario.support import Fleet
+from tests.scenario.support import Fleet, ScriptedDevice
 from tests.support.api import Application, Device, items
 
 _MODULE: Final = "radio"
@@ -19,11 +19,12 @@ def tell_of_modules(api: Application, fleet: Fleet, device: Device) -> None:
     """Modules; the device has reported the version of one."""
     product = {"ProductKey": device.product_key}
     api.call("CreateOTAModule", **product, ModuleName=_MODULE, AliasName="Radio", Desc="of the story")
-    api.call("UpdateOTAModule", **product, ModuleName=_MODULE, AliasName="The radio", Desc="of the whole story")
+    api.call("UpdateOTAModule", **product, ModuleName=_MODULE, AliasName="The_radio", Desc="of the whole story")
     api.call("CreateOTAModule", **product, ModuleName="spare")
     api.call("DeleteOTAModule", **product, ModuleName="spare")
     api.call("ListOTAModuleByProduct", **product)
-    with fleet.connect(device, "1.0.0") as client:
+    with ScriptedDevice(fleet.server.mqtt, device) as client:
+        client.say_version("1.0.0")
         client.say_version("1.0.0", _MODULE)
     api.call("ListOTAModuleVersionsByDevice", IotId=device.iot_id, **_PAGE)
 
@@ -66,7 +67,8 @@ def verified(api: Application, fleet: Fleet, device: Device, firmware: str) -> N
     """The device verifies the package."""
     names = {"ProductKey": device.product_key, "TargetDeviceName": [device.name]}
     job = api.call("CreateOTAVerifyJob", FirmwareId=firmware, **names)["Data"]["JobId"]
-    with fleet.connect(device, "1.0.0") as client:
+    with ScriptedDevice(fleet.server.mqtt, device) as client:
+        client.say_version("1.0.0")
         client.push()
         client.say_version("2.0.0")
         api.wait_for_job(job)
@@ -81,7 +83,8 @@ def tell_of_tasks(api: Application, fleet: Fleet, device: Device, firmware: str)
     answer = api.call("ListOTAUnfinishedTaskByDevice", IotId=device.iot_id)
     [task] = items(answer["Data"], "SimpleOTATaskInfo")
     api.call("ConfirmOTATask", TaskId=[task["TaskId"]])
-    with fleet.connect(device, "1.0.0") as client:
+    with ScriptedDevice(fleet.server.mqtt, device) as client:
+        client.say_version("1.0.0")
         client.push()
         client.say_progress(-1, description="out of space")
     fleet.wait_for_state(job, device, "FAILED")
