@@ -16,6 +16,7 @@ _COMMON: Final = {
     "JobId": "The job.",
     "ApplyId": "The registration.",
     "GroupId": "The group.",
+    "SubscriptionId": "The subscription.",
     "CurrentPage": "The page, from 1.",
 }
 """Parameters that mean the same wherever their declaration has nothing to add."""

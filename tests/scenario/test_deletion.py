@@ -70,6 +70,7 @@ def log_in(fleet: Fleet, device: Device) -> int:
 # --- packages
 
 
+@pytest.mark.rule("ModifyOTAFirmware")
 def test_name_description_and_udi_of_a_package_can_be_changed(fleet: Fleet) -> None:
     """§4.2; §12, 27: what is absent stays."""
     firmware = fleet.package(FirmwareDesc="first", Udi="one")
@@ -85,6 +86,7 @@ def test_name_description_and_udi_of_a_package_can_be_changed(fleet: Fleet) -> N
     assert after["UtcCreate"] == before["UtcCreate"]
 
 
+@pytest.mark.rule("ModifyOTAFirmware")
 def test_a_device_hears_the_changed_udi(fleet: Fleet) -> None:
     """§4.2 (FirmwareUdi)."""
     device = fleet.device()
@@ -95,6 +97,7 @@ def test_a_device_hears_the_changed_udi(fleet: Fleet) -> None:
     assert fleet.connect(device).offer()["extData"]["_package_udi"] == "new"
 
 
+@pytest.mark.rule("ModifyOTAFirmware")
 @pytest.mark.parametrize(
     ("parameters", "code"),
     [
@@ -114,6 +117,7 @@ def test_a_bad_change_has_its_documented_code(fleet: Fleet, parameters: dict[str
     assert fleet.api.refusal("ModifyOTAFirmware", **(given | parameters)) == code
 
 
+@pytest.mark.rule("ModifyOTAFirmware")
 def test_a_package_is_not_changed_to_another_s_name_nor_as_another_product_s(fleet: Fleet) -> None:
     """§4.1 (unique), §8.2."""
     first, second = fleet.package("2.0.0"), fleet.package("3.0.0")
@@ -127,6 +131,7 @@ def test_a_package_is_not_changed_to_another_s_name_nor_as_another_product_s(fle
     assert refused(other, "any") == "iot.firmware.FirmwareAndProductKeyMismatch"
 
 
+@pytest.mark.rule("DeleteOTAFirmware")
 def test_a_deleted_package_is_gone_with_its_file(fleet: Fleet) -> None:
     """§4.3: nothing finds it any more, nothing of it is left on the disk."""
     url = fleet.api.upload(b"short-lived")
@@ -144,6 +149,7 @@ def test_a_deleted_package_is_gone_with_its_file(fleet: Fleet) -> None:
     wait_until_gone(fleet, url)
 
 
+@pytest.mark.rule("DeleteOTAFirmware")
 def test_every_file_of_a_package_goes_with_it(fleet: Fleet) -> None:
     """§4.1 (MultiFiles), §4.3."""
     urls = [fleet.api.upload(f"part {number}".encode()) for number in range(3)]
@@ -154,6 +160,7 @@ def test_every_file_of_a_package_goes_with_it(fleet: Fleet) -> None:
     wait_until_gone(fleet, *urls)
 
 
+@pytest.mark.rule("DeleteOTAFirmware")
 def test_a_file_that_another_package_has_stays(fleet: Fleet) -> None:
     """§4.3."""
     shared, own = fleet.api.upload(b"shared"), fleet.api.upload(b"own")
@@ -168,6 +175,7 @@ def test_a_file_that_another_package_has_stays(fleet: Fleet) -> None:
     wait_until_gone(fleet, shared)
 
 
+@pytest.mark.rule("DeleteOTAFirmware")
 def test_name_version_and_module_are_free_again(fleet: Fleet) -> None:
     """§4.1 (unique), §5.3."""
     name = f"again{fleet.product}"
@@ -179,6 +187,7 @@ def test_name_version_and_module_are_free_again(fleet: Fleet) -> None:
     assert [module["ModuleName"] for module in fleet.modules()] == ["default"]
 
 
+@pytest.mark.rule("DeleteOTAFirmware")
 def test_a_package_is_not_deleted_while_a_job_of_it_goes_on(fleet: Fleet) -> None:
     """§12, 23: the sentence names the job."""
     device = fleet.device()
@@ -194,6 +203,7 @@ def test_a_package_is_not_deleted_while_a_job_of_it_goes_on(fleet: Fleet) -> Non
     delete(fleet, firmware)
 
 
+@pytest.mark.rule("DeleteOTAFirmware")
 def test_a_package_is_not_deleted_while_it_is_verified(fleet: Fleet) -> None:
     """§12, 23."""
     device = fleet.device()
@@ -205,6 +215,7 @@ def test_a_package_is_not_deleted_while_it_is_verified(fleet: Fleet) -> None:
     delete(fleet, firmware)
 
 
+@pytest.mark.rule("DeleteOTAFirmware")
 def test_the_jobs_of_a_deleted_package_are_gone(fleet: Fleet) -> None:
     """§4.3: they belong to it."""
     device = fleet.device()
@@ -223,6 +234,7 @@ def test_the_jobs_of_a_deleted_package_are_gone(fleet: Fleet) -> None:
     assert fleet.refused_cancel(firmware, [device.name]) == "iot.firmware.FirmwareNotFound"
 
 
+@pytest.mark.rule("DeleteOTAFirmware")
 def test_an_unknown_package_is_not_deleted(fleet: Fleet) -> None:
     """§8.2."""
     assert fleet.api.refusal("DeleteOTAFirmware", FirmwareId="x" * 26) == "iot.firmware.FirmwareNotFound"
@@ -232,6 +244,7 @@ def test_an_unknown_package_is_not_deleted(fleet: Fleet) -> None:
 # --- products
 
 
+@pytest.mark.rule("UpdateProduct")
 def test_name_and_description_of_a_product_can_be_changed(fleet: Fleet) -> None:
     """§9.1."""
     name = f"new_{fleet.product}"
@@ -242,6 +255,7 @@ def test_name_and_description_of_a_product_can_be_changed(fleet: Fleet) -> None:
     assert (data["ProductName"], data["Description"]) == (name, "固" * 100)
 
 
+@pytest.mark.rule("UpdateProduct")
 @pytest.mark.parametrize(
     ("parameters", "code"),
     [
@@ -259,6 +273,7 @@ def test_a_bad_change_of_a_product_has_its_documented_code(fleet: Fleet, paramet
     assert fleet.api.refusal("UpdateProduct", **(given | parameters)) == code
 
 
+@pytest.mark.rule("UpdateProduct")
 def test_a_product_is_not_given_another_s_name(fleet: Fleet) -> None:
     """§9.1 (unique)."""
     name = f"taken_{fleet.product}"
@@ -269,6 +284,7 @@ def test_a_product_is_not_given_another_s_name(fleet: Fleet) -> None:
     assert code == "iot.prod.AlreadyExistedProductName"
 
 
+@pytest.mark.rule("DeleteProduct")
 def test_a_deleted_product_is_gone_with_its_devices_and_packages(fleet: Fleet) -> None:
     """§9.1; §12, 23: devices do not keep it."""
     name = f"short_{fleet.product}"
@@ -295,6 +311,7 @@ def test_a_deleted_product_is_gone_with_its_devices_and_packages(fleet: Fleet) -
     wait_until_gone(fleet, url)
 
 
+@pytest.mark.rule("DeleteProduct")
 def test_devices_of_a_deleted_product_are_cut_off_and_stay_out(fleet: Fleet) -> None:
     """§9.1."""
     device, other = fleet.device("device-1"), fleet.device("device-2")
@@ -308,6 +325,7 @@ def test_devices_of_a_deleted_product_are_cut_off_and_stay_out(fleet: Fleet) -> 
     neighbour.ping()
 
 
+@pytest.mark.rule("DeleteProduct")
 def test_the_name_of_a_deleted_product_is_free_again(fleet: Fleet) -> None:
     """§9.1 (unique)."""
     name = f"again_{fleet.product}"
@@ -316,6 +334,7 @@ def test_the_name_of_a_deleted_product_is_free_again(fleet: Fleet) -> None:
     assert fleet.api.create_product(name)
 
 
+@pytest.mark.rule("DeleteProduct")
 def test_a_product_is_not_deleted_while_a_job_of_it_goes_on(fleet: Fleet) -> None:
     """§12, 23: the sentence names the job."""
     device = fleet.device()
@@ -331,6 +350,7 @@ def test_a_product_is_not_deleted_while_a_job_of_it_goes_on(fleet: Fleet) -> Non
     fleet.api.call("DeleteProduct", ProductKey=fleet.product)
 
 
+@pytest.mark.rule("DeleteProduct")
 def test_a_registration_by_the_thousand_ends_with_its_product(fleet: Fleet) -> None:
     """§9.1, §9.2."""
     apply_id = fleet.api.call("BatchRegisterDevice", ProductKey=fleet.product, Count=10_000)["Data"]["ApplyId"]

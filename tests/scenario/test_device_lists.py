@@ -29,6 +29,7 @@ def post(ticket: dict[str, Any], content: bytes, key_id_field: str = "AccessKeyI
     return requests.post(ticket["Host"], data=fields, files={"file": content}, timeout=60)
 
 
+@pytest.mark.rule("GenerateDeviceNameListURL")
 def test_a_ticket_for_a_list_has_its_own_names(fleet: Fleet) -> None:
     """§3.2: `AccessKeyId` and `FileUrl` where the ticket for a package says `OSSAccessKeyId` and `FirmwareUrl`."""
     ticket = ticket_of(fleet)
@@ -48,12 +49,14 @@ def test_a_ticket_for_a_list_has_its_own_names(fleet: Fleet) -> None:
     assert ticket["ObjectStorage"] == "OSS"
 
 
+@pytest.mark.rule("GenerateDeviceNameListURL")
 @pytest.mark.parametrize("field", ["AccessKeyId", "OSSAccessKeyId"])
 def test_the_form_may_name_the_key_in_both_ways(fleet: Fleet, field: str) -> None:
     """§3.2: the vendor's sample posts another name than its storage takes."""
     assert post(ticket_of(fleet), b"device-1\ndevice-2\n", field).status_code == 200
 
 
+@pytest.mark.rule("GenerateDeviceNameListURL")
 def test_a_list_has_at_most_five_mebibytes(fleet: Fleet) -> None:
     """§3.2."""
     assert post(ticket_of(fleet), b"x" * MOST_BYTES).status_code == 200
@@ -64,6 +67,7 @@ def test_a_list_has_at_most_five_mebibytes(fleet: Fleet) -> None:
     assert "<Code>EntityTooLarge</Code>" in answer.text
 
 
+@pytest.mark.rule("GenerateDeviceNameListURL", "CreateOTAFirmware")
 def test_a_list_is_no_package(fleet: Fleet) -> None:
     """§4.1 (FirmwareUrl): the sentence says what the URL is."""
     url = fleet.api.upload_list(b"device-1\n")

@@ -9,6 +9,8 @@ import pytest
 from tests.scenario.support import Accounts, Fleet, application
 from tests.support.api import Device
 
+pytestmark = pytest.mark.rule("QueryDeviceBySQL")
+
 
 def ask(fleet: Fleet, sentence: str) -> list[dict[str, Any]]:
     """The devices that a sentence finds; `$P` stands for the product. The SDK makes empty lists of absent ones."""

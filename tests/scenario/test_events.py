@@ -14,6 +14,8 @@ from tests.support.api import Application, BusinessError, items
 from tests.support.receiver import Received, Receiver
 from tests.support.server import Server, wait_until
 
+pytestmark = pytest.mark.rule("CreateEventSubscription")
+
 EVERYTHING = ["task.ended", "task.status", "module.version", "device.status", "job.status"]
 
 
@@ -220,6 +222,7 @@ def test_a_message_is_tried_again_and_those_behind_it_wait(fleet: Fleet, receive
     assert {item.headers[":path"] for item in receiver.all} == {"/hook"}, "redirections are not followed"
 
 
+@pytest.mark.rule("ListDeadEvents", "RedeliverEvents")
 def test_a_dead_message_is_kept_and_holds_up_nothing(fleet: Fleet, receiver: Receiver) -> None:
     """Dead letters: after the last attempt; they can be seen and delivered again."""
     receiver.answer = lambda message: 503 if message["payload"]["moduleVersion"] == "1.0.0" else 200
@@ -243,6 +246,7 @@ def test_a_dead_message_is_kept_and_holds_up_nothing(fleet: Fleet, receiver: Rec
     assert dead(fleet.api, subscription) == []
 
 
+@pytest.mark.rule("RedeliverEvents")
 def test_named_dead_messages_are_delivered_again(fleet: Fleet, receiver: Receiver) -> None:
     receiver.answer = lambda _message: 400
     subscription = subscribe(fleet.api, receiver, "module.version")["SubscriptionId"]
@@ -294,6 +298,7 @@ def test_a_device_that_is_refused_holds_up_no_other(fleet: Fleet, receiver: Rece
     receiver.wait_for(3)
 
 
+@pytest.mark.rule("UpdateEventSubscription")
 def test_an_inactive_subscription_gets_nothing_new(fleet: Fleet, receiver: Receiver) -> None:
     subscription = subscribe(fleet.api, receiver, "module.version")["SubscriptionId"]
     fleet.api.call("UpdateEventSubscription", SubscriptionId=subscription, Active=False)
@@ -304,6 +309,7 @@ def test_an_inactive_subscription_gets_nothing_new(fleet: Fleet, receiver: Recei
     assert [item.payload["deviceName"] for item in receiver.wait_for(1)] == ["device-2"]
 
 
+@pytest.mark.rule("UpdateEventSubscription", "ListEventSubscriptions")
 def test_a_subscription_can_be_moved_and_get_a_new_secret(fleet: Fleet, receiver: Receiver) -> None:
     made = subscribe(fleet.api, receiver, "device.status")
     subscription = made["SubscriptionId"]
@@ -323,6 +329,7 @@ def test_a_subscription_can_be_moved_and_get_a_new_secret(fleet: Fleet, receiver
     assert (state["Target"], state["Types"]["Type"]) == (other.url, ["job.status"])
 
 
+@pytest.mark.rule("DeleteEventSubscription")
 def test_a_deleted_subscription_is_gone(fleet: Fleet, receiver: Receiver) -> None:
     receiver.answer = lambda _message: 500
     subscription = subscribe(fleet.api, receiver, "module.version")["SubscriptionId"]

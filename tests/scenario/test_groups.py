@@ -74,6 +74,7 @@ def matches(fleet: Fleet, instance: str, group: str, **filters: Any) -> list[str
     return [item["DeviceName"] for item in items(answer["Data"], "SimpleDeviceInfo")]
 
 
+@pytest.mark.rule("CreateDeviceGroup", "QueryDeviceGroupInfo")
 def test_a_group_tells_what_it_was_made_with(fleet: Fleet) -> None:
     name = new_name()
     made = fleet.api.call("CreateDeviceGroup", GroupName=name, GroupDesc="on the roof")["Data"]
@@ -91,6 +92,7 @@ def test_a_group_tells_what_it_was_made_with(fleet: Fleet) -> None:
     }
 
 
+@pytest.mark.rule("CreateDeviceGroup")
 @pytest.mark.parametrize(
     ("parameters", "code"),
     [
@@ -106,12 +108,14 @@ def test_a_bad_group_has_its_documented_code(fleet: Fleet, parameters: dict[str,
     assert fleet.api.refusal("CreateDeviceGroup", **({"GroupName": "fine_name"} | parameters)) == code
 
 
+@pytest.mark.rule("CreateDeviceGroup")
 def test_a_group_name_is_unique(fleet: Fleet) -> None:
     name = new_name()
     static(fleet, name)
     assert fleet.api.refusal("CreateDeviceGroup", GroupName=name) == "iot.group.GroupNameExisted"
 
 
+@pytest.mark.rule("CreateDeviceGroup", "DeleteDeviceGroup")
 def test_groups_are_three_levels_deep_and_deleted_from_below(fleet: Fleet) -> None:
     top = static(fleet)
     middle = static(fleet, SuperGroupId=top)
@@ -125,6 +129,7 @@ def test_groups_are_three_levels_deep_and_deleted_from_below(fleet: Fleet) -> No
         assert fleet.api.refusal("QueryDeviceGroupInfo", GroupId=group) == "iot.group.NotExistedGroup"
 
 
+@pytest.mark.rule("UpdateDeviceGroup")
 def test_only_the_description_of_a_group_changes(fleet: Fleet) -> None:
     group = static(fleet, GroupDesc="before")
     fleet.api.call("UpdateDeviceGroup", GroupId=group, GroupDesc="after")
@@ -134,6 +139,7 @@ def test_only_the_description_of_a_group_changes(fleet: Fleet) -> None:
     assert code == "iot.group.LongGroupDescError"
 
 
+@pytest.mark.rule("QueryDeviceGroupList")
 def test_groups_are_listed_newest_first_by_name_and_by_what_they_are_in(fleet: Fleet) -> None:
     mark = fleet.product[:8]
     top = static(fleet, f"one_{mark}")
@@ -149,6 +155,7 @@ def test_groups_are_listed_newest_first_by_name_and_by_what_they_are_in(fleet: F
     assert fleet.api.refusal("QueryDeviceGroupList", SuperGroupId="unknown") == "iot.group.NotExistedGroup"
 
 
+@pytest.mark.rule("BatchAddDeviceGroupRelations")
 def test_adding_devices_to_a_group_is_counted(fleet: Fleet) -> None:
     group = static(fleet)
     one, two = (fleet.api.register(fleet.product, f"device-{number}") for number in (1, 2))
@@ -165,6 +172,7 @@ def test_adding_devices_to_a_group_is_counted(fleet: Fleet) -> None:
     assert members(fleet, group) == ["device-2", "device-1"]
 
 
+@pytest.mark.rule("BatchAddDeviceGroupRelations", "QueryDeviceGroupByDevice")
 def test_a_device_is_in_ten_groups_at_most(fleet: Fleet) -> None:
     device = fleet.api.register(fleet.product, "device-1")
     ten = [static(fleet) for _ in range(10)]
@@ -177,6 +185,7 @@ def test_a_device_is_in_ten_groups_at_most(fleet: Fleet) -> None:
     assert groups_of(fleet, device) == ten[::-1]
 
 
+@pytest.mark.rule("BatchAddDeviceGroupRelations", "BatchDeleteDeviceGroupRelations")
 @pytest.mark.parametrize("action", ["BatchAddDeviceGroupRelations", "BatchDeleteDeviceGroupRelations"])
 def test_up_to_200_devices_are_named_in_one_call(fleet: Fleet, action: str) -> None:
     group = static(fleet)
@@ -189,6 +198,7 @@ def test_up_to_200_devices_are_named_in_one_call(fleet: Fleet, action: str) -> N
     assert fleet.api.refusal(action, GroupId=" ", Device=named[:1]) == "iot.group.NullGroupId"
 
 
+@pytest.mark.rule("BatchDeleteDeviceGroupRelations", "QueryDeviceGroupByDevice")
 def test_devices_are_taken_out_of_a_group(fleet: Fleet) -> None:
     group = static(fleet)
     one, two = (fleet.api.register(fleet.product, f"device-{number}") for number in (1, 2))
@@ -202,6 +212,7 @@ def test_devices_are_taken_out_of_a_group(fleet: Fleet) -> None:
     assert groups_of(fleet, one) == []
 
 
+@pytest.mark.rule("QueryDeviceGroupInfo")
 def test_a_group_counts_its_devices_by_state(fleet: Fleet) -> None:
     group = static(fleet)
     offline, online = fleet.devices(2)
@@ -213,6 +224,7 @@ def test_a_group_counts_its_devices_by_state(fleet: Fleet) -> None:
     assert (found["DeviceCount"], found["DeviceActive"], found["DeviceOnline"]) == (3, 2, 1)
 
 
+@pytest.mark.rule("QueryDeviceListByDeviceGroup")
 def test_a_list_of_a_group_tells_the_products_of_its_devices(fleet: Fleet) -> None:
     group = static(fleet)
     device = fleet.api.register(fleet.product, "device-1")
@@ -227,6 +239,7 @@ def test_a_list_of_a_group_tells_the_products_of_its_devices(fleet: Fleet) -> No
     ]
 
 
+@pytest.mark.rule("CreateDeviceDynamicGroup", "QueryDeviceGroupInfo")
 def test_a_dynamic_group_tells_what_it_was_made_with(fleet: Fleet, instance: str, dynamic: MakeGroup) -> None:
     fleet.device()
     expression = f'product_key = "{fleet.product}" and name LIKE "devi%"'
@@ -246,6 +259,7 @@ def test_a_dynamic_group_tells_what_it_was_made_with(fleet: Fleet, instance: str
     assert again["GroupDesc"] == "other"
 
 
+@pytest.mark.rule("DeleteDeviceDynamicGroup", "QueryDeviceGroupList")
 def test_a_dynamic_group_is_none_of_the_static_ones(fleet: Fleet, instance: str, dynamic: MakeGroup) -> None:
     group = dynamic("status = 'ONLINE'")
     reference = references([Device(fleet.product, "device-1", "", "")])
@@ -263,6 +277,7 @@ def test_a_dynamic_group_is_none_of_the_static_ones(fleet: Fleet, instance: str,
     assert bad_type == "iot.common.InvalidFormattedParameter"
 
 
+@pytest.mark.rule("QueryDynamicGroupDevices")
 def test_a_dynamic_group_follows_its_devices(fleet: Fleet, instance: str, dynamic: MakeGroup) -> None:
     group = dynamic(
         f"product_key = '{fleet.product}' AND ota_module.name = 'default' AND ota_module.version != '2.0.0'"
@@ -275,6 +290,7 @@ def test_a_dynamic_group_follows_its_devices(fleet: Fleet, instance: str, dynami
     assert matches(fleet, instance, group) == []
 
 
+@pytest.mark.rule("QueryDynamicGroupDevices")
 def test_devices_of_a_dynamic_group_are_filtered(fleet: Fleet, instance: str, dynamic: MakeGroup) -> None:
     group = dynamic(f"product_key = '{fleet.product}'")
     offline = fleet.device("meter-1")
@@ -292,6 +308,7 @@ def test_devices_of_a_dynamic_group_are_filtered(fleet: Fleet, instance: str, dy
         assert code == "iot.common.InvalidFormattedParameter"
 
 
+@pytest.mark.rule("QueryDynamicGroupDevices")
 def test_devices_of_a_dynamic_group_are_paged_by_number_and_by_token(
     fleet: Fleet, instance: str, dynamic: MakeGroup
 ) -> None:
@@ -317,6 +334,7 @@ def test_devices_of_a_dynamic_group_are_paged_by_number_and_by_token(
         assert fleet.api.refusal("QueryDynamicGroupDevices", **(asked | bad)) == "iot.common.InvalidPageParams"
 
 
+@pytest.mark.rule("QueryDynamicGroupDevices")
 def test_a_device_of_a_dynamic_group_is_told_in_full(fleet: Fleet, instance: str, dynamic: MakeGroup) -> None:
     device = fleet.device()
     group = dynamic(f"name = 'device-1' AND product_key = '{fleet.product}'")
@@ -339,6 +357,7 @@ def test_a_device_of_a_dynamic_group_is_told_in_full(fleet: Fleet, instance: str
     }
 
 
+@pytest.mark.rule("CreateDeviceDynamicGroup")
 @pytest.mark.parametrize(
     ("expression", "code"),
     [
@@ -358,6 +377,7 @@ def test_an_expression_is_checked_when_the_group_is_made(
     assert fleet.api.refusal("CreateDeviceDynamicGroup", **parameters) == f"iot.devicesearch.InvalidSQL{code}"
 
 
+@pytest.mark.rule("CreateDeviceDynamicGroup")
 def test_an_account_has_ten_dynamic_groups_at_most(fleet: Fleet, instance: str, dynamic: MakeGroup) -> None:
     for _ in range(10):
         dynamic("status = 'ONLINE'")
@@ -365,12 +385,14 @@ def test_an_account_has_ten_dynamic_groups_at_most(fleet: Fleet, instance: str, 
     assert fleet.api.refusal("CreateDeviceDynamicGroup", **parameters) == "iot.group.GroupCountExceedMax"
 
 
+@pytest.mark.rule("CreateDeviceDynamicGroup", "DeleteDeviceDynamicGroup", "QueryDynamicGroupDevices")
 @pytest.mark.parametrize("action", ["CreateDeviceDynamicGroup", "DeleteDeviceDynamicGroup", "QueryDynamicGroupDevices"])
 def test_operations_on_dynamic_groups_name_the_instance(fleet: Fleet, action: str) -> None:
     parameters = {"GroupName": "fine_name", "DynamicGroupExpression": "name = 'a'", "GroupId": "unknown"}
     assert fleet.api.refusal(action, **parameters) == "MissingIotInstanceId"
 
 
+@pytest.mark.rule("accounts")
 def test_another_account_sees_no_group_and_brings_none_in(fleet: Fleet, accounts: Accounts) -> None:
     group = static(fleet)
     device = fleet.api.register(fleet.product, "device-1")

@@ -13,8 +13,11 @@ class DeviceNickname(RequestModel):
     """One item of DeviceNicknameInfo: a device, by IotId or by ProductKey and DeviceName, and its nickname."""
 
     iot_id: str | None = None
+    """The device. It wins over ProductKey and DeviceName."""
     product_key: str | None = None
+    """The product of the device, together with DeviceName."""
     device_name: str | None = None
+    """The name of the device in its product."""
     nickname: str | None = None
     """4 to 32 letters, digits, `_` and Chinese characters, which count twice; absent to take the nickname away."""
 

@@ -23,6 +23,7 @@ class QueryDeviceBySQLRequest(InstanceRequest):
     """Parameters of QueryDeviceBySQL."""
 
     sql: str = Parameter(alias="SQL")
+    """The sentence: `SELECT ... FROM device [WHERE ...] [ORDER BY ...] [LIMIT ...]`."""
 
 
 class GroupReference(ResponseModel):

@@ -72,7 +72,9 @@ class TagFilter(RequestModel):
     """One tag that devices must have."""
 
     tag_key: str
+    """The key of a tag."""
     tag_value: str
+    """Its value."""
 
 
 class QueryDeviceByTagsRequest(InstanceRequest):

@@ -23,8 +23,11 @@ class CreateEventSubscriptionRequest(InstanceRequest):
     """Parameters of CreateEventSubscription."""
 
     kind: str = Kind.WEBHOOK
+    """`webhook` or `nats`."""
     target: str = ""
+    """The URL of the webhook; with `nats`, the beginning of the subjects (`skyferry.events` when absent)."""
     type: list[str] = Field(default_factory=list)
+    """Which messages: `task.ended`, `task.status`, `module.version`, `device.status`, `job.status`."""
 
 
 class ChangedSubscription(ResponseModel):
@@ -128,9 +131,13 @@ class UpdateEventSubscriptionRequest(InstanceRequest):
 
     subscription_id: str
     target: str | None = None
+    """The new URL, or the new beginning of the subjects."""
     type: list[str] | None = None
+    """The new types of messages."""
     active: bool | None = None
+    """Whether it gets new messages."""
     new_secret: bool = False
+    """Make a new secret for the signatures, and answer it."""
 
 
 class UpdateEventSubscriptionResponse(ResponseModel):
@@ -183,6 +190,7 @@ class ListDeadEventsRequest(InstanceRequest):
     subscription_id: str
     current_page: int = 1
     page_size: int = _DEFAULT_PAGE
+    """1 to 100."""
 
 
 class DeadEvent(ResponseModel):
@@ -261,6 +269,7 @@ class RedeliverEventsRequest(InstanceRequest):
 
     subscription_id: str
     message_id: list[str] | None = None
+    """Only these messages; all dead ones when absent."""
 
 
 class Redelivered(ResponseModel):

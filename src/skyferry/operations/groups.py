@@ -26,8 +26,11 @@ class CreateDeviceGroupRequest(InstanceRequest):
     """Parameters of CreateDeviceGroup."""
 
     group_name: str
+    """4 to 30 letters, digits and _ (a Chinese character counts two), once in the instance."""
     group_desc: str | None = None
+    """Up to 100 characters."""
     super_group_id: str | None = None
+    """The group above it, up to three levels; a group of the first level when absent."""
 
 
 class CreatedGroup(ResponseModel):
@@ -65,9 +68,13 @@ class CreateDeviceDynamicGroupRequest(InstanceRequest):
     """Parameters of CreateDeviceDynamicGroup."""
 
     iot_instance_id: str
+    """The instance of the account."""
     group_name: str
+    """4 to 30 letters, digits and _ (a Chinese character counts two), once in the instance."""
     dynamic_group_expression: str
+    """What its devices have in common, such as `product_key = 'a1...' and name LIKE 'test%'`."""
     group_desc: str | None = None
+    """Up to 100 characters."""
 
 
 class CreatedDynamicGroup(CreatedGroup):
@@ -111,12 +118,14 @@ class TypedGroupRequest(GroupRequest):
     """Names a group and says its type; a static group is meant when no type is said."""
 
     group_type: str | None = None
+    """`LINK_PLATFORM` (when absent): a static group, or `LINK_PLATFORM_DYNAMIC`."""
 
 
 class UpdateDeviceGroupRequest(TypedGroupRequest):
     """Parameters of UpdateDeviceGroup."""
 
     group_desc: str | None = None
+    """The new description: up to 100 characters."""
 
 
 def _update(tx: Connection, instance_id: int, request: UpdateDeviceGroupRequest, now: int) -> None:
@@ -146,6 +155,7 @@ class DynamicGroupRequest(GroupRequest):
     """Names a dynamic group."""
 
     iot_instance_id: str
+    """The instance of the account."""
 
 
 @operation("DeleteDeviceDynamicGroup", qps=10, access=Access.WRITE)
@@ -206,9 +216,13 @@ class QueryDeviceGroupListRequest(InstanceRequest):
 
     current_page: int = 1
     page_size: int = _DEFAULT_PAGE
+    """1 to 200."""
     group_name: str | None = None
+    """Only groups whose name contains this."""
     super_group_id: str | None = None
+    """Only groups directly below this one."""
     group_types: list[str] = Field(default_factory=list)
+    """`LINK_PLATFORM` (when absent), `LINK_PLATFORM_DYNAMIC`, or both."""
 
 
 class GroupInfo(ResponseModel):

@@ -236,6 +236,7 @@ class ListOTAJobByDeviceRequest(InstanceRequest):
     firmware_id: str
     product_key: str
     device_name: str
+    """The name of the device in the product."""
     current_page: int
     page_size: int
     """1 to 100."""

@@ -35,12 +35,14 @@ class DeviceOfGroup(RequestModel):
 
     product_key: str
     device_name: str
+    """The name of the device in its product."""
 
 
 class DeviceGroupRelationsRequest(GroupRequest):
     """Names a static group and devices."""
 
     device: list[DeviceOfGroup] = Field(default_factory=list)
+    """1 to 200 devices."""
 
     @property
     def names(self) -> Sequence[tuple[str, str]]:
@@ -108,6 +110,7 @@ class QueryDeviceListByDeviceGroupRequest(GroupRequest):
 
     current_page: int = 1
     page_size: int = _DEFAULT_PAGE
+    """1 to 200."""
 
 
 class MemberInfo(ResponseModel):
@@ -179,6 +182,7 @@ class QueryDeviceGroupByDeviceRequest(InstanceRequest):
 
     product_key: str
     device_name: str
+    """The name of the device in its product."""
 
 
 class QueryDeviceGroupByDeviceResponse(ResponseModel):
@@ -205,12 +209,18 @@ class QueryDynamicGroupDevicesRequest(DynamicGroupRequest):
     """Parameters of QueryDynamicGroupDevices."""
 
     product_key: str | None = None
+    """Only devices of this product."""
     device_name: str | None = None
+    """Only the device of this name, or with FuzzyName those whose name begins so."""
     fuzzy_name: bool = False
+    """DeviceName is the beginning of names: 4 characters or more."""
     status: str | None = None
+    """Only devices of this status: `UNACTIVE`, `ONLINE`, `OFFLINE` or `DISABLE`."""
     current_page: int = 1
     page_size: int = _DEFAULT_PAGE
+    """1 to 200."""
     next_token: str | None = None
+    """As the page before answered it; wins over CurrentPage."""
 
 
 class MatchInfo(MemberInfo):
