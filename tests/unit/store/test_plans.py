@@ -24,6 +24,7 @@ from skyferry.store import (
     memberships,
     migrate,
     named_tasks,
+    outbox,
     presence,
     selection,
     tasks,
@@ -33,6 +34,7 @@ from skyferry.store.groups import GroupRecord
 from skyferry.store.jobs import JobRecord
 from skyferry.store.logins import select_logins
 from skyferry.store.memberships import MemberFilter
+from skyferry.store.outbox import Death, Retry
 from skyferry.store.selection import NewTasks, SelectionRule
 from skyferry.store.tables import devices as devices_table
 from tests.support.rows import START, World
@@ -148,6 +150,18 @@ def insert_tasks(scene: Scene, *, any_module: bool, named: bool) -> object:
         now=START,
     )
     return selection.insert_tasks(scene.tx, scene.rule(named=named), new)
+
+
+def settle(scene: Scene) -> None:
+    outbox.settle(
+        scene.tx,
+        1,
+        delivered=[1, 2],
+        retries=[Retry(3, START, "")],
+        deaths=[Death(4, "")],
+        released=["a", "b"],
+        now=START,
+    )
 
 
 DEVICE = "devices (product_id=? AND name=?)"
@@ -277,6 +291,15 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
         {"ix_device_batches_product_id"},
     ),
     "presence": (lambda s: presence.of_devices(s.tx, s.ids), set()),
+    "messages that may go": (
+        lambda s: outbox.due(s.tx, 1, START, under_way=[1, 2], limit=10),
+        {"ix_outbox_due", "ix_outbox_waiting"},
+    ),
+    "messages that wait": (lambda s: outbox.park(s.tx, [1, 2]), {"ix_outbox_waiting"}),
+    "messages that arrived": (settle, {"ix_outbox_waiting"}),
+    "dead messages": (lambda s: outbox.page_of_dead(s.tx, 1, offset=0, limit=10), {"ix_outbox_dead"}),
+    "old dead messages": (lambda s: outbox.remove_dead(s.tx, 1, before=START, limit=10), {"ix_outbox_dead"}),
+    "messages of nobody": (lambda s: outbox.remove_of(s.tx, 1, 10), {"ix_outbox_waiting", "ix_outbox_dead"}),
     "versions": (lambda s: presence.versions_of(s.tx, s.ids), set()),
     "search a product": (lambda s: search_for(s, "product_key = '$P'"), {PRODUCT, NEXT_DEVICES, *LISTED}),
     "search a name": (lambda s: search_for(s, "product_key = '$P' AND name = 'dev-1'"), {PRODUCT, DEVICE, *LISTED}),
