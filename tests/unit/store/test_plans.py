@@ -20,6 +20,7 @@ from skyferry.store import (
     device_search,
     devices,
     groups,
+    job_control,
     jobs,
     memberships,
     migrate,
@@ -147,6 +148,7 @@ def insert_tasks(scene: Scene, *, any_module: bool, named: bool) -> object:
         blocked_description="",
         push=True,
         jitter_ms=1_000,
+        timeout_minutes=None,
         now=START,
     )
     return selection.insert_tasks(scene.tx, scene.rule(named=named), new)
@@ -232,6 +234,10 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
         lambda s: tasks.end_of_job(s.tx, s.job.id, sources=[10, 20], target=130, description="", now=START, limit=10),
         {OF_JOB},
     ),
+    "whether a task is left to be stopped": (lambda s: tasks.any_of_job(s.tx, s.job.id, [10, 20]), {OF_JOB}),
+    "change of a job": (lambda s: job_control.change(s.tx, s.job.id, {"maximum_per_minute": 10}), set()),
+    "end of a policy": (lambda s: job_control.cancel_policy(s.tx, s.job.id, status="CANCELED", now=START), set()),
+    "end of a planned job": (lambda s: job_control.cancel_planned(s.tx, s.job.id, status="CANCELED", now=START), set()),
     "page": (lambda s: tasks.page_of_job(s.tx, s.job.id, offset=0, limit=10), {OF_JOB}),
     "page of a state": (lambda s: tasks.page_of_job(s.tx, s.job.id, offset=0, limit=10, status=20), {OF_JOB}),
     "tasks of named devices": (lambda s: tasks.of_devices(s.tx, s.job.id, s.names), {DEVICE, "ix_tasks_device_id"}),
