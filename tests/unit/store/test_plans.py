@@ -27,7 +27,9 @@ from skyferry.store import (
     named_tasks,
     outbox,
     presence,
+    registrations,
     selection,
+    tags,
     tasks,
 )
 from skyferry.store.engine import Store
@@ -36,6 +38,7 @@ from skyferry.store.jobs import JobRecord
 from skyferry.store.logins import select_logins
 from skyferry.store.memberships import MemberFilter
 from skyferry.store.outbox import Death, Retry
+from skyferry.store.registrations import BatchRecord
 from skyferry.store.selection import NewTasks, SelectionRule
 from skyferry.store.tables import devices as devices_table
 from tests.support.rows import START, World
@@ -61,6 +64,10 @@ class Scene:
     @property
     def names(self) -> list[str]:
         return [f"dev-{number}" for number in self.ids]
+
+    @property
+    def batch(self) -> BatchRecord:
+        return BatchRecord(1, self.world.instance.id, self.world.product.id, named=True, wanted=9, done=0, status="")
 
     def rule(self, *, named: bool = False) -> SelectionRule:
         product_id = self.world.product.id
@@ -168,6 +175,7 @@ def settle(scene: Scene) -> None:
 
 DEVICE = "devices (product_id=? AND name=?)"
 PRODUCT = "products (product_key=?)"
+PRODUCTS = "ix_products_instance_id_id"
 NEXT_DEVICES = "ix_devices_product_id_id"
 OPEN = "uq_tasks_open_device_id_module"
 BY_STATE = "ix_devices_product_id_state_id"
@@ -269,6 +277,34 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
         lambda s: named_tasks.by_ids(s.tx, s.world.instance.id, [1, 2], for_change=True),
         set(),
     ),
+    "statistics of a product": (
+        lambda s: devices.statistics_of_product(s.tx, s.world.product.id),
+        {BY_STATE},
+    ),
+    "statistics of an instance": (
+        lambda s: devices.statistics_of_instance(s.tx, s.world.instance.id),
+        {PRODUCTS, BY_STATE},
+    ),
+    "count in a state": (lambda s: devices.count(s.tx, s.world.product.id, states=[1]), {BY_STATE}),
+    "page of a device state": (lambda s: devices.page(s.tx, s.world.product.id, limit=10, states=[3]), {BY_STATE}),
+    "devices by IotId": (lambda s: devices.of_iot_ids(s.tx, s.world.instance.id, s.names), {"devices (iot_id=?)"}),
+    "devices by name": (
+        lambda s: devices.of_names(s.tx, s.world.instance.id, s.world.product.product_key, s.names),
+        {PRODUCT, DEVICE},
+    ),
+    "tag search": (
+        lambda s: tags.page(s.tx, s.world.instance.id, [("a", "1"), ("b", "2")], offset=0, limit=10),
+        {"ix_device_tags_search"},
+    ),
+    "count of a tag search": (
+        lambda s: tags.count(s.tx, s.world.instance.id, [("a", "1"), ("b", "2")]),
+        {"ix_device_tags_search"},
+    ),
+    "next registration": (lambda s: registrations.next_unfinished(s.tx), {"ix_device_batches_unfinished"}),
+    "names that are taken": (
+        lambda s: registrations.mark_taken(s.tx, s.batch, "taken", start=0, end=500),
+        {DEVICE},
+    ),
     "names": (lambda s: devices.ids_by_name(s.tx, s.world.product.id, s.names), {DEVICE}),
     "log-ins": (lambda s: select_logins(s.tx, s.world.product.product_key, s.names), {PRODUCT, DEVICE}),
     "jobs that keep a package": (
@@ -348,8 +384,12 @@ def test_the_statement_uses_its_indexes(scene: Scene, name: str) -> None:
 def test_the_statement_reads_no_table_from_end_to_end(scene: Scene, name: str) -> None:
     run, _ = HOT[name]
     scans = [step for step in plan_of(scene.tx, lambda: run(scene)) if step.startswith("SCAN")]
-    # Running jobs and what was deleted just now are few whatever the number of devices: their indexes hold no others.
-    few = r"jobs USING INDEX ix_jobs_(live|selecting|ending)|\w+ USING INDEX ix_(packages|products)_deleted|anon_\d+"
+    # Running jobs, unfinished registrations and what was deleted just now are few whatever the number of devices:
+    # their indexes hold no others.
+    few = (
+        r"jobs USING INDEX ix_jobs_(live|selecting|ending)|\w+ USING INDEX ix_(packages|products)_deleted|anon_\d+"
+        r"|device_batches USING INDEX ix_device_batches_unfinished"
+    )
     listed = r"CONSTANT ROW|\(subquery-1\)"
     assert all(re.match(rf"SCAN ({few}|{listed})$", step) for step in scans), scans
 
