@@ -42,7 +42,13 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("log_level", "loud"), ("public_url", "ftp://host"), ("public_url", "http://host/path"), ("http", "nowhere")],
+    [
+        ("log_level", "loud"),
+        ("public_url", "ftp://host"),
+        ("public_url", "http://host/path"),
+        ("http", "nowhere"),
+        ("list_most_bytes", "67108865"),
+    ],
 )
 def test_values_that_are_not_allowed_are_refused(name: str, value: str) -> None:
     with pytest.raises(ValidationError, match=name):
