@@ -1,6 +1,7 @@
 """Time, injected so that tests and the scheduler decide what now is."""
 
 import time
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -18,3 +19,8 @@ class SystemClock:
     def now_ms(self) -> int:
         """The time now, in milliseconds since the Unix epoch."""
         return time.time_ns() // 1_000_000
+
+
+def moment(ms: int) -> datetime:
+    """The moment of so many milliseconds since the Unix epoch, in UTC."""
+    return datetime.fromtimestamp(ms / 1_000, UTC)

@@ -166,18 +166,6 @@ INVALID_OTA_JOB_ID = _firmware("InvalidOTAJobId", "The specified job does not ex
 INVALID_TASK_STATUS = _firmware(
     "InvalidTaskStatus", "TaskStatus is CONFIRM, QUEUED, NOTIFIED, IN_PROGRESS, SUCCEEDED, FAILED or CANCELED."
 )
-NULL_SELECTION_TYPE = _firmware("NullSelectionType", "UpgradeType is empty.")
-INVALID_SELECTION_TYPE = _firmware("InvalidSelectionType", "UpgradeType is STATIC or DYNAMIC.")
-CANCEL_OPTION_IS_MANDATORY = _firmware(
-    "CancelOptionIsMandatory", "Say which tasks to cancel: CancelQueuedTask=true, for example."
-)
-JOB_HAS_NO_SCHEDULE_TIME = _firmware(
-    "JobHasNoScheduleTime", "CancelScheduledTask is for jobs with a ScheduleTime: name the states of the tasks instead."
-)
-JOB_ALREADY_CANCELED = _firmware("JobAlreadyCanceled", "The job is canceled already.")
-NOT_DYNAMIC_JOB = _firmware(
-    "NotDynamicJob", "Only a dynamic job has a policy. CancelOTATaskByJob cancels the tasks of any job."
-)
 NULL_TASK_ID = _firmware("NullTaskId", "TaskId is empty.")
 INVALID_OTA_TASK_ID = _firmware("InvalidOTATaskId", "The specified task does not exist.")
 DEVICE_UPGRADE_RECORD_NOT_FOUND = _firmware(
@@ -192,6 +180,12 @@ INVALID_TAG = ErrorKind(
     "A job has at most 10 tags: keys of 1 to 30 letters, digits and dots, values of 1 to 1024 characters, 4096 in all.",
 )
 TAG_KEY_DUPLICATED = ErrorKind("iot.ota.tag.KeyDuplicated", "Two tags have the same key.")
+
+# What Skyferry adds to the original
+INVALID_CONTROLS = ErrorKind("skyferry.InvalidControls", "The job's controls cannot take effect.")
+JOB_HAS_ENDED = ErrorKind("skyferry.JobHasEnded", "The job has ended: there is nothing to hold back any more.")
+JOB_IS_PAUSED = ErrorKind("skyferry.JobIsPaused", "The job is paused already. ResumeOTAJob lets it go on.")
+JOB_IS_NOT_PAUSED = ErrorKind("skyferry.JobIsNotPaused", "The job is not paused.")
 
 # Common
 INVALID_PAGE_PARAMS = ErrorKind("iot.common.InvalidPageParams", "CurrentPage or PageSize is out of range.")

@@ -17,6 +17,7 @@ from skyferry.bus.messages import (
     DisconnectDevice,
     Disconnected,
     Notice,
+    NoticeUndelivered,
     PackageRequested,
     ProgressReported,
     PullForm,
@@ -138,6 +139,10 @@ class World:
         new = NewStaticJob(firmware_id=firmware_id, product_key=self.product.product_key, **given)  # type: ignore[arg-type]
         return jobs.create_static(self.tx, new, instance_id=self.instance.id, limits=self.limits, now=self.now)
 
+    def options(self, **told: object) -> JobOptions:
+        """What a job is told."""
+        return JobOptions(**told)  # type: ignore[arg-type]
+
     def make_dynamic(self, firmware_id: str, src_versions: Sequence[str] = ("1.0.0",), **values: object) -> JobRecord:
         """A dynamic job for source versions, or as it is told."""
         given: dict[str, object] = {"src_versions": src_versions, **values}
@@ -187,6 +192,10 @@ class World:
         """A connection of the device ends."""
         self.report(Disconnected(device.id, connection, self.now))
 
+    def lose_push(self, device: DeviceRecord, task_id: int) -> None:
+        """A push could not be handed to the device."""
+        self.report(NoticeUndelivered(device.id, task_id, self.now))
+
     def pull(self, device: DeviceRecord, module: str | None = None) -> Mapping[str, Any]:
         """The device asks for a package, and is offered this."""
         [answer] = self.report(PackageRequested(device.id, PullForm.GET, "1", module, None, self.now))
@@ -235,11 +244,6 @@ class World:
     def dues(self, job: JobRecord) -> list[int | None]:
         """When the pushes of a job's tasks are due."""
         statement = select(tasks.c.dispatch_at).where(tasks.c.job_id == job.id).order_by(tasks.c.id)
-        return list(self.tx.execute(statement).scalars())
-
-    def deadlines(self, job: JobRecord) -> list[int | None]:
-        """When the tasks of a job time out."""
-        statement = select(tasks.c.deadline_at).where(tasks.c.job_id == job.id).order_by(tasks.c.id)
         return list(self.tx.execute(statement).scalars())
 
     def confirm(self, *task_ids: str) -> None:

@@ -15,7 +15,6 @@ from skyferry.operations import (
     devices,
     events,
     groups,
-    job_control,
     job_creation,
     jobs,
     memberships,
@@ -24,6 +23,7 @@ from skyferry.operations import (
     packages,
     products,
     registrations,
+    rollouts,
     task_control,
     tasks,
     uploads,
@@ -47,9 +47,9 @@ _MODULES: Final = (
     packages,
     job_creation,
     jobs,
-    job_control,
     tasks,
     task_control,
+    rollouts,
     events,
 )
 

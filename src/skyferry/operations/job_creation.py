@@ -4,13 +4,24 @@ import dataclasses
 
 from pydantic import Field
 
-from skyferry.operations import formats, job_tags
-from skyferry.operations.job_tags import Tag
+from skyferry import error_codes as codes
+from skyferry.errors import ApiError
+from skyferry.operations import formats
 from skyferry.operations.services import Call, InstanceRequest
 from skyferry.ota import jobs, listfile
+from skyferry.ota.controls import NONE, Controls
 from skyferry.ota.models import JobOptions, NewDynamicJob, NewStaticJob
-from skyferry.rpc.operation import Access, ResponseModel, operation
+from skyferry.rpc.operation import Access, RequestModel, ResponseModel, operation
 from skyferry.store.jobs import JobRecord
+
+
+class Tag(RequestModel):
+    """`Tag.N`."""
+
+    key: str | None = None
+    """1 to 30 letters, digits and dots, once in the job."""
+    value: str | None = None
+    """1 to 1024 characters."""
 
 
 class JobRequest(InstanceRequest):
@@ -36,12 +47,19 @@ class JobRequest(InstanceRequest):
         Raises:
             ApiError: a tag without its key or value, or a key twice.
         """
+        tags: dict[str, str] = {}
+        for tag in self.tag:
+            if not tag.key or not tag.value:
+                raise ApiError(codes.INVALID_TAG, "Each tag needs its Key and its Value.")
+            if tag.key in tags:
+                raise ApiError(codes.TAG_KEY_DUPLICATED, f"The tag {tag.key} is given twice.")
+            tags[tag.key] = tag.value
         return JobOptions(
             timeout_minutes=self.timeout_in_minutes,
             need_push=self.need_push,
             need_confirm=self.need_confirm,
             download_protocol=self.download_protocol or None,
-            tags=job_tags.read(self.tag),
+            tags=tags,
         )
 
 
@@ -136,14 +154,17 @@ class CreateOTAStaticUpgradeJobRequest(UpgradeRequest):
     """When to end, 1 hour to 30 days after ScheduleTime, in Unix milliseconds."""
 
 
-@operation("CreateOTAStaticUpgradeJob", qps=20, access=Access.WRITE)
-async def create_ota_static_upgrade_job(call: Call, request: CreateOTAStaticUpgradeJobRequest) -> CreateJobResponse:
-    """Starts the update of the devices of a product: all, a share of them, a group, or named ones."""
+async def told(call: Call, request: CreateOTAStaticUpgradeJobRequest, controls: Controls = NONE) -> NewStaticJob:
+    """What a request says of a static job, its list file looked at.
+
+    Raises:
+        ApiError: the list file is not there or names too many devices, or a tag is malformed.
+    """
     services = call.services
     name_list = None
     if request.dn_list_file_url:
         name_list = await listfile.inspect(services.store, services.objects, call.instance.id, request.dn_list_file_url)
-    new = NewStaticJob(
+    return NewStaticJob(
         firmware_id=request.firmware_id,
         product_key=request.product_key,
         target_selection=request.target_selection,
@@ -156,7 +177,17 @@ async def create_ota_static_upgrade_job(call: Call, request: CreateOTAStaticUpgr
         schedule_at=request.schedule_time,
         finish_at=request.schedule_finish_time,
         options=request.options(),
+        controls=controls,
     )
+
+
+async def create_static(call: Call, new: NewStaticJob) -> CreateJobResponse:
+    """Makes a static job and lets the worker begin.
+
+    Raises:
+        ApiError: see `skyferry.ota.jobs.create_static`.
+    """
+    services = call.services
     job = await services.store.write(
         jobs.create_static,
         new,
@@ -166,6 +197,12 @@ async def create_ota_static_upgrade_job(call: Call, request: CreateOTAStaticUpgr
     )
     services.bus.wake()
     return _created(job)
+
+
+@operation("CreateOTAStaticUpgradeJob", qps=20, access=Access.WRITE)
+async def create_ota_static_upgrade_job(call: Call, request: CreateOTAStaticUpgradeJobRequest) -> CreateJobResponse:
+    """Starts the update of the devices of a product: all, a share of them, a group, or named ones."""
+    return await create_static(call, await told(call, request))
 
 
 class CreateOTADynamicUpgradeJobRequest(UpgradeRequest):

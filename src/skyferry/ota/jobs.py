@@ -1,6 +1,7 @@
 """Jobs: checked, made, and found again."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -11,7 +12,7 @@ from skyferry.errors import ApiError
 from skyferry.events import publishing
 from skyferry.fleet import groups
 from skyferry.fleet.groups import GroupType
-from skyferry.ota import gray, listing, options, packages, selection, targets
+from skyferry.ota import controls, gray, listing, options, packages, rollout, selection, targets
 from skyferry.ota.models import EngineLimits, JobOptions, NewDynamicJob, NewStaticJob
 from skyferry.ota.states import JobStatus, JobType, PackageStatus
 from skyferry.store import devices as device_statements
@@ -58,6 +59,53 @@ def create_verify(
     return job
 
 
+@dataclass(frozen=True, slots=True)
+class StaticPlan:
+    """A static job that could be made: everything about it is checked.
+
+    Attributes:
+        package: what it is for.
+        values: its row, without what every job has.
+        device_ids: the devices that it names; None when it looks for them by itself or in a list file.
+    """
+
+    package: PackageRecord
+    values: Mapping[str, Any]
+    device_ids: Sequence[int] | None
+
+
+def plan_static(tx: Connection, new: NewStaticJob, *, instance_id: int, now: int) -> StaticPlan:
+    """Checks what is told of a static job; making it and looking ahead both begin here.
+
+    Raises:
+        ApiError: a value that is not allowed (control-plane reference §5.7).
+    """
+    package = _upgradable(tx, instance_id, new.firmware_id, new.product_key)
+    options.check(new.options)
+    options.check_schedule(new.schedule_at, new.finish_at, now)
+    controls.check(new.controls, dynamic=False)
+    targets.check_selection(new)
+    values: dict[str, Any] = {
+        "type": JobType.UPGRADE,
+        "target_selection": new.target_selection,
+        "src_versions": targets.src_versions(package, new.src_versions),
+        "schedule_at": new.schedule_at,
+        "finish_at": new.finish_at,
+        **options.columns(new.options),
+        **rollout.first_values(new.controls),
+    }
+    if new.target_selection == "GROUP":
+        values["group_id"] = groups.find(tx, instance_id, new.group_id or "", GroupType.STATIC).group_id
+    if new.target_selection == "GRAY":
+        values["gray_share"] = gray.parse(new.gray_percent)
+    if new.schedule_at is not None:
+        values |= {"status": JobStatus.PLANNED, "started_at": None}
+    device_ids = None
+    if new.target_selection not in targets.BY_KEY and new.name_list is None:
+        device_ids = targets.named_devices(tx, package, new.device_names, most=targets.MOST_NAMED)
+    return StaticPlan(package, values, device_ids)
+
+
 def create_static(tx: Connection, new: NewStaticJob, *, instance_id: int, limits: EngineLimits, now: int) -> JobRecord:
     """Makes a static job.
 
@@ -67,37 +115,20 @@ def create_static(tx: Connection, new: NewStaticJob, *, instance_id: int, limits
     Raises:
         ApiError: a value that is not allowed, or nothing to update (control-plane reference §5.7).
     """
-    package = _upgradable(tx, instance_id, new.firmware_id, new.product_key)
-    options.check(new.options)
-    options.check_schedule(new.schedule_at, new.finish_at, now)
-    targets.check_selection(new)
-    values: dict[str, Any] = {
-        "type": JobType.UPGRADE,
-        "target_selection": new.target_selection,
-        "src_versions": targets.src_versions(package, new.src_versions),
-        "schedule_at": new.schedule_at,
-        "finish_at": new.finish_at,
-        **options.columns(new.options),
-    }
-    if new.target_selection == "GROUP":
-        values["group_id"] = groups.find(tx, instance_id, new.group_id or "", GroupType.STATIC).group_id
-    if new.target_selection == "GRAY":
-        values["gray_share"] = gray.parse(new.gray_percent)
-    if new.schedule_at is not None:
-        values |= {"status": JobStatus.PLANNED, "started_at": None}
+    plan = plan_static(tx, new, instance_id=instance_id, now=now)
+    package, values = plan.package, plan.values
     if new.name_list is not None:
-        values |= {"select_up_to": new.name_list.size, "list_key": new.name_list.key}
-        job = _insert(tx, package, values, now)
+        listed = {"select_up_to": new.name_list.size, "list_key": new.name_list.key}
+        job = _insert(tx, package, {**values, **listed}, now)
         listing.select_head(tx, job, new.name_list.head, limits, now)
         return job
-    if new.target_selection not in targets.BY_KEY:
-        device_ids = targets.named_devices(tx, package, new.device_names, most=targets.MOST_NAMED)
+    if plan.device_ids is not None:
         job = _insert(tx, package, values, now)
-        selection.select_named(tx, job, device_ids, limits, now)
+        selection.select_named(tx, job, plan.device_ids, limits, now)
         return job
     if new.schedule_at is not None:
         return _insert(tx, package, values, now)
-    job = _insert(tx, package, values | _whole_fleet(tx, package), now)
+    job = _insert(tx, package, {**values, **_whole_fleet(tx, package)}, now)
     if not selection_statements.any_device(tx, selection.rule_of(tx, job)):
         raise ApiError(codes.NO_DEVICE_CAN_UPGRADE)
     selection.select_portion(tx, job, limits, now)
@@ -159,15 +190,15 @@ def _policy_group(tx: Connection, new: NewDynamicJob, instance_id: int) -> str |
     return group.group_id
 
 
-def find(tx: Connection, instance_id: int, job_id: str, *, for_change: bool = False) -> JobRecord:
-    """The job of this JobId; `for_change` locks it.
+def find(tx: Connection, instance_id: int, job_id: str) -> JobRecord:
+    """The job of this JobId.
 
     Raises:
         ApiError: the instance has none.
     """
     if not job_id.strip():
         raise ApiError(codes.NULL_OTA_JOB_ID)
-    job = statements.find(tx, instance_id, job_id, for_change=for_change)
+    job = statements.find(tx, instance_id, job_id)
     if job is None:
         raise ApiError(codes.INVALID_OTA_JOB_ID)
     return job

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from skyferry.ota.controls import NONE, Controls
+
 
 @dataclass(frozen=True, slots=True)
 class NewFile:
@@ -97,6 +99,7 @@ class NewStaticJob:
     schedule_at: int | None = None
     finish_at: int | None = None
     options: JobOptions = JobOptions()
+    controls: Controls = NONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,13 @@ from skyferry.bus.messages import (
 )
 from skyferry.fleet.names import DEFAULT_MODULE
 from skyferry.objects.urls import DownloadUrls
-from skyferry.ota import changes, matching, notices, rate
+from skyferry.ota import changes, matching, notices, rate, timezones
 from skyferry.ota.models import EngineLimits
 from skyferry.ota.packages import DIFFERENTIAL
 from skyferry.ota.states import TaskEvent, TaskStatus, sources
 from skyferry.ota.working import DeviceState, WorkingTask, load, save
 from skyferry.store import jobs as job_statements
+from skyferry.store import pushing
 
 _NOT_CONFORM: Final = "report version is not conform"
 _FAILURES: Final = {
@@ -173,11 +174,11 @@ class _Batch:
         if task.status is not TaskStatus.QUEUED:
             return True
         job = job_statements.by_id(self._tx, task.read.job_id)
-        if job is None:
+        if job is None or job.push_budget == 0 or not timezones.is_open(self._tx, job, task.read.device_id, self._now):
             return False
-        allowed = rate.allowance(job.maximum_per_minute, job.next_push_at, self._now)
+        allowed = rate.allowance(job.push_rate or job.maximum_per_minute, job.next_push_at, self._now)
         if allowed.count:
-            job_statements.spend_rate(self._tx, job.id, allowed.next_push_at(1))
+            pushing.spend(self._tx, job.id, next_push_at=allowed.next_push_at(1), first_pushes=1)
         return allowed.count > 0
 
     def _undelivered(self, device: DeviceState, report: NoticeUndelivered) -> None:

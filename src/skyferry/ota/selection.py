@@ -15,26 +15,41 @@ from skyferry.store import jobs as job_statements
 from skyferry.store import packages as package_statements
 from skyferry.store import selection as statements
 from skyferry.store.jobs import JobRecord
+from skyferry.store.packages import PackageRecord
 from skyferry.store.selection import NewTasks, SelectionRule
 
 OVERWRITE: Final = 2
 ANY_KEY: Final = 2**62
 """Above every row's key."""
-_BLOCKED: Final = "another update of the device is not finished"
+BLOCKED: Final = "another update of the device is not finished"
 _REPLACED: Final = "replaced by a later job"
 
 
 def rule_of(tx: Connection, job: JobRecord) -> SelectionRule:
     """The devices that a job is for, whether they have their task or not; a list of names is another matter."""
     package = package_statements.by_ids(tx, [job.package_id])[job.package_id]
+    return rule_for(tx, package, job.src_versions, job.group_id)
+
+
+def rule_for(
+    tx: Connection, package: PackageRecord, src_versions: Sequence[str], group_id: str | None
+) -> SelectionRule:
+    """The devices that a package is for.
+
+    Args:
+        tx: the transaction.
+        package: the package; devices that run its version already need it not.
+        src_versions: only devices with one of these versions; with any version when empty.
+        group_id: only devices of this group, unless None.
+    """
     return SelectionRule(
-        product_id=job.product_id,
+        product_id=package.product_id,
         module=package.module,
         dest_version=package.dest_version,
-        src_versions=job.src_versions,
+        src_versions=src_versions,
         after=0,
         up_to=ANY_KEY,
-        members=None if job.group_id is None else groups.members_of(tx, job.instance_id, job.group_id),
+        members=None if group_id is None else groups.members_of(tx, package.instance_id, group_id),
     )
 
 
@@ -90,10 +105,9 @@ def make_tasks(
             any_module=not job.multi_module,
             initial=TaskStatus.CONFIRM if job.need_confirm else TaskStatus.QUEUED,
             blocked=None if skip_busy else TaskStatus.FAILED,
-            blocked_description=_BLOCKED,
+            blocked_description=BLOCKED,
             push=job.need_push and not job.need_confirm,
             jitter_ms=limits.push_jitter_ms,
-            timeout_minutes=job.timeout_minutes,
             now=now,
         ),
     )

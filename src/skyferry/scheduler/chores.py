@@ -14,7 +14,7 @@ from skyferry.objects.cleaning import remove_blobs, remove_orphans
 from skyferry.objects.interface import ObjectStore
 from skyferry.objects.limits import ObjectLimits
 from skyferry.objects.urls import DownloadUrls
-from skyferry.ota import deadlines, deletion, dispatch, listfile, listing, schedule, selection, stopping
+from skyferry.ota import deadlines, deletion, dispatch, listfile, listing, rollout, schedule, selection, stopping
 from skyferry.ota.deletion import DeletionLimits
 from skyferry.ota.models import EngineLimits
 from skyferry.store import jobs
@@ -69,6 +69,7 @@ class Chores:
             "dispatch": self.dispatch,
             "start_planned": every(_SECOND, self.clock, self.start_planned),
             "finish": every(_SECOND, self.clock, self.finish),
+            "steer": every(_SECOND, self.clock, self.steer),
             "stop": self.stop,
             "select": self.select,
             "register": self.register,
@@ -83,6 +84,11 @@ class Chores:
         if claimed:
             await self.bus.command(claimed)
         return len(claimed) == _PUSHES_AT_ONCE
+
+    async def steer(self) -> bool:
+        """Halts, advances and speeds up jobs that have controls."""
+        await self.store.write(rollout.steer_all, self.clock.now_ms())
+        return False
 
     async def stop(self) -> bool:
         """Ends the next tasks of a job that is being cancelled or whose time is over."""

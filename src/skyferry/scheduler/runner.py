@@ -8,9 +8,9 @@ from typing import Final
 import structlog
 
 from skyferry.clock import Clock
+from skyferry.ota import dispatch
 from skyferry.scheduler import metrics
 from skyferry.scheduler.chores import Chore
-from skyferry.store import jobs
 from skyferry.store.engine import Store
 
 _log = structlog.get_logger()
@@ -81,7 +81,7 @@ class Runner:
 
     async def _next_due_at(self) -> int | None:
         try:
-            return await self._store.read(jobs.next_due_at)
+            return await self._store.read(dispatch.next_due_at)
         except Exception:  # noqa: BLE001 - a database that is away for a moment must not end the loop
             _log.exception("worker.look_ahead_failed")
             return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, and_, case, exists, func, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
@@ -19,6 +19,9 @@ from skyferry.store.tables import (
     task_is_open,
     tasks,
 )
+
+_LONGEST_INTERVAL_MS: Final = 120_000
+"""No rate makes a job wait longer for its next push; only a window does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +64,19 @@ class JobRecord:
     ending_event: str | None
     paused_at: int | None
     pause_reason: str | None
+    controls: dict[str, Any] | None
+    stage: int
+    push_budget: int | None
+    push_rate: int | None
+    counts_at_resume: dict[str, int] | None
     created_at: int
     modified_at: int
     started_at: int | None
     ended_at: int | None
 
 
-_COLUMNS = rows.columns(JobRecord, jobs)
+COLUMNS = rows.columns(JobRecord, jobs)
+"""What `JobRecord` holds, in its order."""
 job_may_push = and_(job_is_live, jobs.c.paused_at.is_(None), jobs.c.ending_states.is_(None))
 """The gates of a job that do not depend on the time."""
 
@@ -81,21 +90,19 @@ def insert(tx: Connection, values: Mapping[str, Any]) -> int:
     return int(tx.execute(jobs.insert().returning(jobs.c.id), dict(values)).scalar_one())
 
 
-def find(tx: Connection, instance_id: int, job_id: str, *, for_change: bool = False) -> JobRecord | None:
-    """The job of this JobId; those of deleted packages are gone. `for_change` locks it against other writers."""
+def find(tx: Connection, instance_id: int, job_id: str) -> JobRecord | None:
+    """The job of this JobId; those of deleted packages are gone."""
     statement = (
-        select(*_COLUMNS)
+        select(*COLUMNS)
         .join(packages, jobs.c.package_id == packages.c.id)
         .where(jobs.c.job_id == job_id, jobs.c.instance_id == instance_id, package_is_kept)
     )
-    if for_change:
-        statement = statement.with_for_update(of=jobs)
     return rows.one_of(JobRecord, tx.execute(statement))
 
 
 def by_id(tx: Connection, key: int) -> JobRecord | None:
     """The job of this key."""
-    return rows.one_of(JobRecord, tx.execute(select(*_COLUMNS).where(jobs.c.id == key)))
+    return rows.one_of(JobRecord, tx.execute(select(*COLUMNS).where(jobs.c.id == key)))
 
 
 def count_of_package(tx: Connection, package_id: int) -> int:
@@ -106,7 +113,7 @@ def count_of_package(tx: Connection, package_id: int) -> int:
 def page_of_package(tx: Connection, package_id: int, *, offset: int, limit: int) -> Sequence[JobRecord]:
     """Jobs of a package, newest first."""
     statement = (
-        select(*_COLUMNS).where(jobs.c.package_id == package_id).order_by(jobs.c.id.desc()).offset(offset).limit(limit)
+        select(*COLUMNS).where(jobs.c.package_id == package_id).order_by(jobs.c.id.desc()).offset(offset).limit(limit)
     )
     return rows.all_of(JobRecord, tx.execute(statement))
 
@@ -128,7 +135,7 @@ def page_of_device(
 ) -> Sequence[JobRecord]:
     """Jobs of a package that have a task for a device and another status than `without`, newest first."""
     statement = (
-        select(*_COLUMNS)
+        select(*COLUMNS)
         .where(_of_device(package_id, device_id, without))
         .order_by(jobs.c.id.desc())
         .offset(offset)
@@ -140,7 +147,7 @@ def page_of_device(
 def latest_of_package(tx: Connection, package_id: int, job_type: str) -> JobRecord | None:
     """The newest job of a type that a package has."""
     statement = (
-        select(*_COLUMNS)
+        select(*COLUMNS)
         .where(jobs.c.package_id == package_id, jobs.c.type == job_type)
         .order_by(jobs.c.id.desc())
         .limit(1)
@@ -151,7 +158,7 @@ def latest_of_package(tx: Connection, package_id: int, job_type: str) -> JobReco
 def next_selecting(tx: Connection) -> JobRecord | None:
     """The oldest job whose devices are not all turned into tasks."""
     statement = (
-        select(*_COLUMNS)
+        select(*COLUMNS)
         .where(jobs.c.selected_up_to < jobs.c.select_up_to, jobs.c.ended_at.is_(None))
         .order_by(jobs.c.id)
         .limit(1)
@@ -186,7 +193,7 @@ def has_running_dynamic(tx: Connection, package_id: int) -> bool:
 
 def running_of_group(tx: Connection, instance_id: int, group_id: str) -> JobRecord | None:
     """A dynamic job that matches the devices of a group."""
-    statement = select(*_COLUMNS).where(jobs.c.instance_id == instance_id, jobs.c.group_id == group_id, job_is_matching)
+    statement = select(*COLUMNS).where(jobs.c.instance_id == instance_id, jobs.c.group_id == group_id, job_is_matching)
     return rows.one_of(JobRecord, tx.execute(statement.limit(1)))
 
 
@@ -223,7 +230,7 @@ def policies_of(tx: Connection, product_ids: Collection[int]) -> Sequence[Policy
 def planned(tx: Connection, now: int, limit: int) -> Sequence[JobRecord]:
     """Planned jobs whose time has come, the earliest first."""
     statement = (
-        select(*_COLUMNS)
+        select(*COLUMNS)
         .where(jobs.c.schedule_at <= now, job_is_planned)
         .order_by(jobs.c.schedule_at)
         .limit(limit)
@@ -251,7 +258,7 @@ def start(tx: Connection, key: int, *, status: str, select_up_to: int | None, no
 def next_finishing(tx: Connection, now: int) -> JobRecord | None:
     """The running job whose end has come first."""
     statement = (
-        select(*_COLUMNS)
+        select(*COLUMNS)
         .where(jobs.c.finish_at <= now, job_is_running)
         .order_by(jobs.c.finish_at)
         .limit(1)
@@ -281,8 +288,6 @@ def end_finished(
 ) -> Sequence[EndedJob]:
     """Ends those of the jobs that get no more tasks and have none open.
 
-    A planned job waits for its time, unless all its devices are named and their tasks are being cancelled.
-
     Args:
         tx: the transaction.
         keys: which jobs to look at.
@@ -293,20 +298,18 @@ def end_finished(
     """
     outcome = case((jobs.c.ending_event == canceling, canceled), else_=completed)
     open_tasks = exists().where(tasks.c.job_id == jobs.c.id, task_is_open)
-    emptied = and_(job_is_planned, jobs.c.target_selection == "SPECIFIC", jobs.c.ending_event == canceling)
-    moves = or_(job_is_running, job_is_planned)
     found: list[EndedJob] = []
     for chunk in rows.chunks(keys):
         statement = (
             update(jobs)
             .where(
                 jobs.c.id.in_(chunk),
-                or_(job_is_live, emptied),
+                job_is_live,
                 or_(jobs.c.selection == "STATIC", ~job_is_running),
                 jobs.c.selected_up_to >= jobs.c.select_up_to,
                 ~open_tasks,
             )
-            .values(status=case((moves, outcome), else_=jobs.c.status), ended_at=now, modified_at=now)
+            .values(status=case((job_is_running, outcome), else_=jobs.c.status), ended_at=now, modified_at=now)
             .returning(
                 jobs.c.id,
                 jobs.c.package_id,
@@ -316,6 +319,12 @@ def end_finished(
         )
         found += rows.all_of(EndedJob, tx.execute(statement))
     return found
+
+
+def set_controls(tx: Connection, key: int, *, now: int, **values: object) -> None:
+    """Replaces the controls of a job, and what follows from them; a window that was closed is not waited for."""
+    next_push_at = case((jobs.c.next_push_at > now + _LONGEST_INTERVAL_MS, now), else_=jobs.c.next_push_at)
+    tx.execute(update(jobs).where(jobs.c.id == key).values(next_push_at=next_push_at, modified_at=now, **values))
 
 
 def begin_stopping(tx: Connection, key: int, *, states: Collection[int], event: str, unselect: bool, now: int) -> None:
@@ -343,39 +352,10 @@ def end_stopping(tx: Connection, key: int) -> None:
 def next_stopping(tx: Connection) -> JobRecord | None:
     """The oldest job whose tasks are being ended."""
     statement = (
-        select(*_COLUMNS)
+        select(*COLUMNS)
         .where(jobs.c.ending_states.is_not(None))
         .order_by(jobs.c.id)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
     return rows.one_of(JobRecord, tx.execute(statement))
-
-
-def due(tx: Connection, now: int) -> Sequence[JobRecord]:
-    """Jobs that have a push to send now, may push, and are allowed a push by their rate."""
-    due_tasks = exists().where(tasks.c.job_id == jobs.c.id, tasks.c.dispatch_at <= now)
-    statement = (
-        select(*_COLUMNS)
-        .where(job_may_push, jobs.c.next_push_at <= now, due_tasks)
-        .order_by(jobs.c.id)
-        .with_for_update(skip_locked=True)
-    )
-    return rows.all_of(JobRecord, tx.execute(statement))
-
-
-def next_due_at(tx: Connection) -> int | None:
-    """When the next push of any job that may push is due, its rate considered; None when nothing waits."""
-    first = (
-        select(func.min(tasks.c.dispatch_at))
-        .where(tasks.c.job_id == jobs.c.id, tasks.c.dispatch_at.is_not(None))
-        .scalar_subquery()
-    )
-    statement = select(first, jobs.c.next_push_at).where(job_may_push)
-    waiting = [max(due_at, push_at) for due_at, push_at in tx.execute(statement) if due_at is not None]
-    return min(waiting, default=None)
-
-
-def spend_rate(tx: Connection, key: int, next_push_at: int) -> None:
-    """Moves the time of a job's next push."""
-    tx.execute(update(jobs).where(jobs.c.id == key).values(next_push_at=next_push_at))

@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
-    Integer,
     Select,
     SmallInteger,
     and_,
     case,
     exists,
+    func,
     insert,
     literal,
     literal_column,
@@ -67,7 +67,6 @@ class NewTasks:
         blocked_description: what a blocked task says.
         push: whether the notice is due at once for devices that are online,
         jitter_ms: spread over this many milliseconds.
-        timeout_minutes: how long the devices may take from their first progress on; None for any time.
         now: the time of creation.
     """
 
@@ -79,7 +78,6 @@ class NewTasks:
     blocked_description: str
     push: bool
     jitter_ms: int
-    timeout_minutes: int | None
     now: int
 
 
@@ -125,6 +123,32 @@ def first_device(tx: Connection, rule: SelectionRule) -> int | None:
 def device_ids(tx: Connection, rule: SelectionRule) -> Sequence[int]:
     """The keys of the devices that the rule selects, in their order; for rules over one portion."""
     return tx.execute(_devices(rule, devices.c.id).order_by(devices.c.id)).scalars().all()
+
+
+def count(tx: Connection, rule: SelectionRule) -> int:
+    """How many devices the rule selects."""
+    return tx.execute(select(func.count()).select_from(_devices(rule, devices.c.id).subquery())).scalar_one()
+
+
+def count_by_version(tx: Connection, rule: SelectionRule, limit: int) -> Sequence[tuple[str, int]]:
+    """How many of the selected devices run each version, the commonest versions first."""
+    number = func.count()
+    statement = _devices(rule, module_versions.c.version, number).group_by(module_versions.c.version)
+    return tx.execute(statement.order_by(number.desc(), module_versions.c.version).limit(limit)).all()
+
+
+def count_busy(tx: Connection, rule: SelectionRule, *, any_module: bool) -> int:
+    """How many of the selected devices have an open task, of any module or of the rule's one."""
+    busy = exists().where(tasks.c.device_id == devices.c.id, task_is_open)
+    if not any_module:
+        busy = busy.where(tasks.c.module == rule.module)
+    return int(tx.execute(_devices(rule, func.count()).where(busy)).scalar_one())
+
+
+def first_names(tx: Connection, rule: SelectionRule, limit: int) -> Sequence[str]:
+    """The names of the first devices that the rule selects."""
+    statement = _devices(rule, devices.c.name).order_by(devices.c.id).limit(limit)
+    return tx.execute(statement).scalars().all()
 
 
 def end_of_chunk(tx: Connection, rule: SelectionRule, size: int) -> int:
@@ -192,7 +216,6 @@ def insert_tasks(tx: Connection, rule: SelectionRule, new: NewTasks) -> int:
         case((in_the_way, literal(new.blocked or new.initial, SmallInteger)), else_=literal(new.initial, SmallInteger)),
         case((in_the_way, new.blocked_description), else_=""),
         due,
-        literal(new.timeout_minutes, Integer),
         literal(new.now),
         literal(new.now),
     ).order_by(devices.c.id)
@@ -207,7 +230,6 @@ def insert_tasks(tx: Connection, rule: SelectionRule, new: NewTasks) -> int:
         "status",
         "description",
         "dispatch_at",
-        "timeout_minutes",
         "created_at",
         "modified_at",
     ]

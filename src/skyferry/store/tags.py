@@ -1,6 +1,6 @@
 """Statements on tags of devices."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -48,6 +48,17 @@ def of_device(tx: Connection, device_id: int) -> dict[str, str]:
         .order_by(device_tags.c.key)
     )
     return dict(tx.execute(statement).all())
+
+
+def values_of(tx: Connection, device_ids: Collection[int], key: str) -> dict[int, str]:
+    """The value of one tag by device; devices without it are absent."""
+    found: dict[int, str] = {}
+    for chunk in rows.chunks(device_ids):
+        statement = select(device_tags.c.device_id, device_tags.c.value).where(
+            device_tags.c.device_id.in_(chunk), device_tags.c.key == key
+        )
+        found.update((device_id, value) for device_id, value in tx.execute(statement))
+    return found
 
 
 def remove(tx: Connection, device_id: int, key: str) -> None:

@@ -25,7 +25,6 @@ class TaskRecord:
     status: int
     progress: int
     description: str
-    timeout_minutes: int | None
     created_at: int
     modified_at: int
     device_name: str
@@ -49,11 +48,11 @@ class OpenTask:
     deadline_at: int | None
     retry_at: int | None
     tries: int
-    timeout_minutes: int | None
     description: str
     dest_version: str
     package_type: int
     need_push: bool
+    timeout_minutes: int | None
     retry_interval_minutes: int | None
     retry_count: int | None
     job_started: bool
@@ -106,6 +105,22 @@ def count_by_status(tx: Connection, job_id: int) -> dict[int, int]:
     """How many tasks of a job are in each state."""
     statement = select(tasks.c.status, func.count()).where(tasks.c.job_id == job_id).group_by(tasks.c.status)
     return dict(tx.execute(statement).all())
+
+
+def count_failed(tx: Connection, job_id: int, *, status: int, except_description: str) -> int:
+    """How many tasks of a job are in the state of failure, those that say this not counted."""
+    statement = select(func.count()).where(
+        tasks.c.job_id == job_id, tasks.c.status == status, tasks.c.description != except_description
+    )
+    return tx.execute(statement).scalar_one()
+
+
+def postpone(tx: Connection, keys: Collection[int], *, until: int) -> None:
+    """Moves the pushes of tasks that are due to a later moment."""
+    for chunk in rows.chunks(keys):
+        tx.execute(
+            update(tasks).where(tasks.c.id.in_(chunk), tasks.c.dispatch_at.is_not(None)).values(dispatch_at=until)
+        )
 
 
 def ended_of(counts: Mapping[int, int]) -> int:
@@ -199,12 +214,6 @@ def end_of_job(
     return rows.all_of(ChangedTask, tx.execute(statement))
 
 
-def any_of_job(tx: Connection, job_id: int, statuses: Collection[int]) -> bool:
-    """True when a job has a task in one of the states."""
-    statement = select(tasks.c.id).where(tasks.c.job_id == job_id, tasks.c.status.in_(statuses)).limit(1)
-    return tx.execute(statement).first() is not None
-
-
 def open_of_devices(tx: Connection, device_ids: Collection[int]) -> Sequence[OpenTask]:
     """The open tasks of devices, locked against other writers."""
     own = [tasks.c[name] for name in OpenTask.__dataclass_fields__ if name in tasks.c]
@@ -216,6 +225,7 @@ def open_of_devices(tx: Connection, device_ids: Collection[int]) -> Sequence[Ope
                 packages.c.dest_version,
                 packages.c.type,
                 jobs.c.need_push,
+                jobs.c.timeout_minutes,
                 jobs.c.retry_interval_minutes,
                 jobs.c.retry_count,
                 jobs.c.started_at.is_not(None),
@@ -240,18 +250,16 @@ def change(tx: Connection, keys: Collection[int], *, sources: Collection[int], v
     return changed
 
 
-def take_due(
-    tx: Connection, job_id: int, *, sources: Collection[int], now: int, limit: int
-) -> Sequence[tuple[ChangedTask, int]]:
-    """The tasks of a job whose push is due, longest waiting first, with their states."""
+def take_due(tx: Connection, job_id: int, *, status: int, now: int, limit: int) -> Sequence[ChangedTask]:
+    """The tasks of a job in this state whose push is due, longest waiting first."""
     statement = (
-        select(*_CHANGED, tasks.c.status)
-        .where(tasks.c.job_id == job_id, tasks.c.dispatch_at <= now, tasks.c.status.in_(sources))
+        select(*_CHANGED)
+        .where(tasks.c.job_id == job_id, tasks.c.status == status, tasks.c.dispatch_at <= now)
         .order_by(tasks.c.dispatch_at, tasks.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    return _with_status(tx, statement)
+    return rows.all_of(ChangedTask, tx.execute(statement))
 
 
 def overdue(tx: Connection, now: int, limit: int) -> Sequence[tuple[ChangedTask, int]]:

@@ -3,7 +3,6 @@
 from skyferry.ota import dispatch
 from skyferry.ota.deadlines import end_overdue
 from skyferry.ota.states import TaskStatus
-from skyferry.store import jobs as job_statements
 from skyferry.store import tasks as task_statements
 from tests.support.rows import World
 
@@ -47,9 +46,9 @@ def test_the_longest_waiting_is_sent_first(world: World) -> None:
 def test_the_worker_knows_when_the_next_push_is_due(world: World) -> None:
     device = world.make_device("dev0")
     world.make_job(world.make_package())
-    assert job_statements.next_due_at(world.tx) is None
+    assert dispatch.next_due_at(world.tx) is None
     world.connect(device)
-    assert job_statements.next_due_at(world.tx) == world.now + world.limits.connect_delay_ms
+    assert dispatch.next_due_at(world.tx) == world.now + world.limits.connect_delay_ms
 
 
 def test_time_runs_from_the_first_progress_and_is_not_set_back(world: World) -> None:

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from ipaddress import ip_network
 from typing import Annotated, Any
 
 from aiohttp import web
@@ -178,7 +177,6 @@ class Server:
         *,
         method: str = "GET",
         form: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
         **parameters: str | None,
     ) -> Reply:
         """A V1 call; a parameter of None is left out, `form` travels in the body."""
@@ -188,9 +186,9 @@ class Server:
         algorithm = "sha256" if query.get("SignatureMethod") == "HMAC-SHA256" else "sha1"
         signature = sign_v1(method, {**query, **(form or {})}, SECRET, algorithm)
         query = {"Signature": signature} | query if "Signature" not in parameters else query
-        typed = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
+        headers = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
         return await self.request(
-            f"/?{encode(query)}", method=method, headers={**typed, **(headers or {})}, body=encode(form or {}).encode()
+            f"/?{encode(query)}", method=method, headers=headers, body=encode(form or {}).encode()
         )
 
     async def v3(
@@ -216,7 +214,6 @@ async def serving(
     limits: Limits | None = None,
     quotas: Mapping[str, int] | None = None,
     services: Any = None,
-    trusted_proxies: Sequence[str] = (),
 ) -> AsyncIterator[Server]:
     """A gateway with toy operations on a free port of 127.0.0.1."""
     clock, recorder = FrozenClock(), services or Recorder()
@@ -225,8 +222,7 @@ async def serving(
     async def find(access_key_id: str) -> Principal | None:
         return principals.get(access_key_id)
 
-    networks = [ip_network(text) for text in trusted_proxies]
-    gateway = Gateway(index(operations), recorder, find, clock, limits=limits, quotas=quotas, trusted_proxies=networks)
+    gateway = Gateway(index(operations), recorder, find, clock, limits=limits, quotas=quotas)
     application = web.Application()
     application.add_routes(gateway.routes())
     runner = web.AppRunner(application, access_log=None, **RUNNER_OPTIONS)

@@ -67,6 +67,7 @@ jobs = Table(
     Column("controls", JSON(none_as_null=True)),
     Column("stage", SmallInteger, nullable=False, server_default="0"),
     Column("push_budget", Integer),
+    Column("push_rate", Integer),
     Column("counts_at_resume", JSON(none_as_null=True)),
     time("created_at"),
     time("modified_at"),
@@ -79,7 +80,8 @@ jobs = Table(
 Devices of the job's product with a key above `selected_up_to` and up to `select_up_to` still wait for their task; with
 a list file (`list_key`) the two are positions in the file, in bytes. `looked_at` counts the devices that a gray job has
 seen, `gray_share` is thousandths of a percent. The job's rate allows its next push at `next_push_at`; `push_budget` is
-how many first pushes the present stage still allows, any number when empty; a job with `paused_at` pushes nothing.
+how many first pushes the present stage still allows, any number when empty; `push_rate` stands for the maximum per
+minute while a growing rate is below it; a job with `paused_at` pushes nothing.
 `group_id` is a GroupId and no key: a job outlives its group and then finds no more devices.
 While `ending_states` is set, the worker ends the tasks that are in one of these states by `ending_event`.
 """
@@ -120,6 +122,12 @@ Index(
     jobs.c.finish_at,
     sqlite_where=jobs.c.finish_at.is_not(None) & job_is_running,
     postgresql_where=jobs.c.finish_at.is_not(None) & job_is_running,
+)
+Index(
+    "ix_jobs_steered",
+    jobs.c.id,
+    sqlite_where=jobs.c.controls.is_not(None) & job_is_live,
+    postgresql_where=jobs.c.controls.is_not(None) & job_is_live,
 )
 Index(
     "ix_jobs_ending",
@@ -163,15 +171,13 @@ tasks = Table(
     time("deadline_at", nullable=True),
     time("retry_at", nullable=True),
     Column("tries", SmallInteger, nullable=False, server_default="0"),
-    Column("timeout_minutes", Integer),
     time("created_at"),
     time("modified_at"),
     Index("ix_tasks_job_id_status_id", "job_id", "status", "id"),
     Index("ix_tasks_device_id", "device_id"),
 )
 """One device in one job. `dispatch_at` is when the next push is due; empty while nothing is to be sent.
-`deadline_at` is when the task times out; it is set by the first progress report, `timeout_minutes` after it: the job's
-timeout when the task was made, which a later change of the job leaves alone. `tries` counts failed tries that are
+`deadline_at` is when the task times out; it is set by the first progress report. `tries` counts failed tries that are
 to be repeated, from `retry_at` on. `package_id` is the job's and no reference of its own: without an index for it the
 database would read every task to delete a package."""
 task_is_open: Final = tasks.c.status < literal_column(str(OPEN_BELOW))
@@ -186,6 +192,7 @@ Index(
 Index(
     "ix_tasks_due",
     tasks.c.job_id,
+    tasks.c.status,
     tasks.c.dispatch_at,
     sqlite_where=tasks.c.dispatch_at.is_not(None),
     postgresql_where=tasks.c.dispatch_at.is_not(None),

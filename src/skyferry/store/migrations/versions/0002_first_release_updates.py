@@ -191,6 +191,7 @@ def upgrade() -> None:
         sa.Column("controls", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("stage", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("push_budget", sa.Integer(), nullable=True),
+        sa.Column("push_rate", sa.Integer(), nullable=True),
         sa.Column("counts_at_resume", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("modified_at", sa.BigInteger(), nullable=False),
@@ -263,6 +264,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("selected_up_to < select_up_to"),
     )
     op.create_index(
+        "ix_jobs_steered",
+        "jobs",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("controls IS NOT NULL AND started_at IS NOT NULL AND ended_at IS NULL"),
+        postgresql_where=sa.text("controls IS NOT NULL AND started_at IS NOT NULL AND ended_at IS NULL"),
+    )
+    op.create_index(
         "uq_jobs_running_dynamic",
         "jobs",
         ["package_id"],
@@ -310,7 +319,6 @@ def upgrade() -> None:
         sa.Column("deadline_at", sa.BigInteger(), nullable=True),
         sa.Column("retry_at", sa.BigInteger(), nullable=True),
         sa.Column("tries", sa.SmallInteger(), server_default="0", nullable=False),
-        sa.Column("timeout_minutes", sa.Integer(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("modified_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["device_id"], ["devices.id"], name=op.f("fk_tasks_device_id"), ondelete="CASCADE"),
@@ -329,7 +337,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_tasks_due",
         "tasks",
-        ["job_id", "dispatch_at"],
+        ["job_id", "status", "dispatch_at"],
         unique=False,
         sqlite_where=sa.text("dispatch_at IS NOT NULL"),
         postgresql_where=sa.text("dispatch_at IS NOT NULL"),
