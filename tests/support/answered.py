@@ -1,16 +1,22 @@
-"""The codes that tests see answered are those that the reference lists for the operation."""
+"""The business errors that tests see answered: each is one that the reference lists for the operation."""
 
+from collections import defaultdict
 from functools import cache
+from typing import Final
 
 from docs.generate.raised import kinds_of
 from skyferry.operations import OPERATIONS
 from skyferry.rpc import gateway_errors
 
+SENTENCES: Final[defaultdict[str, set[str]]] = defaultdict(set)
+"""What was seen in this run of the tests: by code, the sentences for the caller."""
 
-def check(action: str, code: str) -> None:
-    """Fails when the reference does not list the business error for the operation."""
+
+def note(action: str, code: str, sentence: str) -> None:
+    """Remembers an error; fails when the reference does not list it for the operation."""
     listed = _listed(action)
     assert code in listed, f"{action} answered {code}; docs/generate/raised.py finds only {sorted(listed)}"
+    SENTENCES[code].add(sentence)
 
 
 @cache

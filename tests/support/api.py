@@ -78,9 +78,8 @@ class Application:
             else:
                 break
         if not truth(answer["Success"]):
-            error_of_call = BusinessError(answer)
-            answered.check(action, error_of_call.code)
-            raise error_of_call
+            answered.note(action, str(answer.get("Code")), str(answer.get("ErrorMessage")))
+            raise BusinessError(answer)
         return answer
 
     def refusal(self, action: str, **parameters: Any) -> str:
