@@ -1,4 +1,7 @@
-"""The rules that the scenarios check: each test with `@pytest.mark.rule(subject, …)`, its name as a sentence."""
+"""The rules that tests check: each with `@pytest.mark.rule(subject, …)`, its name as a sentence.
+
+They are scenarios, and unit tests where a scenario would have to wait for minutes.
+"""
 
 import ast
 from collections.abc import Iterator
@@ -27,9 +30,7 @@ class Rule:
 
 def rules(project: Path) -> list[Rule]:
     """Every rule, by file and in the order of the tests."""
-    return [
-        rule for path in sorted((project / "tests/scenario").glob("test_*.py")) for rule in _rules_in(path, project)
-    ]
+    return [rule for path in sorted((project / "tests").glob("**/test_*.py")) for rule in _rules_in(path, project)]
 
 
 def _rules_in(path: Path, project: Path) -> Iterator[Rule]:

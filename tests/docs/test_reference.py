@@ -78,7 +78,7 @@ def test_every_operation_has_a_rule_that_is_tested(action: str) -> None:
 
 
 def test_rules_are_read_from_the_tests(tmp_path: Path) -> None:
-    scenarios = tmp_path / "tests/scenario"
+    scenarios = tmp_path / "tests/anywhere"
     scenarios.mkdir(parents=True)
     (scenarios / "test_one.py").write_text(
         'pytestmark = [pytest.mark.rule("A"), pytest.mark.client]\n'
@@ -92,4 +92,4 @@ def test_rules_are_read_from_the_tests(tmp_path: Path) -> None:
 
     assert rule.sentence == "A job's end is told"
     assert rule.subjects == {"A", "B", "C"}
-    assert rule.test == Path("tests/scenario/test_one.py")
+    assert rule.test == Path("tests/anywhere/test_one.py")

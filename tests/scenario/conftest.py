@@ -52,3 +52,8 @@ def fleet(server: Server, api: Application, file_url: str) -> Iterator[Fleet]:
 def accounts(server: Server) -> Accounts:
     """The server's accounts."""
     return Accounts(server)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What looks at all that the scenarios have seen comes last."""
+    items.sort(key=lambda item: item.path.name == "test_provoked_codes.py")
