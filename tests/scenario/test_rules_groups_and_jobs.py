@@ -62,9 +62,10 @@ def test_a_job_for_a_group_takes_those_of_its_devices_that_can_be_updated(fleet:
 def test_a_job_for_a_group_of_nobody_is_refused(fleet: Fleet) -> None:
     """§5.7 static rule 3."""
     fleet.device()
-    target = {"TargetSelection": "GROUP", "GroupId": group_of(fleet), "GroupType": STATIC}
 
-    assert fleet.refused_job(fleet.package(), **target) == "iot.firmware.NoDeviceCanUpgrade"
+    code = fleet.refused_job(fleet.package(), TargetSelection="GROUP", GroupId=group_of(fleet), GroupType=STATIC)
+
+    assert code == "iot.firmware.NoDeviceCanUpgrade"
 
 
 @pytest.mark.rule("CreateOTAStaticUpgradeJob", "BatchDeleteDeviceGroupRelations", "DeleteDeviceGroup")
