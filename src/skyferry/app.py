@@ -222,6 +222,7 @@ class Server:
             self._clock,
             limits=Limits(window_ms=self._settings.clock_window_minutes * 60_000),
             quotas=self._settings.quotas,
+            trusted_proxies=self._settings.trusted_proxies,
         )
 
     async def _find_principal(self, access_key_id: str) -> Principal | None:

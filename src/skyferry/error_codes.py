@@ -166,6 +166,18 @@ INVALID_OTA_JOB_ID = _firmware("InvalidOTAJobId", "The specified job does not ex
 INVALID_TASK_STATUS = _firmware(
     "InvalidTaskStatus", "TaskStatus is CONFIRM, QUEUED, NOTIFIED, IN_PROGRESS, SUCCEEDED, FAILED or CANCELED."
 )
+NULL_SELECTION_TYPE = _firmware("NullSelectionType", "UpgradeType is empty.")
+INVALID_SELECTION_TYPE = _firmware("InvalidSelectionType", "UpgradeType is STATIC or DYNAMIC.")
+CANCEL_OPTION_IS_MANDATORY = _firmware(
+    "CancelOptionIsMandatory", "Say which tasks to cancel: CancelQueuedTask=true, for example."
+)
+JOB_HAS_NO_SCHEDULE_TIME = _firmware(
+    "JobHasNoScheduleTime", "CancelScheduledTask is for jobs with a ScheduleTime: name the states of the tasks instead."
+)
+JOB_ALREADY_CANCELED = _firmware("JobAlreadyCanceled", "The job is canceled already.")
+NOT_DYNAMIC_JOB = _firmware(
+    "NotDynamicJob", "Only a dynamic job has a policy. CancelOTATaskByJob cancels the tasks of any job."
+)
 NULL_TASK_ID = _firmware("NullTaskId", "TaskId is empty.")
 INVALID_OTA_TASK_ID = _firmware("InvalidOTATaskId", "The specified task does not exist.")
 DEVICE_UPGRADE_RECORD_NOT_FOUND = _firmware(

@@ -4,6 +4,7 @@ Values come from the command line, then from `SKYFERRY_…` environment variable
 """
 
 import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -19,6 +20,8 @@ from pydantic_settings import (
 _HIGHEST_PORT: Final = 65_535
 _NATS_URL: Final = re.compile(r"(nats|tls)://[^/?#\s]+/?")
 _PUBLIC_URL: Final = re.compile(r"https?://[^/?#\s]+/?")
+
+Network = IPv4Network | IPv6Network
 
 
 class Address(NamedTuple):
@@ -52,6 +55,18 @@ def _public_url(value: str | None) -> str | None:
     if value is not None and not _PUBLIC_URL.fullmatch(value):
         raise ValueError(f"{value} is not http://HOST or https://HOST, with a port where it is not the usual one.")
     return value
+
+
+def _networks(value: Any) -> Any:
+    parts = value.split(",") if isinstance(value, str) else value
+    return [_network(str(part).strip()) for part in parts if str(part).strip()]
+
+
+def _network(text: str) -> Network:
+    try:
+        return ip_network(text)
+    except ValueError:
+        raise ValueError(f"{text} is no network, such as 10.0.0.0/8 or fd00::/8, and no address.") from None
 
 
 def _nats_url(value: str | None) -> str | None:
@@ -90,6 +105,8 @@ class Settings(BaseSettings):
     """How far the time in a signed request may be from the server's."""
     quotas: dict[str, int] = Field(default_factory=dict)
     """Calls per second and account by operation, in place of the defaults: `{"CancelOTATaskByDevice": 50}`."""
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = ()
+    """Networks of the proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count, with commas: `10.0.0.0/8, ::1`."""
     upload_most_bytes: int = Field(default=1_048_576_000, ge=1, le=2_097_152_000)
     """The largest package file."""
     list_most_bytes: int = Field(default=5_242_880, ge=1, le=67_108_864)

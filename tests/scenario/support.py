@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from skyferry.cli import app
 from tests.clients.drivers.tea import TeaClient
@@ -224,10 +224,19 @@ class Accounts:
 
     def command(self, *arguments: str, given: str | None = None) -> str:
         """One command on the server's data; gives what it printed."""
-        runner = CliRunner(env={"SKYFERRY_DATA_DIR": str(self.server.data), "COLUMNS": "300"})
-        result = runner.invoke(app, arguments, input=given)
+        result = self._invoke(arguments, given)
         assert result.exit_code == 0, result.output
         return str(result.stdout)
+
+    def refused(self, *arguments: str, given: str | None = None) -> str:
+        """One command of `skyferry account` that is refused; gives the sentence."""
+        result = self._invoke(("account", *arguments), given)
+        assert result.exit_code == 2, result.output
+        return str(result.stderr)
+
+    def _invoke(self, arguments: Sequence[str], given: str | None) -> Result:
+        runner = CliRunner(env={"SKYFERRY_DATA_DIR": str(self.server.data), "COLUMNS": "300"})
+        return runner.invoke(app, arguments, input=given)
 
     def create(self, name: str) -> TeaClient:
         """A new account, with the key that it is born with."""
@@ -236,9 +245,13 @@ class Accounts:
     def user(self, account: str, name: str, policy: Mapping[str, Any]) -> TeaClient:
         """A RAM user with one policy."""
         self.run("user", "create", name, "--account", account)
-        self.run("policy", "put", f"{name}Policy", "-", "--account", account, given=json.dumps(policy))
+        self.put_policy(account, f"{name}Policy", policy)
         self.run("policy", "attach", f"{name}Policy", name, "--account", account)
         return self.client(self.run("key", "create", "--user", name, "--account", account))
+
+    def put_policy(self, account: str, name: str, policy: Mapping[str, Any]) -> None:
+        """Stores a policy, or replaces it."""
+        self.run("policy", "put", name, "-", "--account", account, given=json.dumps(policy))
 
     def client(self, printed: str) -> TeaClient:
         """The vendor's SDK with a key as the command line printed it."""

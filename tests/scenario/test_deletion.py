@@ -1,5 +1,6 @@
 """Packages and products that are changed and deleted (control-plane reference §4.2, §4.3, §9.1; §12, 17, 23, 27)."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +217,24 @@ def test_a_package_is_not_deleted_while_it_is_verified(fleet: Fleet) -> None:
 
 
 @pytest.mark.rule("DeleteOTAFirmware")
+@pytest.mark.rule("DeleteOTAFirmware", "DeleteProduct")
+def test_a_job_that_waits_keeps_its_package_and_its_product(fleet: Fleet) -> None:
+    """§12, 23: a scheduled job and a dynamic one have no task yet, and will."""
+    fleet.device()
+    planned, watched = fleet.package("2.0.0"), fleet.package("3.0.0")
+    begin = int(time.time() * 1_000) + 3_600_000
+    scheduled = fleet.job(planned, ScheduleTime=begin)
+    dynamic = fleet.api.call(
+        "CreateOTADynamicUpgradeJob", FirmwareId=watched, ProductKey=fleet.product, SrcVersion=["9.9.9"]
+    )["Data"]["JobId"]
+
+    for firmware, job in ((planned, scheduled), (watched, dynamic)):
+        code, text = sentence(fleet, "DeleteOTAFirmware", FirmwareId=firmware)
+        assert (code, job in text) == ("iot.firmware.DeleteFirmwareFailure", True)
+    code, text = sentence(fleet, "DeleteProduct", ProductKey=fleet.product)
+    assert (code, scheduled in text, dynamic in text) == ("iot.prod.DeleteProductFailed", True, True)
+
+
 def test_the_jobs_of_a_deleted_package_are_gone(fleet: Fleet) -> None:
     """§4.3: they belong to it."""
     device = fleet.device()

@@ -1,13 +1,15 @@
 """Lists of device names that are uploaded: GenerateDeviceNameListURL (control-plane reference §3.2)."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
 from tests.scenario.support import Fleet
-from tests.support.api import BusinessError
+from tests.support.api import BusinessError, root
+from tests.support.server import Server
 
 MOST_BYTES = 5 * 1024 * 1024
 
@@ -68,6 +70,15 @@ def test_a_list_has_at_most_five_mebibytes(fleet: Fleet) -> None:
 
 
 @pytest.mark.rule("GenerateDeviceNameListURL", "CreateOTAFirmware")
+def test_the_limit_of_a_list_is_a_setting(tmp_path: Path) -> None:
+    """§3.2; `list_most_bytes`."""
+    with Server(tmp_path, {"SKYFERRY_LIST_MOST_BYTES": "10"}) as server:
+        application = root(server.http)
+        assert post(application.call("GenerateDeviceNameListURL")["Data"], b"x" * 10).status_code == 200
+        assert post(application.call("GenerateDeviceNameListURL")["Data"], b"x" * 11).status_code == 400
+        assert application.upload(b"x" * 11)
+
+
 def test_a_list_is_no_package(fleet: Fleet) -> None:
     """§4.1 (FirmwareUrl): the sentence says what the URL is."""
     url = fleet.api.upload_list(b"device-1\n")

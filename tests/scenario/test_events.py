@@ -1,8 +1,5 @@
 """Messages to the business server (control-plane reference §6.11; docs/guide/events.md)."""
 
-import base64
-import hashlib
-import hmac
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.scenario.support import Accounts, Fleet, application
+from tests.support import guide
 from tests.support.api import Application, BusinessError, items
 from tests.support.receiver import Received, Receiver
 from tests.support.server import Server, wait_until
@@ -95,13 +93,12 @@ def test_a_message_is_signed(fleet: Fleet, receiver: Receiver) -> None:
 
     [received] = receiver.wait_for(1)
 
-    key = base64.b64decode(made["Secret"].removeprefix("whsec_"))
     headers = received.headers
     assert headers["content-type"] == "application/json"
     assert headers["webhook-id"] == received.message["messageId"]
-    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + received.body
-    signature = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
-    assert headers["webhook-signature"] == f"v1,{signature}"
+    is_genuine = guide.function("events.md", "is_genuine")
+    assert is_genuine(made["Secret"], headers, received.body)
+    assert not is_genuine(made["Secret"], headers, received.body + b" ")
     assert "Secret" not in subscriptions(fleet.api)[0]
 
 

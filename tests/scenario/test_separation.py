@@ -91,6 +91,12 @@ def foreign_calls(theirs: Property) -> Mapping[str, tuple[Mapping[str, Any], str
         "ListOTATaskByJob": ({"JobId": theirs.job}, UNKNOWN_JOB),
         "ListOTAJobByDevice": (package | device | page, UNKNOWN_PRODUCT),
         "ListOTAUnfinishedTaskByDevice": ({"IotId": theirs.iot_id}, "iot.device.InvalidIoTId"),
+        "UpdateOTAJob": (
+            {"JobId": theirs.job, "UpgradeType": "STATIC", "TargetSelection": "SPECIFIC", "MaximumPerMinute": 10},
+            UNKNOWN_JOB,
+        ),
+        "CancelOTATaskByJob": ({"JobId": theirs.job, "CancelQueuedTask": True}, UNKNOWN_JOB),
+        "CancelOTAStrategyByJob": ({"JobId": theirs.job}, UNKNOWN_JOB),
         "ConfirmOTATask": ({"TaskId": [theirs.task]}, UNKNOWN_TASK),
         "CancelOTATaskByDevice": (package | {"DeviceName": [theirs.device]}, UNKNOWN_PRODUCT),
         "UpdateEventSubscription": (subscription | {"Active": False}, UNKNOWN_SUBSCRIPTION),

@@ -246,6 +246,11 @@ class World:
         statement = select(tasks.c.dispatch_at).where(tasks.c.job_id == job.id).order_by(tasks.c.id)
         return list(self.tx.execute(statement).scalars())
 
+    def deadlines(self, job: JobRecord) -> list[int | None]:
+        """When the tasks of a job time out."""
+        statement = select(tasks.c.deadline_at).where(tasks.c.job_id == job.id).order_by(tasks.c.id)
+        return list(self.tx.execute(statement).scalars())
+
     def confirm(self, *task_ids: str) -> None:
         """ConfirmOTATask."""
         confirm.confirm(self.tx, instance_id=self.instance.id, task_ids=task_ids, now=self.now)

@@ -42,11 +42,28 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("log_level", "loud"), ("public_url", "ftp://host"), ("public_url", "http://host/path"), ("http", "nowhere")],
+    [
+        ("log_level", "loud"),
+        ("public_url", "ftp://host"),
+        ("public_url", "http://host/path"),
+        ("http", "nowhere"),
+        ("list_most_bytes", "67108865"),
+    ],
 )
 def test_values_that_are_not_allowed_are_refused(name: str, value: str) -> None:
     with pytest.raises(ValidationError, match=name):
         settings.load(None, **{name: value})
+
+
+def test_trusted_proxies_are_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "skyferry.toml"
+    file.write_text('trusted_proxies = ["10.0.0.0/8", "::1"]\n')
+    assert [str(network) for network in settings.load(file).trusted_proxies] == ["10.0.0.0/8", "::1/128"]
+    monkeypatch.setenv("SKYFERRY_TRUSTED_PROXIES", "192.0.2.1, fd00::/8,")
+    assert [str(network) for network in settings.load(file).trusted_proxies] == ["192.0.2.1/32", "fd00::/8"]
+    for wrong in ("10.0.0.1/8", "proxy", "10.0.0.0/33"):
+        with pytest.raises(ValidationError, match=f"{wrong} is no network"):
+            settings.load(None, trusted_proxies=wrong)
 
 
 def test_a_missing_or_mistyped_file_is_an_error(tmp_path: Path) -> None:

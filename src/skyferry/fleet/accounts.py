@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from skyferry.keys import SecretBox
 from skyferry.ram import policies
+from skyferry.ram.errors import PolicyError
 from skyferry.ram.principal import Instance, Principal
 from skyferry.store import accounts as statements
 from skyferry.store.accounts import AccountRecord, PolicyRecord, UserRecord
@@ -188,7 +189,7 @@ def put_policy(tx: Connection, account: AccountRecord, name: str, document: obje
     _check_own(name)
     try:
         policies.check(document, account_uid=account.uid)
-    except policies.PolicyError as problem:
+    except PolicyError as problem:
         raise AccountError(str(problem)) from None
     if not statements.set_policy_document(tx, account.id, name, document):
         statements.insert_policy(tx, account_id=account.id, name=name, document=document, created_at=now_ms)

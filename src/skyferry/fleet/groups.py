@@ -63,6 +63,18 @@ def find(tx: Connection, instance_id: int, group_id: str, group_type: str | None
     return group
 
 
+def find_any(tx: Connection, instance_id: int, group_id: str) -> GroupRecord:
+    """The group of this GroupId, whatever its type.
+
+    Raises:
+        ApiError: the instance has none.
+    """
+    group = statements.find_any(tx, instance_id, group_id)
+    if group is None:
+        raise ApiError(codes.NOT_EXISTED_GROUP)
+    return group
+
+
 def create(tx: Connection, new: NewGroup, *, instance_id: int, now: int) -> GroupRecord:
     """Makes a group.
 

@@ -8,13 +8,14 @@ from sqlalchemy import Connection
 
 from skyferry import error_codes as codes
 from skyferry.errors import ApiError
-from skyferry.fleet import devices, products
+from skyferry.fleet import devices, groups, products
 from skyferry.operations import formats
 from skyferry.operations.devices import DeviceRequest
 from skyferry.operations.services import Call, InstanceRequest
 from skyferry.rpc.operation import Access, ResponseModel, operation
 from skyferry.store import devices as statements
-from skyferry.store.devices import DeviceRecord
+from skyferry.store import memberships as membership_statements
+from skyferry.store.devices import DeviceRecord, DeviceStatistics
 
 _MOST_DEVICES: Final = 50
 _DEFAULT_PAGE: Final = 10
@@ -186,4 +187,52 @@ async def query_device_by_status(call: Call, request: QueryDeviceByStatusRequest
         page_count=formats.page_count(total, request.page_size),
         total=total,
         data=SimpleDeviceInfos(simple_device_info=infos),
+    )
+
+
+class QueryDeviceStatisticsRequest(InstanceRequest):
+    """Parameters of QueryDeviceStatistics."""
+
+    product_key: str | None = None
+    """Only devices of this product."""
+    group_id: str | None = None
+    """Only devices of this group, static or dynamic."""
+
+
+class Statistics(ResponseModel):
+    """`Data` of QueryDeviceStatistics; the names begin with a small letter on the wire."""
+
+    device_count: int = Field(alias="deviceCount")
+    active_count: int = Field(alias="activeCount")
+    """How many were ever online."""
+    online_count: int = Field(alias="onlineCount")
+
+
+class QueryDeviceStatisticsResponse(ResponseModel):
+    """Answer of QueryDeviceStatistics."""
+
+    data: Statistics
+
+
+def _statistics(tx: Connection, instance_id: int, product_key: str | None, group_id: str | None) -> DeviceStatistics:
+    product = products.find(tx, instance_id, product_key) if product_key else None
+    if group_id:
+        group = groups.find_any(tx, instance_id, group_id)
+        return membership_statements.statistics(tx, group, product_key=product_key or None)
+    if product is not None:
+        return statements.statistics_of_product(tx, product.id)
+    return statements.statistics_of_instance(tx, instance_id)
+
+
+@operation(
+    "QueryDeviceStatistics",
+    qps=50,
+    access=Access.READ,
+    deviations=["Without ProductKey and GroupId it counts the devices of the instance, not of the whole account."],
+)
+async def query_device_statistics(call: Call, request: QueryDeviceStatisticsRequest) -> QueryDeviceStatisticsResponse:
+    """Counts devices: all, those of a product, or those of a group."""
+    counts = await call.services.store.read(_statistics, call.instance.id, request.product_key, request.group_id)
+    return QueryDeviceStatisticsResponse(
+        data=Statistics(device_count=counts.devices, active_count=counts.activated, online_count=counts.online)
     )

@@ -15,8 +15,8 @@ from skyferry.operations.services import Call, InstanceRequest
 from skyferry.rpc.operation import Access, Empty, ResponseModel, operation
 from skyferry.store import groups as statements
 from skyferry.store import memberships as membership_statements
+from skyferry.store.devices import DeviceStatistics
 from skyferry.store.groups import GroupFilter, GroupRecord
-from skyferry.store.memberships import GroupStatistics
 
 _DEFAULT_PAGE: Final = 10
 _LARGEST_PAGE: Final = 200
@@ -186,7 +186,7 @@ class QueryDeviceGroupInfoResponse(ResponseModel):
 
 def _with_statistics(
     tx: Connection, instance_id: int, group_id: str, group_type: GroupType
-) -> tuple[GroupRecord, GroupStatistics]:
+) -> tuple[GroupRecord, DeviceStatistics]:
     group = groups.find(tx, instance_id, group_id, group_type)
     return group, membership_statements.statistics(tx, group)
 

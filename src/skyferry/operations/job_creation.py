@@ -4,24 +4,14 @@ import dataclasses
 
 from pydantic import Field
 
-from skyferry import error_codes as codes
-from skyferry.errors import ApiError
-from skyferry.operations import formats
+from skyferry.operations import formats, job_tags
+from skyferry.operations.job_tags import Tag
 from skyferry.operations.services import Call, InstanceRequest
 from skyferry.ota import jobs, listfile
 from skyferry.ota.controls import NONE, Controls
 from skyferry.ota.models import JobOptions, NewDynamicJob, NewStaticJob
-from skyferry.rpc.operation import Access, RequestModel, ResponseModel, operation
+from skyferry.rpc.operation import Access, ResponseModel, operation
 from skyferry.store.jobs import JobRecord
-
-
-class Tag(RequestModel):
-    """`Tag.N`."""
-
-    key: str | None = None
-    """1 to 30 letters, digits and dots, once in the job."""
-    value: str | None = None
-    """1 to 1024 characters."""
 
 
 class JobRequest(InstanceRequest):
@@ -47,19 +37,12 @@ class JobRequest(InstanceRequest):
         Raises:
             ApiError: a tag without its key or value, or a key twice.
         """
-        tags: dict[str, str] = {}
-        for tag in self.tag:
-            if not tag.key or not tag.value:
-                raise ApiError(codes.INVALID_TAG, "Each tag needs its Key and its Value.")
-            if tag.key in tags:
-                raise ApiError(codes.TAG_KEY_DUPLICATED, f"The tag {tag.key} is given twice.")
-            tags[tag.key] = tag.value
         return JobOptions(
             timeout_minutes=self.timeout_in_minutes,
             need_push=self.need_push,
             need_confirm=self.need_confirm,
             download_protocol=self.download_protocol or None,
-            tags=tags,
+            tags=job_tags.read(self.tag),
         )
 
 

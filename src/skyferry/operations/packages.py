@@ -57,7 +57,10 @@ class CreateOTAFirmwareRequest(InstanceRequest):
     src_version: str | None = None
     """The version that the package updates: required when Type is 1, other than DestVersion."""
     module_name: str | None = None
-    """A module of the product; the device's firmware as a whole (`default`) when absent."""
+    """A module of the product, in any letter case; the device's firmware as a whole (`default`) when absent.
+
+    Devices must report the module in the letters in which it was made.
+    """
     need_to_verify: bool = True
     """Whether CreateOTAVerifyJob must succeed before the package goes to a fleet."""
     udi: str | None = None

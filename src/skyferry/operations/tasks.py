@@ -138,7 +138,7 @@ async def list_ota_task_by_job(call: Call, request: ListOTATaskByJobRequest) -> 
             task_status=TaskStatus(task.status).name,
             task_desc=task.description,
             progress=f"{task.progress:.2f}",
-            timeout=None if job.timeout_minutes is None else str(job.timeout_minutes),
+            timeout=None if task.timeout_minutes is None else str(task.timeout_minutes),
             utc_create=formats.utc(task.created_at),
             utc_modified=formats.utc(task.modified_at),
         )

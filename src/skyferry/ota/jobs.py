@@ -190,15 +190,15 @@ def _policy_group(tx: Connection, new: NewDynamicJob, instance_id: int) -> str |
     return group.group_id
 
 
-def find(tx: Connection, instance_id: int, job_id: str) -> JobRecord:
-    """The job of this JobId.
+def find(tx: Connection, instance_id: int, job_id: str, *, for_change: bool = False) -> JobRecord:
+    """The job of this JobId; `for_change` locks it.
 
     Raises:
         ApiError: the instance has none.
     """
     if not job_id.strip():
         raise ApiError(codes.NULL_OTA_JOB_ID)
-    job = statements.find(tx, instance_id, job_id)
+    job = statements.find(tx, instance_id, job_id, for_change=for_change)
     if job is None:
         raise ApiError(codes.INVALID_OTA_JOB_ID)
     return job

@@ -108,6 +108,7 @@ def make_tasks(
             blocked_description=BLOCKED,
             push=job.need_push and not job.need_confirm,
             jitter_ms=limits.push_jitter_ms,
+            timeout_minutes=job.timeout_minutes,
             now=now,
         ),
     )

@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from skyferry.ota import changes
+from skyferry.ota import changes, endings
 from skyferry.ota.models import EngineLimits
 from skyferry.ota.states import TRANSITIONS, TaskEvent, TaskStatus
 from skyferry.store import jobs as statements
@@ -37,8 +37,12 @@ def stop(
         The tasks that ended now. A push that is still held for them is to be withdrawn.
     """
     initial = TaskStatus.CONFIRM if job.need_confirm else TaskStatus.QUEUED
-    every = {*states, *map(TaskStatus, job.ending_states or ())}
-    statements.begin_stopping(tx, job.id, states=every, event=event.name, unselect=initial in states, now=now)
+    every = {state for state in states if state in TRANSITIONS[event]}
+    if job.ending_states is not None and job.ending_event is not None:
+        before = TaskEvent[job.ending_event]
+        every |= {state for state in map(TaskStatus, job.ending_states) if state in TRANSITIONS[before]}
+        event = max(event, before, key=lambda one: len(TRANSITIONS[one]))  # one that ends what both were to end
+    statements.begin_stopping(tx, job.id, states=every, event=event.name, unselect=initial in every, now=now)
     return _portion(tx, job.id, every, event, limits=limits, now=now)
 
 
@@ -60,17 +64,20 @@ def _portion(
     limits: EngineLimits,
     now: int,
 ) -> Sequence[ChangedTask]:
-    moved = TRANSITIONS[event]
+    sources = [state for state in states if state in TRANSITIONS[event]]
+    description = _DESCRIPTIONS[event]
     ended = task_statements.end_of_job(
         tx,
         job_id,
-        sources=[state for state in states if state in moved],
+        sources=sources,
         target=TaskStatus.CANCELED,
-        description=_DESCRIPTIONS[event],
+        description=description,
         now=now,
         limit=limits.chunk_devices,
     )
-    changes.follow(tx, changes.alike(ended, event, TaskStatus.CANCELED, at=now, description=_DESCRIPTIONS[event]), now)
-    if len(ended) < limits.chunk_devices:
+    changes.follow(tx, changes.alike(ended, event, TaskStatus.CANCELED, at=now, description=description), now)
+    if not ended:  # the job may have waited only for devices that get no task now
+        endings.end_finished_jobs(tx, {job_id}, now)
+    if not task_statements.any_of_job(tx, job_id, sources):
         statements.end_stopping(tx, job_id)
     return ended

@@ -1,24 +1,22 @@
 """RAM policies: who may call which operation (gateway reference §4).
 
-A document is `{"Version": "1", "Statement": [{"Effect", "Action", "Resource"}]}`. IoT operations know no single
-resources: what they ask for is everything of the account, so `Resource` is `*` or an ARN pattern that covers that.
+A document is `{"Version": "1", "Statement": [{"Effect", "Action", "Resource", "Condition"}]}`. IoT operations
+know no single resources: what they ask for is everything of the account, so `Resource` is `*` or an ARN pattern that
+covers that.
 """
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from fnmatch import translate
-from functools import lru_cache
 from typing import Any, Final
+
+from skyferry.ram import conditions, wildcards
+from skyferry.ram.conditions import Condition, Facts
+from skyferry.ram.errors import PolicyError
 
 _MOST_CHARACTERS: Final = 6_144
 _ELEMENTS: Final = frozenset({"effect", "action", "resource", "condition"})
-
-
-class PolicyError(ValueError):
-    """A policy document that cannot be stored; the message says what to change."""
 
 
 class Effect(Enum):
@@ -44,21 +42,36 @@ class Statement:
         effect: allow or deny.
         actions: patterns of `iot:<Operation>`.
         resources: patterns of ARNs.
-        conditional: it has a Condition. Conditions are not evaluated: such a statement never allows and always denies.
+        conditions: what must be true of the request besides, all of it.
     """
 
     effect: Effect
     actions: tuple[str, ...]
     resources: tuple[str, ...]
-    conditional: bool = False
+    conditions: tuple[Condition, ...] = ()
 
-    def applies(self, action: str, resource: str) -> bool:
-        """True when action and resource match and the statement may take effect."""
+    def applies(self, request: "AccessRequest") -> bool:
+        """True when action and resource match and all conditions hold."""
         return (
-            not (self.conditional and self.effect is Effect.ALLOW)
-            and any(matches(pattern, action) for pattern in self.actions)
-            and any(matches(pattern, resource) for pattern in self.resources)
+            any(matches(pattern, request.action) for pattern in self.actions)
+            and any(matches(pattern, request.resource) for pattern in self.resources)
+            and all(condition.holds(request.facts) for condition in self.conditions)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRequest:
+    """What someone wants to do.
+
+    Attributes:
+        action: such as `iot:QueryDevice`.
+        resource: the ARN of what it is done to.
+        facts: what is known of the request, for conditions.
+    """
+
+    action: str
+    resource: str
+    facts: Facts
 
 
 DENY_EVERYTHING: Final = Statement(Effect.DENY, ("*",), ("*",))
@@ -67,13 +80,7 @@ DENY_EVERYTHING: Final = Statement(Effect.DENY, ("*",), ("*",))
 
 def matches(pattern: str, text: str) -> bool:
     """True when the pattern (`*` any run, `?` one character) covers the whole text; letter case does not matter."""
-    return _compiled(pattern).match(text) is not None
-
-
-@lru_cache(maxsize=1_024)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    # fnmatch makes expressions that do not backtrack; its character classes are not part of the language.
-    return re.compile(translate(pattern.replace("[", "[[]")), re.IGNORECASE)
+    return wildcards.compiled(pattern, ignore_case=True).match(text) is not None
 
 
 def resource_of(account_uid: str) -> str:
@@ -81,10 +88,9 @@ def resource_of(account_uid: str) -> str:
     return f"acs:iot:*:{account_uid}:*"
 
 
-def decide(statements: Iterable[Statement], operation: str, *, account_uid: str) -> Decision:
-    """Whether a RAM user with these statements may call the operation: a matching Deny wins, then a matching Allow."""
-    action, resource = f"iot:{operation}", resource_of(account_uid)
-    effects = {statement.effect for statement in statements if statement.applies(action, resource)}
+def decide(statements: Iterable[Statement], request: AccessRequest) -> Decision:
+    """Whether one with these statements may do this: a matching Deny wins, then a matching Allow."""
+    effects = {statement.effect for statement in statements if statement.applies(request)}
     if Effect.DENY in effects:
         return Decision.EXPLICIT_DENY
     return Decision.ALLOWED if Effect.ALLOW in effects else Decision.IMPLICIT_DENY
@@ -118,8 +124,8 @@ def check(document: object, *, account_uid: str) -> None:
     if len(json.dumps(document, ensure_ascii=False)) > _MOST_CHARACTERS:
         raise PolicyError(f"A policy has at most {_MOST_CHARACTERS} characters.")
     for statement in parse(document):
-        if statement.conditional:
-            raise PolicyError("Condition is not supported yet: leave it out, or use a policy without it.")
+        for condition in statement.conditions:
+            conditions.check(condition)
         for pattern in statement.resources:
             if not matches(pattern, resource_of(account_uid)) and _concerns_iot(pattern):
                 raise PolicyError(f'IoT operations know no single resources: write "*" in place of {pattern}.')
@@ -148,7 +154,7 @@ def _statement(source: object) -> Statement:
         effect,
         actions=_patterns(elements, "Action"),
         resources=_patterns(elements, "Resource"),
-        conditional="condition" in elements,
+        conditions=conditions.parse(elements["condition"]) if "condition" in elements else (),
     )
 
 

@@ -29,7 +29,7 @@ def write(context: RequestContext[Any], error: ApiError | None, *, status: int) 
         action=public.action[:_MOST_ACTION_CHARACTERS] if public else None,
         account=principal.account_uid if principal else None,
         caller=(principal.user or "root") if principal else None,
-        source_ip=context.source_address,
+        source_ip=context.origin.address,
         code=error.kind.code if error else None,
         status=status,
         ms=milliseconds,

@@ -1,6 +1,6 @@
 """The context that a request carries through the steps."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -11,6 +11,7 @@ from skyferry.ram.principal import Instance, Principal
 from skyferry.rpc.call import Call
 from skyferry.rpc.nonces import NonceCache
 from skyferry.rpc.operation import Operation, RequestModel
+from skyferry.rpc.origin import Network, Origin
 from skyferry.rpc.principals import FindPrincipal
 from skyferry.rpc.quota import Quota
 from skyferry.rpc.signature import PublicParameters, SignatureScheme, SignedRequest
@@ -49,6 +50,7 @@ class Environment(Generic[ServicesT]):
         version: the API version that is served.
         nonces: the nonces that were used.
         quota: the calls of the last second.
+        trusted_proxies: whose word on the origin of requests counts.
     """
 
     operations: Mapping[str, Operation[ServicesT]]
@@ -59,6 +61,7 @@ class Environment(Generic[ServicesT]):
     version: str
     nonces: NonceCache
     quota: Quota
+    trusted_proxies: Sequence[Network]
 
 
 @dataclass(slots=True)
@@ -69,6 +72,7 @@ class RequestContext(Generic[ServicesT]):
         http: the request as aiohttp gives it.
         environment: what all requests share.
         received_ms: when it arrived.
+        origin: where it comes from.
         request_id: its identifier, in the answer, its headers and the logs.
         body: the body as sent.
         scheme: the signature scheme that it uses.
@@ -85,6 +89,7 @@ class RequestContext(Generic[ServicesT]):
     http: web.Request
     environment: Environment[ServicesT]
     received_ms: int
+    origin: Origin
     request_id: str = ""
     body: bytes = b""
     scheme: SignatureScheme = field(default_factory=SignatureV1)
@@ -102,11 +107,6 @@ class RequestContext(Generic[ServicesT]):
         """The query string as sent, still encoded."""
         return self.http.raw_path.partition("#")[0].partition("?")[2]
 
-    @property
-    def source_address(self) -> str:
-        """The IP address that the request came from."""
-        return self.http.remote or ""
-
     def call(self) -> Call[ServicesT]:
         """What the operation gets to know."""
         principal, instance = self.principal, self.instance
@@ -118,5 +118,5 @@ class RequestContext(Generic[ServicesT]):
             account_uid=principal.account_uid,
             caller=principal.user or "root",
             request_id=self.request_id,
-            source_address=self.source_address,
+            source_address=self.origin.address,
         )

@@ -1,6 +1,6 @@
 """The RPC endpoint: takes requests through the steps, renders the outcome and logs it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 from aiohttp import web
@@ -11,6 +11,7 @@ from skyferry.rpc import access_log, gateway_errors, rendering
 from skyferry.rpc.context import Environment, Limits, RequestContext
 from skyferry.rpc.nonces import NonceCache
 from skyferry.rpc.operation import Operation
+from skyferry.rpc.origin import Network, origin_of
 from skyferry.rpc.principals import FindPrincipal
 from skyferry.rpc.quota import Quota
 from skyferry.rpc.shapes import structure_of
@@ -34,6 +35,7 @@ class Gateway(Generic[ServicesT]):
         *,
         limits: Limits | None = None,
         quotas: Mapping[str, int] | None = None,
+        trusted_proxies: Sequence[Network] = (),
     ) -> None:
         """Prepares the endpoint; `routes` puts it into an application.
 
@@ -44,6 +46,7 @@ class Gateway(Generic[ServicesT]):
             clock: the time, for timestamps, nonces and quotas.
             limits: what a request may have.
             quotas: calls per second and account by operation name, in place of what the operations declare.
+            trusted_proxies: networks of the proxies whose `X-Forwarded-…` headers count.
 
         Raises:
             TypeError: an operation's request model has a field that parameters cannot describe.
@@ -59,6 +62,7 @@ class Gateway(Generic[ServicesT]):
             version=VERSION,
             nonces=NonceCache(),
             quota=Quota(quotas),
+            trusted_proxies=trusted_proxies,
         )
 
     def routes(self) -> list[web.RouteDef]:
@@ -67,7 +71,13 @@ class Gateway(Generic[ServicesT]):
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answers one request, whatever happens in it."""
-        context = RequestContext(request, self._environment, received_ms=self._environment.clock.now_ms())
+        environment = self._environment
+        context = RequestContext(
+            request,
+            environment,
+            received_ms=environment.clock.now_ms(),
+            origin=origin_of(request, environment.trusted_proxies),
+        )
         error = await _run(context)
         try:
             response = rendering.render(context, error)

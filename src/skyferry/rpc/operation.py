@@ -48,7 +48,7 @@ class Empty(ResponseModel):
 
 
 class Access(Enum):
-    """What an operation does to the data: decides the pre-made read-only policy and what is audited."""
+    """What an operation does to the data: one that changes something is audited."""
 
     READ = "read"
     WRITE = "write"

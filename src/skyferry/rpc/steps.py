@@ -17,6 +17,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from skyferry.errors import ApiError
 from skyferry.ram import policies
+from skyferry.ram.conditions import facts_of
+from skyferry.ram.policies import AccessRequest
 from skyferry.rpc import gateway_errors
 from skyferry.rpc.context import RequestContext
 from skyferry.rpc.encoding import read_form
@@ -178,12 +180,18 @@ async def authorise(context: Context) -> None:
     principal = context.principal
     if principal.user is None:
         return
-    decision = policies.decide(principal.statements, context.operation.name, account_uid=principal.account_uid)
+    origin = context.origin
+    wanted = AccessRequest(
+        action=f"iot:{context.operation.name}",
+        resource=policies.resource_of(principal.account_uid),
+        facts=facts_of(source_address=origin.address, secure=origin.secure, now_ms=context.received_ms),
+    )
+    decision = policies.decide(principal.statements, wanted)
     if decision is not policies.Decision.ALLOWED:
         detail = {
             "PolicyType": "AccountLevelIdentityBasedPolicy",
             "NoPermissionType": decision.value,
-            "AuthAction": f"iot:{context.operation.name}",
+            "AuthAction": wanted.action,
             "AuthPrincipalType": "SubUser",
             "AuthPrincipalOwnerId": principal.account_uid,
             "AuthPrincipalDisplayName": principal.user,

@@ -2,13 +2,13 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from skyferry.store import rows
-from skyferry.store.tables import devices, module_versions, product_is_kept, products
+from skyferry.store.tables import DeviceState, devices, module_versions, product_is_kept, products
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,22 @@ class DeviceRecord:
     modified_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceStatistics:
+    """How many devices there are, how many of them were ever online, and how many are."""
+
+    devices: int
+    activated: int
+    online: int
+
+
 _COLUMNS = rows.columns(DeviceRecord, devices)
+STATISTICS: Final = (
+    func.count(),
+    func.count().filter(devices.c.state.not_in([DeviceState.UNACTIVE, DeviceState.DISABLED_UNACTIVE])),
+    func.count().filter(devices.c.state == DeviceState.ONLINE),
+)
+"""What a `DeviceStatistics` is selected by, from `devices`."""
 
 
 def insert(tx: Connection, values: Sequence[Mapping[str, Any]]) -> None:
@@ -42,24 +57,32 @@ def insert(tx: Connection, values: Sequence[Mapping[str, Any]]) -> None:
     tx.execute(devices.insert(), list(values))
 
 
-def _of_instance(instance_id: int) -> Select[Any]:
-    return (
-        select(*_COLUMNS)
-        .join(products, devices.c.product_id == products.c.id)
-        .where(products.c.instance_id == instance_id, product_is_kept)
-    )
-
-
 def of_iot_ids(tx: Connection, instance_id: int, iot_ids: Collection[str]) -> Sequence[DeviceRecord]:
     """The devices of these IotIds; unknown ones are absent."""
     if not iot_ids:
         return ()
-    return rows.all_of(DeviceRecord, tx.execute(_of_instance(instance_id).where(devices.c.iot_id.in_(iot_ids))))
+    # In a form that no index over products serves: without statistics SQLite takes an instance's products for a
+    # handful of devices and would read all of them.
+    statement = (
+        select(*_COLUMNS)
+        .join(products, devices.c.product_id + 0 == products.c.id)
+        .where(devices.c.iot_id.in_(iot_ids), products.c.instance_id == instance_id, product_is_kept)
+    )
+    return rows.all_of(DeviceRecord, tx.execute(statement))
 
 
 def of_names(tx: Connection, instance_id: int, product_key: str, names: Collection[str]) -> Sequence[DeviceRecord]:
     """The devices of these names in the product; unknown ones are absent."""
-    statement = _of_instance(instance_id).where(products.c.product_key == product_key, devices.c.name.in_(names))
+    statement = (
+        select(*_COLUMNS)
+        .join(products, devices.c.product_id == products.c.id)
+        .where(
+            products.c.product_key == product_key,
+            products.c.instance_id == instance_id,
+            product_is_kept,
+            devices.c.name.in_(names),
+        )
+    )
     return rows.all_of(DeviceRecord, tx.execute(statement))
 
 
@@ -96,6 +119,21 @@ def _in_product(product_id: int, states: Collection[int] | None) -> ColumnElemen
 def count(tx: Connection, product_id: int, *, states: Collection[int] | None = None) -> int:
     """How many devices the product has, in any state or in some."""
     return tx.execute(select(func.count()).select_from(devices).where(_in_product(product_id, states))).scalar_one()
+
+
+def statistics_of_product(tx: Connection, product_id: int) -> DeviceStatistics:
+    """Counts the devices of a product."""
+    return DeviceStatistics(*tx.execute(select(*STATISTICS).where(devices.c.product_id == product_id)).one())
+
+
+def statistics_of_instance(tx: Connection, instance_id: int) -> DeviceStatistics:
+    """Counts the devices of all products of an instance."""
+    statement = (
+        select(*STATISTICS)
+        .select_from(products.join(devices, devices.c.product_id == products.c.id))
+        .where(products.c.instance_id == instance_id, product_is_kept)
+    )
+    return DeviceStatistics(*tx.execute(statement).one())
 
 
 def highest_id(tx: Connection, product_id: int) -> int:

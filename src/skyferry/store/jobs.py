@@ -90,13 +90,15 @@ def insert(tx: Connection, values: Mapping[str, Any]) -> int:
     return int(tx.execute(jobs.insert().returning(jobs.c.id), dict(values)).scalar_one())
 
 
-def find(tx: Connection, instance_id: int, job_id: str) -> JobRecord | None:
-    """The job of this JobId; those of deleted packages are gone."""
+def find(tx: Connection, instance_id: int, job_id: str, *, for_change: bool = False) -> JobRecord | None:
+    """The job of this JobId; those of deleted packages are gone. `for_change` locks it against other writers."""
     statement = (
         select(*COLUMNS)
         .join(packages, jobs.c.package_id == packages.c.id)
         .where(jobs.c.job_id == job_id, jobs.c.instance_id == instance_id, package_is_kept)
     )
+    if for_change:
+        statement = statement.with_for_update(of=jobs)
     return rows.one_of(JobRecord, tx.execute(statement))
 
 
@@ -288,6 +290,8 @@ def end_finished(
 ) -> Sequence[EndedJob]:
     """Ends those of the jobs that get no more tasks and have none open.
 
+    A planned job waits for its time, unless all its devices are named and their tasks are being cancelled.
+
     Args:
         tx: the transaction.
         keys: which jobs to look at.
@@ -298,18 +302,20 @@ def end_finished(
     """
     outcome = case((jobs.c.ending_event == canceling, canceled), else_=completed)
     open_tasks = exists().where(tasks.c.job_id == jobs.c.id, task_is_open)
+    emptied = and_(job_is_planned, jobs.c.target_selection == "SPECIFIC", jobs.c.ending_event == canceling)
+    moves = or_(job_is_running, job_is_planned)
     found: list[EndedJob] = []
     for chunk in rows.chunks(keys):
         statement = (
             update(jobs)
             .where(
                 jobs.c.id.in_(chunk),
-                job_is_live,
+                or_(job_is_live, emptied),
                 or_(jobs.c.selection == "STATIC", ~job_is_running),
                 jobs.c.selected_up_to >= jobs.c.select_up_to,
                 ~open_tasks,
             )
-            .values(status=case((job_is_running, outcome), else_=jobs.c.status), ended_at=now, modified_at=now)
+            .values(status=case((moves, outcome), else_=jobs.c.status), ended_at=now, modified_at=now)
             .returning(
                 jobs.c.id,
                 jobs.c.package_id,

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Select, and_, delete, func, insert, literal, or_, select
 
 from skyferry.store import conditions, rows
-from skyferry.store.devices import DeviceRecord
+from skyferry.store.devices import STATISTICS, DeviceRecord, DeviceStatistics
 from skyferry.store.groups import GroupRecord, members
 from skyferry.store.products import ProductRecord
 from skyferry.store.tables import devices, group_members, product_is_kept, products
@@ -16,15 +16,6 @@ StatementT = TypeVar("StatementT", bound=Select[*tuple[Any, ...]])
 
 _DEVICE = rows.columns(DeviceRecord, devices)
 _PRODUCT = rows.columns(ProductRecord, products)
-
-
-@dataclass(frozen=True, slots=True)
-class GroupStatistics:
-    """How many devices a group has, how many of them were ever online, and how many are."""
-
-    devices: int
-    activated: int
-    online: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +97,10 @@ def _of_group(statement: StatementT, group: GroupRecord) -> StatementT:
     ).where(product_is_kept)
 
 
-def statistics(tx: Connection, group: GroupRecord) -> GroupStatistics:
-    """Counts the devices of a group of either type."""
-    counts = select(func.count(), func.count(devices.c.activated_at), func.count(devices.c.connection_id))
-    return GroupStatistics(*tx.execute(_of_group(counts, group)).one())
+def statistics(tx: Connection, group: GroupRecord, *, product_key: str | None = None) -> DeviceStatistics:
+    """Counts the devices of a group of either type, of all products or of one."""
+    statement = _listed(select(*STATISTICS), group, MemberFilter(product_key=product_key))
+    return DeviceStatistics(*tx.execute(statement).one())
 
 
 def _listed(statement: StatementT, group: GroupRecord, wanted: MemberFilter) -> StatementT:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
+    Integer,
     Select,
     SmallInteger,
     and_,
@@ -67,6 +68,7 @@ class NewTasks:
         blocked_description: what a blocked task says.
         push: whether the notice is due at once for devices that are online,
         jitter_ms: spread over this many milliseconds.
+        timeout_minutes: how long the devices may take from their first progress on; None for any time.
         now: the time of creation.
     """
 
@@ -78,6 +80,7 @@ class NewTasks:
     blocked_description: str
     push: bool
     jitter_ms: int
+    timeout_minutes: int | None
     now: int
 
 
@@ -216,6 +219,7 @@ def insert_tasks(tx: Connection, rule: SelectionRule, new: NewTasks) -> int:
         case((in_the_way, literal(new.blocked or new.initial, SmallInteger)), else_=literal(new.initial, SmallInteger)),
         case((in_the_way, new.blocked_description), else_=""),
         due,
+        literal(new.timeout_minutes, Integer),
         literal(new.now),
         literal(new.now),
     ).order_by(devices.c.id)
@@ -230,6 +234,7 @@ def insert_tasks(tx: Connection, rule: SelectionRule, new: NewTasks) -> int:
         "status",
         "description",
         "dispatch_at",
+        "timeout_minutes",
         "created_at",
         "modified_at",
     ]

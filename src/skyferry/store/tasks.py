@@ -25,6 +25,7 @@ class TaskRecord:
     status: int
     progress: int
     description: str
+    timeout_minutes: int | None
     created_at: int
     modified_at: int
     device_name: str
@@ -48,11 +49,11 @@ class OpenTask:
     deadline_at: int | None
     retry_at: int | None
     tries: int
+    timeout_minutes: int | None
     description: str
     dest_version: str
     package_type: int
     need_push: bool
-    timeout_minutes: int | None
     retry_interval_minutes: int | None
     retry_count: int | None
     job_started: bool
@@ -214,6 +215,12 @@ def end_of_job(
     return rows.all_of(ChangedTask, tx.execute(statement))
 
 
+def any_of_job(tx: Connection, job_id: int, statuses: Collection[int]) -> bool:
+    """True when a job has a task in one of the states."""
+    statement = select(tasks.c.id).where(tasks.c.job_id == job_id, tasks.c.status.in_(statuses)).limit(1)
+    return tx.execute(statement).first() is not None
+
+
 def open_of_devices(tx: Connection, device_ids: Collection[int]) -> Sequence[OpenTask]:
     """The open tasks of devices, locked against other writers."""
     own = [tasks.c[name] for name in OpenTask.__dataclass_fields__ if name in tasks.c]
@@ -225,7 +232,6 @@ def open_of_devices(tx: Connection, device_ids: Collection[int]) -> Sequence[Ope
                 packages.c.dest_version,
                 packages.c.type,
                 jobs.c.need_push,
-                jobs.c.timeout_minutes,
                 jobs.c.retry_interval_minutes,
                 jobs.c.retry_count,
                 jobs.c.started_at.is_not(None),

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, create_engine, event, select
 from skyferry.fleet import accounts
 from skyferry.fleet.accounts import AccountError
 from skyferry.keys import SecretBox
-from skyferry.ram.policies import Decision, decide
+from skyferry.ram.policies import AccessRequest, Decision, decide, resource_of
 from skyferry.store import accounts as statements
 from skyferry.store.accounts import AccountRecord
 from skyferry.store.tables import access_keys, instances, metadata
@@ -44,7 +44,7 @@ def decision(tx: Connection, box: SecretBox, access_key_id: str, operation: str)
     principal = accounts.find_principal(tx, access_key_id, box)
     assert principal is not None
     assert principal.user is not None
-    return decide(principal.statements, operation, account_uid=principal.account_uid)
+    return decide(principal.statements, AccessRequest(f"iot:{operation}", resource_of(principal.account_uid), {}))
 
 
 class TestAccount:
@@ -208,7 +208,7 @@ class TestPolicies:
             accounts.put_policy(tx, account, "a b", DENY, now_ms=NOW)
         conditional = {"Effect": "Allow", "Action": "iot:*", "Resource": "*", "Condition": {}}
         document = {"Version": "1", "Statement": conditional}
-        with pytest.raises(AccountError, match="Condition is not supported"):
+        with pytest.raises(AccountError, match="Condition is a JSON object"):
             accounts.put_policy(tx, account, "p", document, now_ms=NOW)
         with pytest.raises(AccountError, match="no policy named p"):
             accounts.attach_policy(tx, account, "p", "alice", now_ms=NOW)

@@ -10,8 +10,8 @@ from skyferry.fleet import groups, memberships
 from skyferry.fleet.groups import NewGroup
 from skyferry.fleet.memberships import Added, Removed
 from skyferry.store import memberships as statements
+from skyferry.store.devices import DeviceStatistics
 from skyferry.store.groups import GroupRecord
-from skyferry.store.memberships import GroupStatistics
 from skyferry.store.tables import devices, group_members
 from tests.support.rows import World
 from tests.support.rows import world as make_world
@@ -115,5 +115,8 @@ def test_devices_of_a_group_are_counted_by_their_state(world: World) -> None:
     world.connect(made[0])
     world.connect(made[3])
     world.tx.exec_driver_sql("UPDATE devices SET activated_at = 1 WHERE name = 'device-2'")
-    assert statements.statistics(world.tx, group) == GroupStatistics(devices=3, activated=2, online=1)
-    assert statements.statistics(world.tx, empty) == GroupStatistics(devices=0, activated=0, online=0)
+    assert statements.statistics(world.tx, group) == DeviceStatistics(devices=3, activated=2, online=1)
+    by_product = statements.statistics(world.tx, group, product_key=world.product.product_key)
+    assert by_product == DeviceStatistics(devices=3, activated=2, online=1)
+    assert statements.statistics(world.tx, group, product_key="other") == DeviceStatistics(0, 0, 0)
+    assert statements.statistics(world.tx, empty) == DeviceStatistics(devices=0, activated=0, online=0)

@@ -90,3 +90,38 @@ def test_what_the_schedule_ends_spares_what_has_begun(world: World) -> None:
     stop(world, job, *TaskStatus, event=TaskEvent.SCHEDULE_ENDED)
     assert world.state(job, begun) is TaskStatus.IN_PROGRESS
     assert world.state(job, waiting) is TaskStatus.CANCELED
+
+
+def test_a_job_that_only_had_devices_to_look_for_ends(world: World) -> None:
+    devices = [world.make_device(f"dev{number}") for number in range(3)]
+    in_portions_of(world, 1)
+    job = world.make_job(world.make_package())
+    world.say_version(devices[0], "2.0.0")
+    assert stop(world, job, TaskStatus.QUEUED) == 0
+    ended = job_of(world, job)
+    assert (ended.status, ended.ended_at, ended.ending_states) == (JobStatus.CANCELED, world.now, None)
+
+
+def test_a_call_during_the_end_of_the_schedule_cancels_only_what_it_names(world: World) -> None:
+    devices = [world.make_device(f"dev{number}") for number in range(4)]
+    job = world.make_job(world.make_package())
+    world.say_progress(devices[0], 1)
+    in_portions_of(world, 1)
+    stop(world, job, *TaskStatus, event=TaskEvent.SCHEDULE_ENDED)
+    stop(world, job_of(world, job), TaskStatus.NOTIFIED)
+    while stopping.stop_next(world.tx, world.limits, world.now):
+        pass
+    assert list(world.states(job).values()) == [TaskStatus.IN_PROGRESS, *[TaskStatus.CANCELED] * 3]
+
+
+def test_the_end_of_the_schedule_during_a_call_takes_nothing_from_it(world: World) -> None:
+    devices = [world.make_device(f"dev{number}") for number in range(3)]
+    job = world.make_job(world.make_package())
+    for device in devices:
+        world.say_progress(device, 1)
+    in_portions_of(world, 1)
+    stop(world, job, TaskStatus.IN_PROGRESS)
+    stop(world, job_of(world, job), *TaskStatus, event=TaskEvent.SCHEDULE_ENDED)
+    while stopping.stop_next(world.tx, world.limits, world.now):
+        pass
+    assert set(world.states(job).values()) == {TaskStatus.CANCELED}

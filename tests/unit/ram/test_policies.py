@@ -7,7 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyferry.ram.policies import Decision, Effect, PolicyError, Statement, check, decide, effective, matches, parse
+from skyferry.ram import conditions
+from skyferry.ram.errors import PolicyError
+from skyferry.ram.policies import (
+    AccessRequest,
+    Decision,
+    Effect,
+    Statement,
+    check,
+    decide,
+    effective,
+    matches,
+    parse,
+    resource_of,
+)
 
 UID = "1000000000000001"
 ALLOW_ALL = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}]}
@@ -18,7 +31,11 @@ def statement(**changes: Any) -> dict[str, Any]:
 
 
 def outcome(*documents: object, operation: str = "QueryDevice") -> Decision:
-    return decide(effective(documents), operation, account_uid=UID)
+    return decide(effective(documents), asked(operation))
+
+
+def asked(operation: str) -> AccessRequest:
+    return AccessRequest(f"iot:{operation}", resource_of(UID), {"acs:securetransport": "true"})
 
 
 def covers(pattern: str, text: str) -> bool:
@@ -45,19 +62,22 @@ STATEMENTS = st.lists(st.tuples(st.sampled_from(Effect), st.lists(PATTERNS, min_
 
 @given(STATEMENTS, st.sampled_from(["QueryDevice", "QueryDeviceDetail", "CreateProduct", "Delete"]))
 def test_decisions(sources: list[tuple[Effect, list[str], bool]], operation: str) -> None:
-    hits = [
-        (effect, conditional)
-        for effect, patterns, conditional in sources
-        if any(covers(pattern, f"iot:{operation}") for pattern in patterns)
-    ]
-    if any(effect is Effect.DENY for effect, _ in hits):
+    hits = {
+        effect
+        for effect, patterns, condition in sources
+        if condition and any(covers(pattern, f"iot:{operation}") for pattern in patterns)
+    }
+    if Effect.DENY in hits:
         expected = Decision.EXPLICIT_DENY
-    elif (Effect.ALLOW, False) in hits:
+    elif Effect.ALLOW in hits:
         expected = Decision.ALLOWED
     else:
         expected = Decision.IMPLICIT_DENY
-    statements = [Statement(effect, tuple(patterns), ("*",), conditional) for effect, patterns, conditional in sources]
-    assert decide(statements, operation, account_uid=UID) is expected
+    statements = [
+        Statement(effect, tuple(patterns), ("*",), conditions.parse({"Bool": {"acs:SecureTransport": condition}}))
+        for effect, patterns, condition in sources
+    ]
+    assert decide(statements, asked(operation)) is expected
 
 
 @pytest.mark.parametrize(
@@ -75,9 +95,12 @@ def test_decisions(sources: list[tuple[Effect, list[str], bool]], operation: str
         (statement(Resource="acs:iot:*:*:*"), Decision.ALLOWED),
         (statement(Resource="acs:iot:*:2000000000000002:*"), Decision.IMPLICIT_DENY),
         (statement(Resource="acs:oss:*:*:*"), Decision.IMPLICIT_DENY),
-        (statement(Condition={"Bool": {"acs:SecureTransport": "true"}}), Decision.IMPLICIT_DENY),
-        (statement(Condition={}), Decision.IMPLICIT_DENY),
-        (statement(Effect="Deny", Condition={"IpAddress": {"acs:SourceIp": "::1"}}), Decision.EXPLICIT_DENY),
+        (statement(Condition={"Bool": {"acs:SecureTransport": "true"}}), Decision.ALLOWED),
+        (statement(Condition={"Bool": {"acs:SecureTransport": "false"}}), Decision.IMPLICIT_DENY),
+        (statement(Effect="Deny", Condition={"Bool": {"acs:SecureTransport": "false"}}), Decision.IMPLICIT_DENY),
+        (statement(Effect="Deny", Condition={"Bool": {"acs:SecureTransport": "true"}}), Decision.EXPLICIT_DENY),
+        (statement(Condition={}), Decision.EXPLICIT_DENY),
+        (statement(Condition={"Later": {"acs:SourceIp": "::1"}}), Decision.EXPLICIT_DENY),
         ({"Version": "1"}, Decision.EXPLICIT_DENY),
         ("damaged", Decision.EXPLICIT_DENY),
     ],
@@ -108,7 +131,11 @@ def test_deny_wins_over_any_allow() -> None:
         (statement(Action=7), "has Action"),
         (statement(Action=["iot:*", " "]), "Action must not be empty"),
         (statement(Resource=None), "has Resource"),
-        (statement(Condition={"Bool": {}}), "Condition is not supported"),
+        (statement(Condition={"Bool": {}}), "Bool is a JSON object with at least one member"),
+        (
+            statement(Condition={"IpAddress": {"acs:CurrentTime": "::1"}}),
+            "IpAddress compares IP addresses: it does not",
+        ),
         (statement(Resource="acs:iot:*:*:product/a1"), "no single resources"),
         (statement(Resource="acs:*:cn-shanghai:*:*"), "no single resources"),
         (statement(Resource="product"), "no single resources"),

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from typing import Annotated, Any
 
 from aiohttp import web
@@ -177,6 +178,7 @@ class Server:
         *,
         method: str = "GET",
         form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
         **parameters: str | None,
     ) -> Reply:
         """A V1 call; a parameter of None is left out, `form` travels in the body."""
@@ -186,9 +188,9 @@ class Server:
         algorithm = "sha256" if query.get("SignatureMethod") == "HMAC-SHA256" else "sha1"
         signature = sign_v1(method, {**query, **(form or {})}, SECRET, algorithm)
         query = {"Signature": signature} | query if "Signature" not in parameters else query
-        headers = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
+        typed = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
         return await self.request(
-            f"/?{encode(query)}", method=method, headers=headers, body=encode(form or {}).encode()
+            f"/?{encode(query)}", method=method, headers={**typed, **(headers or {})}, body=encode(form or {}).encode()
         )
 
     async def v3(
@@ -214,6 +216,7 @@ async def serving(
     limits: Limits | None = None,
     quotas: Mapping[str, int] | None = None,
     services: Any = None,
+    trusted_proxies: Sequence[str] = (),
 ) -> AsyncIterator[Server]:
     """A gateway with toy operations on a free port of 127.0.0.1."""
     clock, recorder = FrozenClock(), services or Recorder()
@@ -222,7 +225,8 @@ async def serving(
     async def find(access_key_id: str) -> Principal | None:
         return principals.get(access_key_id)
 
-    gateway = Gateway(index(operations), recorder, find, clock, limits=limits, quotas=quotas)
+    networks = [ip_network(text) for text in trusted_proxies]
+    gateway = Gateway(index(operations), recorder, find, clock, limits=limits, quotas=quotas, trusted_proxies=networks)
     application = web.Application()
     application.add_routes(gateway.routes())
     runner = web.AppRunner(application, access_log=None, **RUNNER_OPTIONS)

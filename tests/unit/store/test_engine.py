@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, func, insert, select
 
-from skyferry.store.engine import Store
+from skyferry.store.engine import Store, announce
 from skyferry.store.tables import accounts, metadata
 
 
@@ -62,3 +62,34 @@ async def test_check_answers(store: Store) -> None:
 def test_a_database_that_cannot_serve_is_refused_with_a_sentence(url: str) -> None:
     with pytest.raises(ValueError, match="database"):
         Store(url)
+
+
+async def test_what_a_transaction_announces_is_heard_after_its_commit(store: Store) -> None:
+    heard: list[str] = []
+    store.listen("one", lambda: heard.append("one"))
+    store.listen("two", lambda: heard.append("two"))
+
+    def work(tx: Connection) -> None:
+        announce(tx, "one")
+        announce(tx, "one")
+        announce(tx, "nobody listens")
+        assert heard == []
+
+    await store.write(work)
+    assert heard == ["one"]
+    await store.write(add, "quiet")
+    assert heard == ["one"]
+
+
+async def test_what_a_failed_transaction_announces_is_never_heard(store: Store) -> None:
+    heard: list[str] = []
+    store.listen("one", lambda: heard.append("one"))
+
+    def fail(tx: Connection) -> None:
+        announce(tx, "one")
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await store.write(fail)
+    await store.write(add, "next")
+    assert heard == []

@@ -20,13 +20,17 @@ from skyferry.store import (
     device_search,
     devices,
     groups,
+    job_control,
     jobs,
     memberships,
     migrate,
     named_tasks,
+    outbox,
     presence,
     pushing,
+    registrations,
     selection,
+    tags,
     tasks,
 )
 from skyferry.store.engine import Store
@@ -34,6 +38,8 @@ from skyferry.store.groups import GroupRecord
 from skyferry.store.jobs import JobRecord
 from skyferry.store.logins import select_logins
 from skyferry.store.memberships import MemberFilter
+from skyferry.store.outbox import Death, Retry
+from skyferry.store.registrations import BatchRecord
 from skyferry.store.selection import NewTasks, SelectionRule
 from skyferry.store.tables import devices as devices_table
 from tests.support.rows import START, World
@@ -59,6 +65,10 @@ class Scene:
     @property
     def names(self) -> list[str]:
         return [f"dev-{number}" for number in self.ids]
+
+    @property
+    def batch(self) -> BatchRecord:
+        return BatchRecord(1, self.world.instance.id, self.world.product.id, named=True, wanted=9, done=0, status="")
 
     def rule(self, *, named: bool = False) -> SelectionRule:
         product_id = self.world.product.id
@@ -146,13 +156,27 @@ def insert_tasks(scene: Scene, *, any_module: bool, named: bool) -> object:
         blocked_description="",
         push=True,
         jitter_ms=1_000,
+        timeout_minutes=None,
         now=START,
     )
     return selection.insert_tasks(scene.tx, scene.rule(named=named), new)
 
 
+def settle(scene: Scene) -> None:
+    outbox.settle(
+        scene.tx,
+        1,
+        delivered=[1, 2],
+        retries=[Retry(3, START, "")],
+        deaths=[Death(4, "")],
+        released=["a", "b"],
+        now=START,
+    )
+
+
 DEVICE = "devices (product_id=? AND name=?)"
 PRODUCT = "products (product_key=?)"
+PRODUCTS = "ix_products_instance_id_id"
 NEXT_DEVICES = "ix_devices_product_id_id"
 OPEN = "uq_tasks_open_device_id_module"
 BY_STATE = "ix_devices_product_id_state_id"
@@ -219,6 +243,10 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
         lambda s: tasks.end_of_job(s.tx, s.job.id, sources=[10, 20], target=130, description="", now=START, limit=10),
         {OF_JOB},
     ),
+    "whether a task is left to be stopped": (lambda s: tasks.any_of_job(s.tx, s.job.id, [10, 20]), {OF_JOB}),
+    "change of a job": (lambda s: job_control.change(s.tx, s.job.id, {"maximum_per_minute": 10}), set()),
+    "end of a policy": (lambda s: job_control.cancel_policy(s.tx, s.job.id, status="CANCELED", now=START), set()),
+    "end of a planned job": (lambda s: job_control.cancel_planned(s.tx, s.job.id, status="CANCELED", now=START), set()),
     "page": (lambda s: tasks.page_of_job(s.tx, s.job.id, offset=0, limit=10), {OF_JOB}),
     "page of a state": (lambda s: tasks.page_of_job(s.tx, s.job.id, offset=0, limit=10, status=20), {OF_JOB}),
     "tasks of named devices": (lambda s: tasks.of_devices(s.tx, s.job.id, s.names), {DEVICE, "ix_tasks_device_id"}),
@@ -250,6 +278,34 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
         lambda s: named_tasks.by_ids(s.tx, s.world.instance.id, [1, 2], for_change=True),
         set(),
     ),
+    "statistics of a product": (
+        lambda s: devices.statistics_of_product(s.tx, s.world.product.id),
+        {BY_STATE},
+    ),
+    "statistics of an instance": (
+        lambda s: devices.statistics_of_instance(s.tx, s.world.instance.id),
+        {PRODUCTS, BY_STATE},
+    ),
+    "count in a state": (lambda s: devices.count(s.tx, s.world.product.id, states=[1]), {BY_STATE}),
+    "page of a device state": (lambda s: devices.page(s.tx, s.world.product.id, limit=10, states=[3]), {BY_STATE}),
+    "devices by IotId": (lambda s: devices.of_iot_ids(s.tx, s.world.instance.id, s.names), {"devices (iot_id=?)"}),
+    "devices by name": (
+        lambda s: devices.of_names(s.tx, s.world.instance.id, s.world.product.product_key, s.names),
+        {PRODUCT, DEVICE},
+    ),
+    "tag search": (
+        lambda s: tags.page(s.tx, s.world.instance.id, [("a", "1"), ("b", "2")], offset=0, limit=10),
+        {"ix_device_tags_search"},
+    ),
+    "count of a tag search": (
+        lambda s: tags.count(s.tx, s.world.instance.id, [("a", "1"), ("b", "2")]),
+        {"ix_device_tags_search"},
+    ),
+    "next registration": (lambda s: registrations.next_unfinished(s.tx), {"ix_device_batches_unfinished"}),
+    "names that are taken": (
+        lambda s: registrations.mark_taken(s.tx, s.batch, "taken", start=0, end=500),
+        {DEVICE},
+    ),
     "names": (lambda s: devices.ids_by_name(s.tx, s.world.product.id, s.names), {DEVICE}),
     "log-ins": (lambda s: select_logins(s.tx, s.world.product.product_key, s.names), {PRODUCT, DEVICE}),
     "jobs that keep a package": (
@@ -278,6 +334,15 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
         {"ix_device_batches_product_id"},
     ),
     "presence": (lambda s: presence.of_devices(s.tx, s.ids), set()),
+    "messages that may go": (
+        lambda s: outbox.due(s.tx, 1, START, under_way=[1, 2], limit=10),
+        {"ix_outbox_due", "ix_outbox_waiting"},
+    ),
+    "messages that wait": (lambda s: outbox.park(s.tx, [1, 2]), {"ix_outbox_waiting"}),
+    "messages that arrived": (settle, {"ix_outbox_waiting"}),
+    "dead messages": (lambda s: outbox.page_of_dead(s.tx, 1, offset=0, limit=10), {"ix_outbox_dead"}),
+    "old dead messages": (lambda s: outbox.remove_dead(s.tx, 1, before=START, limit=10), {"ix_outbox_dead"}),
+    "messages of nobody": (lambda s: outbox.remove_of(s.tx, 1, 10), {"ix_outbox_waiting", "ix_outbox_dead"}),
     "versions": (lambda s: presence.versions_of(s.tx, s.ids), set()),
     "search a product": (lambda s: search_for(s, "product_key = '$P'"), {PRODUCT, NEXT_DEVICES, *LISTED}),
     "search a name": (lambda s: search_for(s, "product_key = '$P' AND name = 'dev-1'"), {PRODUCT, DEVICE, *LISTED}),
@@ -320,8 +385,12 @@ def test_the_statement_uses_its_indexes(scene: Scene, name: str) -> None:
 def test_the_statement_reads_no_table_from_end_to_end(scene: Scene, name: str) -> None:
     run, _ = HOT[name]
     scans = [step for step in plan_of(scene.tx, lambda: run(scene)) if step.startswith("SCAN")]
-    # Running jobs and what was deleted just now are few whatever the number of devices: their indexes hold no others.
-    few = r"jobs USING INDEX ix_jobs_(live|selecting|ending)|\w+ USING INDEX ix_(packages|products)_deleted|anon_\d+"
+    # Running jobs, unfinished registrations and what was deleted just now are few whatever the number of devices:
+    # their indexes hold no others.
+    few = (
+        r"jobs USING INDEX ix_jobs_(live|selecting|ending)|\w+ USING INDEX ix_(packages|products)_deleted|anon_\d+"
+        r"|device_batches USING INDEX ix_device_batches_unfinished"
+    )
     listed = r"CONSTANT ROW|\(subquery-1\)"
     assert all(re.match(rf"SCAN ({few}|{listed})$", step) for step in scans), scans
 

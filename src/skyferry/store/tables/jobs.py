@@ -171,13 +171,15 @@ tasks = Table(
     time("deadline_at", nullable=True),
     time("retry_at", nullable=True),
     Column("tries", SmallInteger, nullable=False, server_default="0"),
+    Column("timeout_minutes", Integer),
     time("created_at"),
     time("modified_at"),
     Index("ix_tasks_job_id_status_id", "job_id", "status", "id"),
     Index("ix_tasks_device_id", "device_id"),
 )
 """One device in one job. `dispatch_at` is when the next push is due; empty while nothing is to be sent.
-`deadline_at` is when the task times out; it is set by the first progress report. `tries` counts failed tries that are
+`deadline_at` is when the task times out; it is set by the first progress report, `timeout_minutes` after it: the job's
+timeout when the task was made, which a later change of the job leaves alone. `tries` counts failed tries that are
 to be repeated, from `retry_at` on. `package_id` is the job's and no reference of its own: without an index for it the
 database would read every task to delete a package."""
 task_is_open: Final = tasks.c.status < literal_column(str(OPEN_BELOW))

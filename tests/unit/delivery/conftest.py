@@ -1,0 +1,17 @@
+"""A store on a file, with the schema."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from skyferry.store.engine import Store
+from skyferry.store.tables import metadata
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    opened = Store(str(tmp_path / "skyferry.db"))
+    await opened.write(metadata.create_all)
+    yield opened
+    await opened.close()
