@@ -8,7 +8,7 @@ from skyferry.ram.policies import AccessRequest, Decision, decide, effective, re
 from skyferry.rpc.operation import Access
 
 UID = "1000000000000001"
-NAMED_OTHERWISE = {"BatchQueryDeviceDetail"}
+NAMED_OTHERWISE = {"BatchQueryDeviceDetail", "PreviewOTAJob"}
 """Operations that only look, but whose names are none of the platform's read-only policy. A new one is added here."""
 
 
