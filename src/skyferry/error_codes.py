@@ -180,6 +180,9 @@ NOT_DYNAMIC_JOB = _firmware(
 )
 NULL_TASK_ID = _firmware("NullTaskId", "TaskId is empty.")
 INVALID_OTA_TASK_ID = _firmware("InvalidOTATaskId", "The specified task does not exist.")
+RE_UPGRADE_FAILED_FIRMWARE_NOT_VERIFIED = _firmware(
+    "ReUpgradeFailedFirmwareNotVerified", "The package is not verified: its tasks cannot run again."
+)
 DEVICE_UPGRADE_RECORD_NOT_FOUND = _firmware(
     "DeviceUpgradeRecordNotFound", "None of the named devices has a task of this package to cancel."
 )

@@ -28,7 +28,7 @@ from skyferry.fleet import accounts, devices, names, products
 from skyferry.fleet.products import NewProduct
 from skyferry.keys import SecretBox
 from skyferry.objects.urls import DownloadUrls
-from skyferry.ota import cancel, confirm, dispatch, jobs, modules, packages, reports, selection
+from skyferry.ota import cancel, confirm, dispatch, jobs, modules, packages, reports, rerun, selection
 from skyferry.ota.cancel import CancelScope
 from skyferry.ota.models import EngineLimits, JobOptions, NewDynamicJob, NewFile, NewPackage, NewStaticJob
 from skyferry.ota.states import TaskStatus
@@ -254,6 +254,11 @@ class World:
     def confirm(self, *task_ids: str) -> None:
         """ConfirmOTATask."""
         confirm.confirm(self.tx, instance_id=self.instance.id, task_ids=task_ids, now=self.now)
+
+    def rerun(self, job: JobRecord, *task_ids: str) -> Sequence[ChangedTask]:
+        """ReupgradeOTATask, of all tasks of the job when none is named."""
+        named = task_ids or self.task_ids(job)
+        return rerun.rerun(self.tx, instance_id=self.instance.id, job_id=job.job_id, task_ids=named, now=self.now)
 
     def set_job(self, job: JobRecord, **values: object) -> None:
         """Writes values of a job's row."""

@@ -2,7 +2,7 @@
 
 from skyferry.bus.messages import WithdrawPush
 from skyferry.operations.services import Call, InstanceRequest
-from skyferry.ota import cancel, confirm
+from skyferry.ota import cancel, confirm, rerun
 from skyferry.ota.cancel import CancelScope
 from skyferry.rpc.operation import Access, Empty, operation
 
@@ -62,4 +62,42 @@ async def confirm_ota_task(call: Call, request: ConfirmOTATaskRequest) -> Empty:
         confirm.confirm, instance_id=call.instance.id, task_ids=request.task_id, now=call.services.clock.now_ms()
     )
     call.services.bus.wake()
+    return Empty()
+
+
+class ReupgradeOTATaskRequest(InstanceRequest):
+    """Parameters of ReupgradeOTATask."""
+
+    job_id: str
+    """A static or dynamic job."""
+    task_id: list[str]
+    """1 to 10 of its tasks in FAILED or CANCELED, each once."""
+
+
+@operation(
+    "ReupgradeOTATask",
+    qps=20,
+    access=Access.WRITE,
+    deviations=(
+        "All tasks of the list run again, or none when one of them cannot.",
+        "Tasks of a job with NeedConfirm wait for ConfirmOTATask again.",
+        "Progress, tries and times begin anew; SrcVersion is what the device runs now; UtcCreate stays.",
+        "A job that has ended is IN_PROGRESS again; a dynamic one whose policy has ended stays CANCELED.",
+        "A device that runs the destination version, or another than the source of a differential package, is refused.",
+        "A device with another open task is refused, unless OverwriteMode or MultiModuleMode lets the job replace it.",
+        "After ScheduleFinishTime no task runs again.",
+    ),
+)
+async def reupgrade_ota_task(call: Call, request: ReupgradeOTATaskRequest) -> Empty:
+    """Runs up to ten tasks of a job again that failed or were cancelled."""
+    services = call.services
+    replaced = await services.store.write(
+        rerun.rerun,
+        instance_id=call.instance.id,
+        job_id=request.job_id,
+        task_ids=request.task_id,
+        now=services.clock.now_ms(),
+    )
+    await services.bus.command([WithdrawPush(task.device_id, task.id) for task in replaced])
+    services.bus.wake()
     return Empty()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, or_, update
+from sqlalchemy import Connection, func, or_, update
 
 from skyferry.store.tables import job_is_matching, job_is_planned, job_is_running, jobs
 
@@ -27,4 +27,16 @@ def cancel_policy(tx: Connection, key: int, *, status: str, now: int) -> bool:
 def change(tx: Connection, key: int, values: Mapping[str, Any]) -> bool:
     """Changes values of a planned or running job; False when it is neither."""
     statement = update(jobs).where(jobs.c.id == key, or_(job_is_running, job_is_planned))
+    return tx.execute(statement.values(**values)).rowcount == 1
+
+
+def revive(tx: Connection, key: int, *, status: str, now: int) -> bool:
+    """Lets a job that has ended go on in a status; False when it has not ended. One that never began begins."""
+    statement = update(jobs).where(jobs.c.id == key, jobs.c.ended_at.is_not(None))
+    values = {
+        "status": status,
+        "started_at": func.coalesce(jobs.c.started_at, now),
+        "ended_at": None,
+        "modified_at": now,
+    }
     return tx.execute(statement.values(**values)).rowcount == 1

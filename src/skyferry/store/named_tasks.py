@@ -1,9 +1,9 @@
 """Statements on tasks that a call names, and on the tasks of one device."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import BigInteger, Connection, case, literal, null, select, update
 
 from skyferry.store import rows
 from skyferry.store.tables import devices, jobs, package_is_kept, packages, products, task_is_open, tasks
@@ -74,6 +74,44 @@ def by_ids(tx: Connection, instance_id: int, keys: Collection[int], *, for_chang
     if for_change:
         statement = statement.with_for_update(of=tasks)
     return {task.id: task for task in rows.all_of(NamedTask, tx.execute(statement))}
+
+
+def begin_again(
+    tx: Connection,
+    versions: Mapping[int, str],
+    *,
+    due: Collection[int],
+    sources: Collection[int],
+    target: int,
+    now: int,
+) -> int:
+    """Makes tasks as they were at their creation, and tells how many.
+
+    Args:
+        tx: the transaction.
+        versions: the tasks' keys, and from which versions they start now.
+        due: which of them are to be pushed now.
+        sources: the states that they may be in,
+        target: and the one that they get.
+        now: the time.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: a device has another open task of the module.
+    """
+    values = {
+        "status": target,
+        "src_version": case(dict(versions), value=tasks.c.id),
+        "progress": 0,
+        "description": "",
+        "dispatch_at": case((tasks.c.id.in_(due), literal(now, BigInteger)), else_=null()),
+        "notified_at": None,
+        "deadline_at": None,
+        "retry_at": None,
+        "tries": 0,
+        "modified_at": now,
+    }
+    statement = update(tasks).where(tasks.c.id.in_(versions), tasks.c.status.in_(sources))
+    return tx.execute(statement.values(**values)).rowcount
 
 
 @dataclass(frozen=True, slots=True)

@@ -245,6 +245,13 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
     ),
     "whether a task is left to be stopped": (lambda s: tasks.any_of_job(s.tx, s.job.id, [10, 20]), {OF_JOB}),
     "change of a job": (lambda s: job_control.change(s.tx, s.job.id, {"maximum_per_minute": 10}), set()),
+    "job that goes on": (lambda s: job_control.revive(s.tx, s.job.id, status="IN_PROGRESS", now=START), set()),
+    "tasks that run again": (
+        lambda s: named_tasks.begin_again(
+            s.tx, {1: "1.0.0", 2: "1.0.0"}, due=[1], sources=[120, 130], target=20, now=START
+        ),
+        set(),
+    ),
     "end of a policy": (lambda s: job_control.cancel_policy(s.tx, s.job.id, status="CANCELED", now=START), set()),
     "end of a planned job": (lambda s: job_control.cancel_planned(s.tx, s.job.id, status="CANCELED", now=START), set()),
     "page": (lambda s: tasks.page_of_job(s.tx, s.job.id, offset=0, limit=10), {OF_JOB}),
