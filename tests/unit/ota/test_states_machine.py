@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import select
 
+from skyferry import identifiers
 from skyferry.bus.messages import (
     Connected,
     Disconnected,
@@ -22,14 +23,18 @@ from skyferry.bus.messages import (
 )
 from skyferry.devices.payloads import read_offer
 from skyferry.errors import ApiError
+from skyferry.events import subscriptions
+from skyferry.events.models import EventType
 from skyferry.ota import cancel, deadlines, reports
 from skyferry.ota.cancel import CancelScope
 from skyferry.ota.models import EngineLimits
+from skyferry.ota.states import TaskStatus
 from skyferry.store import tables
 from tests.support import model
 from tests.support.model import Model, Options, Package, RefusedError
 from tests.support.rows import START, World
 from tests.support.rows import world as make_world
+from tests.support.told import Told
 
 if TYPE_CHECKING:
     from skyferry.store.devices import DeviceRecord
@@ -67,6 +72,8 @@ said = st.one_of(
     st.tuples(st.just("progress"), names, st.sampled_from([None, *MODULES]), st.sampled_from([-2, 0, 50, 100])),
     st.tuples(st.just("pull"), names, st.sampled_from([None, *MODULES])),
 )
+UNTOLD: Final = frozenset({TaskStatus.CONFIRM, TaskStatus.QUEUED, TaskStatus.FAILED})
+"""How tasks begin, and how one that failed at once ends: of neither is anything told."""
 Offer = tuple[str, str, str]
 """Device, module, version."""
 
@@ -79,6 +86,8 @@ class Engine(RuleBasedStateMachine):
         self.stack = contextlib.ExitStack()
         self.world: World = self.stack.enter_context(make_world())
         self.world.limits = LIMITS
+        self.told = Told()
+        self._subscribe()
         self.now = START
         self.model = Model(connect_delay=LIMITS.connect_delay_ms, repush_after=LIMITS.repush_after_ms)
         self.devices: dict[str, DeviceRecord] = {}
@@ -98,6 +107,17 @@ class Engine(RuleBasedStateMachine):
             if number < 2:
                 self.world.say_version(self.devices[name], "1.0.0", "MCU")
                 self.model.devices[name].versions["MCU"] = "1.0.0"
+
+    def _subscribe(self) -> None:
+        subscriptions.create(
+            self.world.tx,
+            self.world.box,
+            instance_id=self.world.instance.id,
+            kind="webhook",
+            target="http://127.0.0.1/",
+            types=sorted({*EventType} - {EventType.TASK_ENDED}),
+            now=START,
+        )
 
     def teardown(self) -> None:
         if hasattr(self, "stack"):
@@ -254,6 +274,27 @@ class Engine(RuleBasedStateMachine):
         versions = select(tables.devices.c.name, tables.module_versions.c.module, tables.module_versions.c.version)
         rows = self.world.tx.execute(versions.join(tables.module_versions)).all()
         assert {(name, module): version for name, module, version in rows} == {
+            (name, module): version
+            for name, device in self.model.devices.items()
+            for module, version in device.versions.items()
+        }
+
+    @invariant()
+    def what_was_told_is_so(self) -> None:
+        """Who has taken every message knows the state of everything; a task that never changed has told nothing."""
+        if not hasattr(self, "model"):
+            return
+        self.told.listen(self.world.tx)
+        tasks, jobs = tables.tasks, tables.jobs
+        rows = self.world.tx.execute(select(jobs.c.job_id, jobs.c.status, tasks.c.id, tasks.c.status).join(tasks)).all()
+        assert self.told.jobs == {job_id: status for job_id, status, _, _ in rows}
+        for job_id, _, key, number in rows:
+            status = TaskStatus(number)
+            told = self.told.tasks.get(identifiers.task_id(job_id, key))
+            assert told == status.name or (told is None and status in UNTOLD)
+        online = {name for name, device in self.model.devices.items() if device.online}
+        assert {name for name, status in self.told.presence.items() if status == "online"} == online
+        assert self.told.versions == {
             (name, module): version
             for name, device in self.model.devices.items()
             for module, version in device.versions.items()
