@@ -20,6 +20,7 @@ from skyferry.keys import KeyRing, SecretBox
 from skyferry.simulator.identity import DeviceIdentity
 from skyferry.store import migrate
 from skyferry.store.engine import Store
+from skyferry.store.rows import chunks
 from skyferry.store.tables import devices, module_versions
 
 VERSION: Final = "1.0.0"
@@ -39,12 +40,12 @@ class Product:
         return [DeviceIdentity(self.product_key, name, _DEVICE_SECRET) for name in self.names]
 
 
-async def seed(data: Path, *sizes: int) -> list[Product]:
+async def seed(data: Path, *sizes: int, database: str | None = None) -> list[Product]:
     """Makes a data directory with one product for each size; its devices have reported a version and are offline."""
     data.mkdir(mode=0o700, parents=True)  # noqa: ASYNC240 - nothing else runs yet
     directory = DataDir(data)
     box = SecretBox(KeyRing.load_or_create(directory.key).derive("secrets"))
-    store = Store(str(directory.database))
+    store = Store(database or str(directory.database))
     try:
         await migrate.upgrade(store)
         return await store.write(_fill, box, sizes)
@@ -75,17 +76,13 @@ def _fill(tx: Connection, box: SecretBox, sizes: Sequence[int]) -> list[Product]
 def _fill_product(tx: Connection, product_id: int, size: int, secret: bytes, now: int) -> list[str]:
     # Names come in no order, as they do in the field.
     names = [secrets.token_hex(10) for _ in range(size)]
-    if not names:
-        return names
     common = {"product_id": product_id, "secret_sealed": secret, "activated_at": now, "online_at": now}
     times = {"status_at": now, "created_at": now, "modified_at": now}
-    tx.execute(insert(devices), [{**common, **times, "name": name, "iot_id": secrets.token_hex(15)} for name in names])
+    for chunk in chunks(names):
+        rows = [{**common, **times, "name": name, "iot_id": secrets.token_hex(15)} for name in chunk]
+        tx.execute(insert(devices), rows)
     reported = select(devices.c.id).where(devices.c.product_id == product_id).order_by(devices.c.id)
-    tx.execute(
-        insert(module_versions),
-        [
-            {"device_id": key, "module": "default", "version": VERSION, "reported_at": now}
-            for key in tx.execute(reported).scalars()
-        ],
-    )
+    for keys in chunks(tx.execute(reported).scalars().all()):
+        values = {"module": "default", "version": VERSION, "reported_at": now}
+        tx.execute(insert(module_versions), [{"device_id": key, **values} for key in keys])
     return names

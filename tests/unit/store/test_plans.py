@@ -254,7 +254,7 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
     ),
     "end of a policy": (lambda s: job_control.cancel_policy(s.tx, s.job.id, status="CANCELED", now=START), set()),
     "end of a planned job": (lambda s: job_control.cancel_planned(s.tx, s.job.id, status="CANCELED", now=START), set()),
-    "page": (lambda s: tasks.page_of_job(s.tx, s.job.id, offset=0, limit=10), {OF_JOB}),
+    "page": (lambda s: tasks.page_of_job(s.tx, s.job.id, offset=0, limit=10), {"ix_tasks_job_id_id"}),
     "page of a state": (lambda s: tasks.page_of_job(s.tx, s.job.id, offset=0, limit=10, status=20), {OF_JOB}),
     "tasks of named devices": (lambda s: tasks.of_devices(s.tx, s.job.id, s.names), {DEVICE, "ix_tasks_device_id"}),
     "count by state": (lambda s: tasks.count_by_status(s.tx, s.job.id), {OF_JOB}),
@@ -329,7 +329,7 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
     ),
     "deleted package": (lambda s: deletion.next_package(s.tx), {"ix_packages_deleted"}),
     "job of a deleted package": (lambda s: deletion.next_job(s.tx, 0), {"ix_jobs_package_id_id"}),
-    "tasks of a deleted package": (lambda s: deletion.remove_tasks(s.tx, 0, 10), {OF_JOB}),
+    "tasks of a deleted package": (lambda s: deletion.remove_tasks(s.tx, 0, 10), {"ix_tasks_job_id_id"}),
     "devices to cut off": (
         lambda s: deletion.forget_connected(s.tx, 10),
         {"ix_products_deleted", "ix_devices_product_id_state_id"},

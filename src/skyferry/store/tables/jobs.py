@@ -175,6 +175,7 @@ tasks = Table(
     time("created_at"),
     time("modified_at"),
     Index("ix_tasks_job_id_status_id", "job_id", "status", "id"),
+    Index("ix_tasks_job_id_id", "job_id", "id"),
     Index("ix_tasks_device_id", "device_id"),
 )
 """One device in one job. `dispatch_at` is when the next push is due; empty while nothing is to be sent.

@@ -343,6 +343,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("dispatch_at IS NOT NULL"),
         postgresql_where=sa.text("dispatch_at IS NOT NULL"),
     )
+    op.create_index("ix_tasks_job_id_id", "tasks", ["job_id", "id"], unique=False)
     op.create_index("ix_tasks_job_id_status_id", "tasks", ["job_id", "status", "id"], unique=False)
     op.create_index(
         "uq_tasks_open_device_id_module",
