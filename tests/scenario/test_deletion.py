@@ -216,7 +216,6 @@ def test_a_package_is_not_deleted_while_it_is_verified(fleet: Fleet) -> None:
     delete(fleet, firmware)
 
 
-@pytest.mark.rule("DeleteOTAFirmware")
 @pytest.mark.rule("DeleteOTAFirmware", "DeleteProduct")
 def test_a_job_that_waits_keeps_its_package_and_its_product(fleet: Fleet) -> None:
     """§12, 23: a scheduled job and a dynamic one have no task yet, and will."""
@@ -234,7 +233,13 @@ def test_a_job_that_waits_keeps_its_package_and_its_product(fleet: Fleet) -> Non
     code, text = sentence(fleet, "DeleteProduct", ProductKey=fleet.product)
     assert (code, scheduled in text, dynamic in text) == ("iot.prod.DeleteProductFailed", True, True)
 
+    fleet.api.call("CancelOTATaskByJob", JobId=scheduled, CancelScheduledTask=True)
+    fleet.api.call("CancelOTAStrategyByJob", JobId=dynamic)
+    delete(fleet, planned)
+    fleet.api.call("DeleteProduct", ProductKey=fleet.product)
 
+
+@pytest.mark.rule("DeleteOTAFirmware")
 def test_the_jobs_of_a_deleted_package_are_gone(fleet: Fleet) -> None:
     """§4.3: they belong to it."""
     device = fleet.device()

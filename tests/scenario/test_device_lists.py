@@ -69,7 +69,7 @@ def test_a_list_has_at_most_five_mebibytes(fleet: Fleet) -> None:
     assert "<Code>EntityTooLarge</Code>" in answer.text
 
 
-@pytest.mark.rule("GenerateDeviceNameListURL", "CreateOTAFirmware")
+@pytest.mark.rule("GenerateDeviceNameListURL")
 def test_the_limit_of_a_list_is_a_setting(tmp_path: Path) -> None:
     """§3.2; `list_most_bytes`."""
     with Server(tmp_path, {"SKYFERRY_LIST_MOST_BYTES": "10"}) as server:
@@ -79,6 +79,7 @@ def test_the_limit_of_a_list_is_a_setting(tmp_path: Path) -> None:
         assert application.upload(b"x" * 11)
 
 
+@pytest.mark.rule("GenerateDeviceNameListURL", "CreateOTAFirmware")
 def test_a_list_is_no_package(fleet: Fleet) -> None:
     """§4.1 (FirmwareUrl): the sentence says what the URL is."""
     url = fleet.api.upload_list(b"device-1\n")

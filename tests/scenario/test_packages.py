@@ -133,7 +133,7 @@ def test_the_files_of_a_package_have_names_of_their_own(fleet: Fleet) -> None:
     assert refused({"Name": "file", "Url": url}, single=url) == "InvalidFirmwareUrl"
 
 
-@pytest.mark.rule("ListOTAFirmware")
+@pytest.mark.rule("CreateOTAFirmware", "QueryOTAFirmware")
 def test_a_package_has_up_to_twenty_files(fleet: Fleet) -> None:
     """§4.1 (MultiFiles), §4.5: with several files, size, digest and URL are those of each file."""
     contents = [f"part {number}".encode() for number in range(20)]
@@ -155,6 +155,7 @@ def test_a_package_has_up_to_twenty_files(fleet: Fleet) -> None:
     assert [requests.get(file["Url"], timeout=30).content for file in info["MultiFiles"]] == contents
 
 
+@pytest.mark.rule("ListOTAFirmware", "QueryOTAFirmware")
 def test_only_a_differential_package_tells_its_source_version(fleet: Fleet) -> None:
     """§4.4, §4.5 (SrcVersion)."""
     full = fleet.package("2.0.0", SrcVersion="1.0.0")
@@ -168,6 +169,7 @@ def test_only_a_differential_package_tells_its_source_version(fleet: Fleet) -> N
     assert fleet.package_info(differential)["SrcVersion"] == "1.0.0"
 
 
+@pytest.mark.rule("ListOTAFirmware")
 def test_a_list_tells_what_a_package_is(fleet: Fleet) -> None:
     """§4.4: every field."""
     firmware = fleet.package(FirmwareDesc="first", SignMethod="SHA256", ModuleName="MCU", NeedToVerify=True)
@@ -198,6 +200,7 @@ def test_a_list_tells_what_a_package_is(fleet: Fleet) -> None:
     assert requests.get(info["FirmwareUrl"], timeout=30).content == CONTENT
 
 
+@pytest.mark.rule("CreateOTAFirmware", "DeleteOTAFirmware")
 def test_an_instance_has_five_hundred_packages(fleet: Fleet, accounts: Accounts) -> None:
     """§4.1 (limit), §4.3: a deleted package makes room for another."""
     api = application(accounts.create("fivehundred"))
@@ -218,6 +221,7 @@ def test_an_instance_has_five_hundred_packages(fleet: Fleet, accounts: Accounts)
     assert fleet.api.refusal("QueryOTAFirmware", FirmwareId=made[1]) == "iot.firmware.FirmwareNotFound"
 
 
+@pytest.mark.rule("ListOTAFirmware")
 def test_packages_are_listed_newest_first_and_filtered(fleet: Fleet) -> None:
     """§4.4."""
     made = [fleet.package(f"2.0.{number}") for number in range(3)]
