@@ -51,6 +51,25 @@ def test_devices_are_found_by_their_tags(application: Application, product: str,
     assert [row["IotId"] for row in items(found["Data"], "SimpleDeviceInfo")] == [device.iot_id]
 
 
+def test_devices_are_put_into_groups_and_searched(application: Application, product: str, client: str) -> None:
+    devices = [application.register(product, f"grouped-{number}") for number in (1, 2)]
+    name = f"组_{client.replace('-', '_')}"
+    group = application.call("CreateDeviceGroup", GroupName=name)["Data"]["GroupId"]
+    named = [{"ProductKey": product, "DeviceName": device.name} for device in devices]
+
+    added = application.call("BatchAddDeviceGroupRelations", GroupId=group, Device=named)
+    info = application.call("QueryDeviceGroupInfo", GroupId=group)["Data"]
+    sentence = f"SELECT * FROM device WHERE group.group_id = '{group}' AND name LIKE \"grouped-%\""
+    answer = application.call("QueryDeviceBySQL", SQL=sentence)
+    counted = application.call("QueryDeviceBySQL", SQL=sentence.replace("*", "count(*)"))
+
+    assert added["ErrorMessage"] == "2 devices have been added, and 0 devices failed to be added."
+    assert (info["GroupName"], int(info["DeviceCount"])) == (name, 2)
+    assert [found["DeviceName"] for found in items(answer, "Data")] == ["grouped-2", "grouped-1"]
+    assert {row["GroupId"] for found in items(answer, "Data") for row in items(found, "Groups")} == {group}
+    assert int(counted["TotalCount"]) == 2
+
+
 def test_many_devices_with_names_are_registered_at_once(application: Application, client: str) -> None:
     product = application.create_product(f"named_{client.replace('-', '_')}")
     names = [f"meter-{number}" for number in range(300)]

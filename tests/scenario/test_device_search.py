@@ -125,6 +125,21 @@ def test_devices_are_found_by_the_version_of_a_module(fleet: Fleet) -> None:
     assert names(fleet, "ota_module.version LIKE '1.0.%'") == ["device-3", "device-2", "device-1"]
 
 
+def test_devices_are_found_by_their_tags(fleet: Fleet) -> None:
+    """A name and a value joined by AND are of the same tag."""
+    both, other = register(fleet, "device-1", "device-2")
+    fleet.api.call("SaveDeviceProp", IotId=both.iot_id, Props='{"color": "red", "shape": "round", "abc": "hidden"}')
+    fleet.api.call("SaveDeviceProp", IotId=other.iot_id, Props='{"color": "round", "shape": "red"}')
+    assert names(fleet, "tag.tag_name = 'color' AND tag.tag_value = 'red'") == ["device-1"]
+    assert names(fleet, "tag.tag_value = 'red' AND tag.tag_name = 'shape'") == ["device-2"]
+    assert names(fleet, "tag.tag_name = 'color'") == ["device-2", "device-1"]
+    two = "tag.tag_name = 'color' AND tag.tag_value = 'red' AND tag.tag_name = 'shape' AND tag.tag_value = 'round'"
+    assert names(fleet, two) == ["device-1"]
+    assert names(fleet, "tag.tag_name = 'abc'") == []
+    [found] = ask(fleet, "SELECT tag.tag_name FROM device WHERE name = 'device-1' AND product_key = '$P'")
+    assert found["Tags"] == [{"TagName": "color", "TagValue": "red"}, {"TagName": "shape", "TagValue": "round"}]
+
+
 def test_devices_are_found_by_group(fleet: Fleet) -> None:
     group = fleet.api.call("CreateDeviceGroup", GroupName=f"g{fleet.product}")["Data"]["GroupId"]
     register(fleet, "inside", "outside")

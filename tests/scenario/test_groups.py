@@ -115,7 +115,7 @@ def test_a_group_name_is_unique(fleet: Fleet) -> None:
     assert fleet.api.refusal("CreateDeviceGroup", GroupName=name) == "iot.group.GroupNameExisted"
 
 
-@pytest.mark.rule("CreateDeviceGroup", "DeleteDeviceGroup")
+@pytest.mark.rule("CreateDeviceGroup", "DeleteDeviceGroup", "QueryDeviceGroupInfo")
 def test_groups_are_three_levels_deep_and_deleted_from_below(fleet: Fleet) -> None:
     top = static(fleet)
     middle = static(fleet, SuperGroupId=top)
@@ -239,7 +239,7 @@ def test_a_list_of_a_group_tells_the_products_of_its_devices(fleet: Fleet) -> No
     ]
 
 
-@pytest.mark.rule("CreateDeviceDynamicGroup", "QueryDeviceGroupInfo")
+@pytest.mark.rule("CreateDeviceDynamicGroup", "QueryDeviceGroupInfo", "QueryDeviceGroupList", "UpdateDeviceGroup")
 def test_a_dynamic_group_tells_what_it_was_made_with(fleet: Fleet, instance: str, dynamic: MakeGroup) -> None:
     fleet.device()
     expression = f'product_key = "{fleet.product}" and name LIKE "devi%"'
@@ -259,7 +259,14 @@ def test_a_dynamic_group_tells_what_it_was_made_with(fleet: Fleet, instance: str
     assert again["GroupDesc"] == "other"
 
 
-@pytest.mark.rule("DeleteDeviceDynamicGroup", "QueryDeviceGroupList")
+@pytest.mark.rule(
+    "QueryDeviceGroupInfo",
+    "DeleteDeviceGroup",
+    "QueryDeviceListByDeviceGroup",
+    "BatchAddDeviceGroupRelations",
+    "DeleteDeviceDynamicGroup",
+    "QueryDynamicGroupDevices",
+)
 def test_a_dynamic_group_is_none_of_the_static_ones(fleet: Fleet, instance: str, dynamic: MakeGroup) -> None:
     group = dynamic("status = 'ONLINE'")
     reference = references([Device(fleet.product, "device-1", "", "")])
@@ -377,7 +384,7 @@ def test_an_expression_is_checked_when_the_group_is_made(
     assert fleet.api.refusal("CreateDeviceDynamicGroup", **parameters) == f"iot.devicesearch.InvalidSQL{code}"
 
 
-@pytest.mark.rule("CreateDeviceDynamicGroup")
+@pytest.mark.rule("CreateDeviceDynamicGroup", "DeleteDeviceDynamicGroup")
 def test_an_account_has_ten_dynamic_groups_at_most(fleet: Fleet, instance: str, dynamic: MakeGroup) -> None:
     for _ in range(10):
         dynamic("status = 'ONLINE'")
@@ -392,7 +399,9 @@ def test_operations_on_dynamic_groups_name_the_instance(fleet: Fleet, action: st
     assert fleet.api.refusal(action, **parameters) == "MissingIotInstanceId"
 
 
-@pytest.mark.rule("accounts")
+@pytest.mark.rule(
+    "accounts", "QueryDeviceGroupInfo", "DeleteDeviceGroup", "QueryDeviceGroupList", "BatchAddDeviceGroupRelations"
+)
 def test_another_account_sees_no_group_and_brings_none_in(fleet: Fleet, accounts: Accounts) -> None:
     group = static(fleet)
     device = fleet.api.register(fleet.product, "device-1")

@@ -130,6 +130,7 @@ class PlainDevice:
     gmt_modified: int
     groups: frozenset[str] = frozenset()
     tags: dict[str, str] = field(default_factory=dict)
+    """No search tells or finds the tag `abc` (control-plane reference §9.5)."""
     modules: dict[str, str] = field(default_factory=dict)
 
 
@@ -144,7 +145,7 @@ def matches(device: PlainDevice, condition: Condition) -> bool:
             return _time_matches(getattr(device, name), operator, at)
         case Belonging(name, value):
             [kind] = {half.field.partition(".")[0] for half in (name, value) if half is not None}
-            held = device.tags if kind == "tag" else device.modules
+            held = {key: text for key, text in device.tags.items() if key != "abc"} if kind == "tag" else device.modules
             return any(
                 (name is None or _text_matches(key, name)) and (value is None or _text_matches(text, value))
                 for key, text in held.items()

@@ -1,6 +1,5 @@
 """Groups of devices: static ones, which devices are put into, and dynamic ones, which devices match (§9.4)."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -29,26 +28,6 @@ class GroupType(StrEnum):
     DYNAMIC = "LINK_PLATFORM_DYNAMIC"
 
 
-@dataclass(frozen=True, slots=True)
-class NewGroup:
-    """What CreateDeviceGroup and CreateDeviceDynamicGroup say.
-
-    Attributes:
-        parent: the GroupId of the group above it; only a static group has one.
-        expression: what its devices match; only a dynamic group has one.
-    """
-
-    name: str
-    description: str | None = None
-    parent: str | None = None
-    expression: str | None = None
-
-    @property
-    def type(self) -> GroupType:
-        """What the group is by what it has."""
-        return GroupType.STATIC if self.expression is None else GroupType.DYNAMIC
-
-
 def find(tx: Connection, instance_id: int, group_id: str, group_type: str | None = None) -> GroupRecord:
     """The group of this GroupId and type; a static one when no type is said.
 
@@ -75,39 +54,33 @@ def find_any(tx: Connection, instance_id: int, group_id: str) -> GroupRecord:
     return group
 
 
-def create(tx: Connection, new: NewGroup, *, instance_id: int, now: int) -> GroupRecord:
-    """Makes a group.
+def create(
+    tx: Connection, name: str, description: str | None, *, parent: str | None = None, instance_id: int, now: int
+) -> GroupRecord:
+    """Makes a static group, directly below the group of the GroupId `parent` if that is given.
 
     Raises:
         ApiError: a value that is not allowed, a name that is taken, or too many groups.
     """
-    if not names.is_title(new.name, most=_LONGEST_NAME):
-        raise ApiError(codes.INVALID_GROUP_NAME)
-    _check_description(new.description)
-    if new.expression is not None:
-        parse_condition(new.expression)
+    _check(name, description)
     statements.lock(tx, instance_id)
-    if statements.name_is_taken(tx, instance_id, new.name):
-        raise ApiError(codes.GROUP_NAME_EXISTED)
-    most = MOST_GROUPS if new.type is GroupType.STATIC else MOST_DYNAMIC_GROUPS
-    if statements.count_of_account(tx, instance_id, new.type) >= most:
-        raise ApiError(codes.GROUP_COUNT_EXCEED_MAX, f"The account has {most} groups of this type, which is the most.")
-    parent = _parent(tx, instance_id, new.parent) if new.parent else None
-    group_id = identifiers.group_id()
-    statements.insert(
-        tx,
-        instance_id=instance_id,
-        group_id=group_id,
-        name=new.name,
-        description=new.description,
-        type=new.type,
-        parent_id=parent.id if parent else None,
-        level=parent.level + 1 if parent else 1,
-        expression=new.expression,
-        created_at=now,
-        modified_at=now,
-    )
-    return find(tx, instance_id, group_id, new.type)
+    above = _parent(tx, instance_id, parent) if parent else None
+    values = {"parent_id": above.id, "level": above.level + 1} if above else {}
+    return _insert(tx, GroupType.STATIC, name, description, instance_id=instance_id, now=now, **values)
+
+
+def create_dynamic(
+    tx: Connection, name: str, description: str | None, *, expression: str, instance_id: int, now: int
+) -> GroupRecord:
+    """Makes a dynamic group, of the devices that match the expression.
+
+    Raises:
+        ApiError: a value that is not allowed, a name that is taken, or too many groups.
+    """
+    _check(name, description)
+    parse_condition(expression)
+    statements.lock(tx, instance_id)
+    return _insert(tx, GroupType.DYNAMIC, name, description, instance_id=instance_id, now=now, expression=expression)
 
 
 def describe(tx: Connection, group: GroupRecord, description: str | None, now: int) -> None:
@@ -135,6 +108,28 @@ def delete(tx: Connection, group: GroupRecord) -> None:
     raise ApiError(codes.SUB_GROUP_NOT_NULL if statements.count_subgroups(tx, group.id) else codes.NOT_EXISTED_GROUP)
 
 
+def _insert(
+    tx: Connection,
+    group_type: GroupType,
+    name: str,
+    description: str | None,
+    *,
+    instance_id: int,
+    now: int,
+    **values: object,
+) -> GroupRecord:
+    if statements.name_is_taken(tx, instance_id, name):
+        raise ApiError(codes.GROUP_NAME_EXISTED)
+    most = MOST_GROUPS if group_type is GroupType.STATIC else MOST_DYNAMIC_GROUPS
+    if statements.count_of_account(tx, instance_id, group_type) >= most:
+        raise ApiError(codes.GROUP_COUNT_EXCEED_MAX, f"The account has {most} groups of this type, which is the most.")
+    group_id = identifiers.group_id()
+    common = {"instance_id": instance_id, "group_id": group_id, "type": group_type, "name": name}
+    times = {"created_at": now, "modified_at": now}
+    statements.insert(tx, **{**common, "description": description, "level": 1, **times, **values})
+    return find(tx, instance_id, group_id, group_type)
+
+
 def _parent(tx: Connection, instance_id: int, group_id: str) -> GroupRecord:
     parent = find(tx, instance_id, group_id)
     if parent.level >= _DEEPEST_LEVEL:
@@ -142,6 +137,12 @@ def _parent(tx: Connection, instance_id: int, group_id: str) -> GroupRecord:
     if statements.count_subgroups(tx, parent.id) >= MOST_SUBGROUPS:
         raise ApiError(codes.GROUP_COUNT_EXCEED_MAX, f"The group {parent.name} has {MOST_SUBGROUPS} subgroups.")
     return parent
+
+
+def _check(name: str, description: str | None) -> None:
+    if not names.is_title(name, most=_LONGEST_NAME):
+        raise ApiError(codes.INVALID_GROUP_NAME)
+    _check_description(description)
 
 
 def _check_description(description: str | None) -> None:

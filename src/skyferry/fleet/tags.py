@@ -13,13 +13,11 @@ from skyferry.fleet import devices
 from skyferry.fleet.devices import DeviceReference
 from skyferry.store import devices as device_statements
 from skyferry.store import tags as statements
-from skyferry.store.tags import TaggedDevice
+from skyferry.store.tags import HIDDEN_KEY, TaggedDevice
 
 MOST_TAGS: Final = 100
 MOST_BYTES: Final = 5 * 1024
 MOST_SEARCHED: Final = 10
-_HIDDEN_KEY: Final = "abc"
-"""A reserved key: it is stored, and no query tells or finds it."""
 _UNSTORABLE: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _BOOLEANS: Final = {True: "true", False: "false"}
 
@@ -72,7 +70,7 @@ def of_device(tx: Connection, instance_id: int, reference: DeviceReference) -> M
         ApiError: the device does not exist.
     """
     tags = statements.of_device(tx, devices.find(tx, instance_id, reference).id)
-    return {key: value for key, value in tags.items() if key != _HIDDEN_KEY}
+    return {key: value for key, value in tags.items() if key != HIDDEN_KEY}
 
 
 def remove(tx: Connection, instance_id: int, reference: DeviceReference, key: str) -> None:
@@ -98,7 +96,7 @@ def search(
         raise ApiError(codes.NULL_DEVICE_PROPERTY_KEY)
     if len(tags) > MOST_SEARCHED:
         raise ApiError(codes.TOO_MANY_DEVICE_PROPERTIES_PER_TIME, f"A search is for at most {MOST_SEARCHED} tags.")
-    if _HIDDEN_KEY in dict(tags):
+    if HIDDEN_KEY in dict(tags):
         return 0, []
     return statements.count(tx, instance_id, tags), statements.page(tx, instance_id, tags, offset=offset, limit=limit)
 

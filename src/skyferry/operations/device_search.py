@@ -23,7 +23,7 @@ class QueryDeviceBySQLRequest(InstanceRequest):
     """Parameters of QueryDeviceBySQL."""
 
     sql: str = Parameter(alias="SQL")
-    """The sentence: `SELECT ... FROM device [WHERE ...] [ORDER BY ...] [LIMIT ...]`."""
+    """The sentence, such as `SELECT * FROM device WHERE product_key = "a1hWjHDWUbF" LIMIT 0, 20`."""
 
 
 class GroupReference(ResponseModel):
@@ -67,6 +67,7 @@ class QueryDeviceBySQLResponse(ResponseModel):
 
     data: list[SearchedDevice] | None = None
     total_count: int | None = None
+    """With `count(*)` only."""
 
 
 def _search(tx: Connection, instance_id: int, statement: Statement) -> int | Sequence[FoundDevice]:
@@ -75,7 +76,18 @@ def _search(tx: Connection, instance_id: int, statement: Statement) -> int | Seq
     return device_search.search(tx, instance_id, statement)
 
 
-@operation("QueryDeviceBySQL", qps=10, access=Access.READ)
+@operation(
+    "QueryDeviceBySQL",
+    qps=10,
+    access=Access.READ,
+    deviations=(
+        "Besides =, <, > and LIKE it knows !=, <=, >= and IN, and parentheses, 5 deep.",
+        "The name of a tag or module and its value count as one of the 5 conditions.",
+        "Times are in UTC+8, in the sentence and in the answer.",
+        "Devices come newest first when no order is given.",
+        "Properties of the thing model cannot be asked for.",
+    ),
+)
 async def query_device_by_sql(call: Call, request: QueryDeviceBySQLRequest) -> QueryDeviceBySQLResponse:
     """Finds or counts devices by a sentence that resembles SQL."""
     statement = parse_statement(request.sql)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from skyferry import error_codes as codes
 from skyferry.errors import ApiError
 from skyferry.fleet import groups
-from skyferry.fleet.groups import GroupType, NewGroup
+from skyferry.fleet.groups import GroupType
 from skyferry.operations import formats
 from skyferry.operations.services import Call, InstanceRequest
 from skyferry.rpc.operation import Access, Empty, ResponseModel, operation
@@ -26,11 +26,11 @@ class CreateDeviceGroupRequest(InstanceRequest):
     """Parameters of CreateDeviceGroup."""
 
     group_name: str
-    """4 to 30 letters, digits and _ (a Chinese character counts two), once in the instance."""
+    """4 to 30 letters, digits and `_`, where a Chinese character counts twice. It is unique in the instance."""
     group_desc: str | None = None
-    """Up to 100 characters."""
+    """At most 100 characters."""
     super_group_id: str | None = None
-    """The group above it, up to three levels; a group of the first level when absent."""
+    """The static group to which the new one belongs, two levels deep at most; a first-level group when absent."""
 
 
 class CreatedGroup(ResponseModel):
@@ -51,9 +51,14 @@ class CreateDeviceGroupResponse(ResponseModel):
 @operation("CreateDeviceGroup", qps=500, access=Access.WRITE)
 async def create_device_group(call: Call, request: CreateDeviceGroupRequest) -> CreateDeviceGroupResponse:
     """Makes a group that devices are put into."""
-    new = NewGroup(request.group_name, request.group_desc, parent=request.super_group_id)
-    now = call.services.clock.now_ms()
-    group = await call.services.store.write(groups.create, new, instance_id=call.instance.id, now=now)
+    group = await call.services.store.write(
+        groups.create,
+        request.group_name,
+        request.group_desc,
+        parent=request.super_group_id,
+        instance_id=call.instance.id,
+        now=call.services.clock.now_ms(),
+    )
     return CreateDeviceGroupResponse(
         data=CreatedGroup(
             group_id=group.group_id,
@@ -70,11 +75,11 @@ class CreateDeviceDynamicGroupRequest(InstanceRequest):
     iot_instance_id: str
     """The instance of the account."""
     group_name: str
-    """4 to 30 letters, digits and _ (a Chinese character counts two), once in the instance."""
+    """4 to 30 letters, digits and `_`, where a Chinese character counts twice. It is unique in the instance."""
     dynamic_group_expression: str
-    """What its devices have in common, such as `product_key = 'a1...' and name LIKE 'test%'`."""
+    """Which devices belong to the group: a condition as it stands after WHERE in QueryDeviceBySQL."""
     group_desc: str | None = None
-    """Up to 100 characters."""
+    """At most 100 characters."""
 
 
 class CreatedDynamicGroup(CreatedGroup):
@@ -94,9 +99,14 @@ async def create_device_dynamic_group(
     call: Call, request: CreateDeviceDynamicGroupRequest
 ) -> CreateDeviceDynamicGroupResponse:
     """Makes a group of the devices that match an expression, whenever it is asked."""
-    new = NewGroup(request.group_name, request.group_desc, expression=request.dynamic_group_expression)
-    now = call.services.clock.now_ms()
-    group = await call.services.store.write(groups.create, new, instance_id=call.instance.id, now=now)
+    group = await call.services.store.write(
+        groups.create_dynamic,
+        request.group_name,
+        request.group_desc,
+        expression=request.dynamic_group_expression,
+        instance_id=call.instance.id,
+        now=call.services.clock.now_ms(),
+    )
     return CreateDeviceDynamicGroupResponse(
         data=CreatedDynamicGroup(
             group_id=group.group_id,
@@ -118,14 +128,14 @@ class TypedGroupRequest(GroupRequest):
     """Names a group and says its type; a static group is meant when no type is said."""
 
     group_type: str | None = None
-    """`LINK_PLATFORM` (when absent): a static group, or `LINK_PLATFORM_DYNAMIC`."""
+    """`LINK_PLATFORM` for a static group, `LINK_PLATFORM_DYNAMIC` for a dynamic one."""
 
 
 class UpdateDeviceGroupRequest(TypedGroupRequest):
     """Parameters of UpdateDeviceGroup."""
 
     group_desc: str | None = None
-    """The new description: up to 100 characters."""
+    """At most 100 characters; nothing changes when it is absent."""
 
 
 def _update(tx: Connection, instance_id: int, request: UpdateDeviceGroupRequest, now: int) -> None:
@@ -174,6 +184,7 @@ class GroupDetails(ResponseModel):
     utc_create: str
     device_count: int
     device_active: int
+    """How many were ever online."""
     device_online: int
     dynamic_group_expression: str | None
 
@@ -218,11 +229,11 @@ class QueryDeviceGroupListRequest(InstanceRequest):
     page_size: int = _DEFAULT_PAGE
     """1 to 200."""
     group_name: str | None = None
-    """Only groups whose name contains this."""
+    """Only groups with this text in their name."""
     super_group_id: str | None = None
-    """Only groups directly below this one."""
+    """Only groups directly below this one; those of all levels when absent."""
     group_types: list[str] = Field(default_factory=list)
-    """`LINK_PLATFORM` (when absent), `LINK_PLATFORM_DYNAMIC`, or both."""
+    """`LINK_PLATFORM`, `LINK_PLATFORM_DYNAMIC` or both; static groups when absent."""
 
 
 class GroupInfo(ResponseModel):
@@ -272,7 +283,12 @@ def _page(
     return total, statements.page(tx, instance_id, wanted, offset=offset, limit=request.page_size)
 
 
-@operation("QueryDeviceGroupList", qps=100, access=Access.READ)
+@operation(
+    "QueryDeviceGroupList",
+    qps=100,
+    access=Access.READ,
+    deviations=("A part of a name is found in any script, Chinese too.",),
+)
 async def query_device_group_list(call: Call, request: QueryDeviceGroupListRequest) -> QueryDeviceGroupListResponse:
     """Pages the groups of all levels, or those directly below one, newest first."""
     offset = formats.offset(request.current_page, request.page_size, most=_LARGEST_PAGE)

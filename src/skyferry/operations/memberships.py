@@ -35,7 +35,7 @@ class DeviceOfGroup(RequestModel):
 
     product_key: str
     device_name: str
-    """The name of the device in its product."""
+    """The device's name in the product."""
 
 
 class DeviceGroupRelationsRequest(GroupRequest):
@@ -54,10 +54,14 @@ class BatchAddDeviceGroupRelationsResponse(ResponseModel):
     """Answer of BatchAddDeviceGroupRelations. The vendor sums up in `ErrorMessage`, also when nothing is wrong."""
 
     valid_device_count: int
+    """How many of the named devices exist."""
     success_added_device_count: int
     already_related_group_device_count: int
+    """How many were in the group before."""
     exceed_ten_group_device_count: int
+    """How many were not added because they are in 10 groups."""
     error_message: str
+    """The sum in words."""
 
 
 def _add(tx: Connection, instance_id: int, request: DeviceGroupRelationsRequest) -> Added:
@@ -84,8 +88,10 @@ class BatchDeleteDeviceGroupRelationsResponse(ResponseModel):
     """Answer of BatchDeleteDeviceGroupRelations."""
 
     valid_device_count: int
+    """How many of the named devices exist."""
     success_device_count: int
     already_related_group_device_count: int
+    """How many were in the group before."""
 
 
 def _remove(tx: Connection, instance_id: int, request: DeviceGroupRelationsRequest) -> Removed:
@@ -182,7 +188,7 @@ class QueryDeviceGroupByDeviceRequest(InstanceRequest):
 
     product_key: str
     device_name: str
-    """The name of the device in its product."""
+    """The device's name in the product."""
 
 
 class QueryDeviceGroupByDeviceResponse(ResponseModel):
@@ -195,7 +201,12 @@ def _groups_of(tx: Connection, instance_id: int, reference: DeviceReference) -> 
     return group_statements.of_device(tx, devices.find(tx, instance_id, reference).id)
 
 
-@operation("QueryDeviceGroupByDevice", qps=50, access=Access.READ)
+@operation(
+    "QueryDeviceGroupByDevice",
+    qps=50,
+    access=Access.READ,
+    deviations=("Dynamic groups that the device matches are not listed.",),
+)
 async def query_device_group_by_device(
     call: Call, request: QueryDeviceGroupByDeviceRequest
 ) -> QueryDeviceGroupByDeviceResponse:
@@ -211,16 +222,16 @@ class QueryDynamicGroupDevicesRequest(DynamicGroupRequest):
     product_key: str | None = None
     """Only devices of this product."""
     device_name: str | None = None
-    """Only the device of this name, or with FuzzyName those whose name begins so."""
+    """Only devices of this name, or with `FuzzyName` those whose names begin so: 4 characters or more."""
     fuzzy_name: bool = False
-    """DeviceName is the beginning of names: 4 characters or more."""
+    """Whether `DeviceName` is the beginning of names."""
     status: str | None = None
-    """Only devices of this status: `UNACTIVE`, `ONLINE`, `OFFLINE` or `DISABLE`."""
+    """Only devices in this state: `ONLINE`, `OFFLINE`, `UNACTIVE` or `DISABLE`."""
     current_page: int = 1
     page_size: int = _DEFAULT_PAGE
     """1 to 200."""
     next_token: str | None = None
-    """As the page before answered it; wins over CurrentPage."""
+    """Goes on after the page that answered it; needed beyond 10000 devices."""
 
 
 class MatchInfo(MemberInfo):
@@ -231,7 +242,9 @@ class MatchInfo(MemberInfo):
     status: str
     category_key: str | None
     active_time: str | None
+    """In UTC+8."""
     last_online_time: str | None
+    """In UTC+8."""
     utc_active_time: str | None
     utc_last_online_time: str | None
 

@@ -22,6 +22,7 @@ from skyferry.store.tables import (
     product_is_kept,
     products,
 )
+from skyferry.store.tags import HIDDEN_KEY
 
 _STATES: Final[Mapping[str, Collection[DeviceState]]] = {
     "ONLINE": (DeviceState.ONLINE,),
@@ -111,8 +112,8 @@ def narrowed(condition: Condition, instance_id: int) -> Iterator[ColumnElement[b
     """
     parts = condition.parts if isinstance(condition, Every) else (condition,)
     for part in parts:
-        if isinstance(part, Belonging) and part.name is not None and part.name.field is Field.TAG_NAME:
-            tagged = select(device_tags.c.device_id).where(device_tags.c.instance_id == instance_id, *_halves(part))
+        if isinstance(part, Belonging) and part.name is not None and _is_tag(part):
+            tagged = select(device_tags.c.device_id).where(device_tags.c.instance_id == instance_id, *_held(part))
             yield devices.c.id.in_(tagged.correlate(None))
 
 
@@ -142,13 +143,19 @@ def _related(words: Words, key: ColumnElement[int], keys: Any, column: ColumnEle
 
 
 def _belonging(belonging: Belonging) -> ColumnElement[bool]:
+    table = device_tags if _is_tag(belonging) else module_versions
+    return exists().where(table.c.device_id == devices.c.id, *_held(belonging)).correlate(devices)
+
+
+def _is_tag(belonging: Belonging) -> bool:
     half = belonging.name or belonging.value
-    assert half is not None
-    table = device_tags if half.field in {Field.TAG_NAME, Field.TAG_VALUE} else module_versions
-    return exists().where(table.c.device_id == devices.c.id, *_halves(belonging)).correlate(devices)
+    return half is not None and half.field in {Field.TAG_NAME, Field.TAG_VALUE}
 
 
-def _halves(belonging: Belonging) -> Iterator[ColumnElement[bool]]:
+def _held(belonging: Belonging) -> Iterator[ColumnElement[bool]]:
+    """What is true of the row of the tag or module."""
     for half in (belonging.name, belonging.value):
         if half is not None:
             yield _words(_COLUMNS[half.field], half)
+    if _is_tag(belonging):
+        yield device_tags.c.key != HIDDEN_KEY

@@ -11,6 +11,7 @@ from skyferry.search.syntax import Condition, Order, Statement
 from skyferry.store import conditions, rows
 from skyferry.store.devices import DeviceRecord
 from skyferry.store.tables import device_tags, devices, group_members, groups, module_versions, products
+from skyferry.store.tags import HIDDEN_KEY
 
 _DEVICE = rows.columns(DeviceRecord, devices)
 
@@ -63,7 +64,10 @@ def search(tx: Connection, instance_id: int, statement: Statement) -> list[Found
     found = [(product_key, DeviceRecord(*row)) for product_key, *row in tx.execute(wanted)]
     ids = [device.id for _, device in found]
     memberships = _by_device(tx, _groups_of(ids))
-    tags = _by_device(tx, _of_devices(ids, device_tags.c.device_id, device_tags.c.key, device_tags.c.value))
+    shown = device_tags.c.key != HIDDEN_KEY
+    tags = _by_device(
+        tx, _of_devices(ids, device_tags.c.device_id, device_tags.c.key, device_tags.c.value).where(shown)
+    )
     modules = _by_device(
         tx, _of_devices(ids, module_versions.c.device_id, module_versions.c.module, module_versions.c.version)
     )

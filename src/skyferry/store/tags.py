@@ -11,6 +11,9 @@ from skyferry.store import rows
 from skyferry.store.dialect import upserting
 from skyferry.store.tables import device_tags, devices, product_is_kept, products
 
+HIDDEN_KEY: Final = "abc"
+"""A reserved key: it is stored, and no query tells or finds it."""
+
 
 @dataclass(frozen=True, slots=True)
 class TaggedDevice:

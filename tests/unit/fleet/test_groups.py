@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from skyferry.errors import ApiError
 from skyferry.fleet import accounts, groups, memberships
-from skyferry.fleet.groups import GroupType, NewGroup
+from skyferry.fleet.groups import GroupType
 from skyferry.store import accounts as account_statements
 from skyferry.store import groups as statements
 from skyferry.store.groups import GroupRecord
@@ -24,9 +24,13 @@ def world() -> Iterator[World]:
         yield made
 
 
-def make(world: World, name: str, *, instance_id: int | None = None, **values: Any) -> GroupRecord:
+def make(
+    world: World, name: str, *, description: str | None = None, instance_id: int | None = None, **values: Any
+) -> GroupRecord:
+    """A static group, or a dynamic one when an expression is given."""
+    create = groups.create_dynamic if "expression" in values else groups.create
     owner = world.instance.id if instance_id is None else instance_id
-    return groups.create(world.tx, NewGroup(name, **values), instance_id=owner, now=world.now)
+    return create(world.tx, name, description, instance_id=owner, now=world.now, **values)
 
 
 def put(world: World, group: GroupRecord, *names: str) -> None:

@@ -7,7 +7,6 @@ from sqlalchemy import select
 
 from skyferry.errors import ApiError
 from skyferry.fleet import groups, memberships
-from skyferry.fleet.groups import NewGroup
 from skyferry.fleet.memberships import Added, Removed
 from skyferry.store import memberships as statements
 from skyferry.store.devices import DeviceStatistics
@@ -24,7 +23,7 @@ def world() -> Iterator[World]:
 
 
 def make(world: World, name: str = "group_one") -> GroupRecord:
-    return groups.create(world.tx, NewGroup(name), instance_id=world.instance.id, now=world.now)
+    return groups.create(world.tx, name, None, instance_id=world.instance.id, now=world.now)
 
 
 def named(world: World, *names: str) -> list[tuple[str, str]]:

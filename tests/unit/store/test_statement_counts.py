@@ -9,7 +9,6 @@ from skyferry.bus.messages import Connected, Disconnected, ProgressReported, Rep
 from skyferry.events import subscriptions
 from skyferry.events.models import EventType
 from skyferry.fleet import groups, memberships, names
-from skyferry.fleet.groups import NewGroup
 from skyferry.ota import cancel, dispatch
 from skyferry.ota.cancel import CancelScope
 from skyferry.ota.states import TaskStatus
@@ -173,7 +172,7 @@ def test_searching_devices() -> None:
 def test_adding_devices_to_a_group() -> None:
     def add(count: int) -> Step:
         def step(made: World, _job: JobRecord) -> None:
-            group = groups.create(made.tx, NewGroup("group_one"), instance_id=made.instance.id, now=START)
+            group = groups.create(made.tx, "group_one", None, instance_id=made.instance.id, now=START)
             names = [(made.product.product_key, name_of(number)) for number in range(1, count + 1)]
             assert memberships.add(made.tx, group, names).added == count
 
