@@ -78,6 +78,18 @@ def find(tx: Connection, instance_id: int, reference: DeviceReference) -> Device
     return device
 
 
+def find_held(tx: Connection, instance_id: int, reference: DeviceReference) -> DeviceRecord:
+    """As `find`; nothing new can refer to the device until the transaction ends.
+
+    Raises:
+        ApiError: it names none, or one that does not exist.
+    """
+    device = find(tx, instance_id, reference)
+    if not statements.hold(tx, device.id):
+        raise ApiError(codes.NOT_EXISTED_DEVICE)
+    return device
+
+
 def find_all(tx: Connection, instance_id: int, references: Sequence[DeviceReference]) -> Sequence[DeviceRecord]:
     """The devices that a request names, in its order.
 

@@ -11,7 +11,6 @@ from skyferry import error_codes as codes
 from skyferry.errors import ApiError
 from skyferry.fleet import devices
 from skyferry.fleet.devices import DeviceReference
-from skyferry.store import devices as device_statements
 from skyferry.store import tags as statements
 from skyferry.store.tags import HIDDEN_KEY, TaggedDevice
 
@@ -56,8 +55,7 @@ def save(tx: Connection, instance_id: int, reference: DeviceReference, tags: Map
     Raises:
         ApiError: the device does not exist, or would have too many.
     """
-    device = devices.find(tx, instance_id, reference)
-    device_statements.hold(tx, device.id)
+    device = devices.find_held(tx, instance_id, reference)
     if len(statements.of_device(tx, device.id).keys() | tags.keys()) > MOST_TAGS:
         raise ApiError(codes.TOO_MANY_DEVICE_PROPERTIES_PER_TIME, f"A device has at most {MOST_TAGS} tags.")
     statements.put(tx, instance_id, device.id, tags)

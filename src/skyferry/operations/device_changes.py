@@ -33,7 +33,7 @@ class BatchUpdateDeviceNicknameRequest(InstanceRequest):
     "BatchUpdateDeviceNickname",
     qps=10,
     access=Access.WRITE,
-    deviations=["A list with a device that does not exist changes nothing."],
+    deviations=("A list with a device that does not exist changes nothing.",),
 )
 async def batch_update_device_nickname(call: Call, request: BatchUpdateDeviceNicknameRequest) -> Empty:
     """Gives devices nicknames, or takes them away."""
@@ -76,7 +76,7 @@ async def _set_disabled(call: Call, request: DeviceRequest, *, disabled: bool) -
     "DeleteDevice",
     qps=50,
     access=Access.WRITE,
-    deviations=["There is no check by text message.", "The device's open tasks are cancelled first."],
+    deviations=("There is no check by text message.", "The device's open tasks are cancelled first."),
 )
 async def delete_device(call: Call, request: DeviceRequest) -> Empty:
     """Removes a device with its versions, tags, memberships and tasks, and ends its connection."""

@@ -228,7 +228,7 @@ def _statistics(tx: Connection, instance_id: int, product_key: str | None, group
     "QueryDeviceStatistics",
     qps=50,
     access=Access.READ,
-    deviations=["Without ProductKey and GroupId it counts the devices of the instance, not of the whole account."],
+    deviations=("Without ProductKey and GroupId it counts the devices of the instance, not of the whole account.",),
 )
 async def query_device_statistics(call: Call, request: QueryDeviceStatisticsRequest) -> QueryDeviceStatisticsResponse:
     """Counts devices: all, those of a product, or those of a group."""

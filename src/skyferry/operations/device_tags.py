@@ -27,7 +27,7 @@ class SaveDevicePropRequest(DeviceRequest):
     "SaveDeviceProp",
     qps=50,
     access=Access.WRITE,
-    deviations=["Numbers and booleans are taken as values too, and become texts."],
+    deviations=("Numbers and booleans are taken as values too, and become texts.",),
 )
 async def save_device_prop(call: Call, request: SaveDevicePropRequest) -> Empty:
     """Gives a device tags, or changes them. It may have 100; the reserved key `abc` is kept and never shown."""
@@ -46,7 +46,7 @@ class QueryDevicePropResponse(ResponseModel):
     "QueryDeviceProp",
     qps=50,
     access=Access.READ,
-    deviations=["In XML, a character that no element's name may have is written as its code: `a b` is `a_x0020_b`."],
+    deviations=("In XML, a character that no element's name may have is written as its code: `a b` is `a_x0020_b`.",),
 )
 async def query_device_prop(call: Call, request: DeviceRequest) -> QueryDevicePropResponse:
     """Tells the tags of a device."""

@@ -91,7 +91,12 @@ def _start(tx: Connection, instance_id: int, product_key: str, wanted: Sequence[
     return registrations.start_check(tx, products.find(tx, instance_id, product_key), wanted, now=now)
 
 
-@operation("BatchCheckDeviceNames", qps=10, access=Access.WRITE)
+@operation(
+    "BatchCheckDeviceNames",
+    qps=10,
+    access=Access.WRITE,
+    deviations=("A longer list is refused; the original service drops what is beyond 10000 names.",),
+)
 async def batch_check_device_names(call: Call, request: BatchCheckDeviceNamesRequest) -> BatchCheckDeviceNamesResponse:
     """Starts the check of up to 10,000 names that devices are to have."""
     services = call.services

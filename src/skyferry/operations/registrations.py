@@ -155,7 +155,12 @@ def _start_checked(tx: Connection, instance_id: int, product_key: str, apply_id:
     registrations.start_checked(tx, products.find(tx, instance_id, product_key), apply_id)
 
 
-@operation("BatchRegisterDeviceWithApplyId", qps=500, access=Access.WRITE)
+@operation(
+    "BatchRegisterDeviceWithApplyId",
+    qps=500,
+    access=Access.WRITE,
+    deviations=("Names that were taken since the check do not hinder the other devices from being made.",),
+)
 async def batch_register_device_with_apply_id(
     call: Call, request: BatchRegisterDeviceWithApplyIdRequest
 ) -> BatchRegisterDeviceWithApplyIdResponse:

@@ -4,8 +4,6 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from skyferry import error_codes as codes
-from skyferry.errors import ApiError
 from skyferry.fleet import devices
 from skyferry.fleet.devices import DeviceReference
 from skyferry.ota import changes
@@ -22,9 +20,7 @@ def remove_device(tx: Connection, instance_id: int, reference: DeviceReference, 
     Raises:
         ApiError: the device does not exist.
     """
-    device = devices.find(tx, instance_id, reference)
-    if not device_statements.hold(tx, device.id):
-        raise ApiError(codes.NOT_EXISTED_DEVICE)
+    device = devices.find_held(tx, instance_id, reference)
     event = TaskEvent.CANCEL_OPEN
     canceled = statements.cancel_of_devices(
         tx,

@@ -8,7 +8,8 @@ from sqlalchemy import event, func, insert, select
 from skyferry.bus.messages import Connected, Disconnected, ProgressReported, Report, VersionReported
 from skyferry.events import subscriptions
 from skyferry.events.models import EventType
-from skyferry.fleet import groups, memberships, names
+from skyferry.fleet import groups, memberships, names, registrations
+from skyferry.fleet.registrations import WantedDevice
 from skyferry.ota import cancel, dispatch
 from skyferry.ota.cancel import CancelScope
 from skyferry.ota.states import TaskStatus
@@ -180,6 +181,26 @@ def test_adding_devices_to_a_group() -> None:
 
     few, many = (statements(MANY, add(count)) for count in (1, 200))
     assert len(many) == len(few)
+
+
+@pytest.mark.parametrize("state", ["CHECK", "CREATE"])
+def test_a_portion_of_a_registration(state: str) -> None:
+    def portion(count: int) -> list[str]:
+        seen: list[str] = []
+        with world() as made:
+            wanted = [WantedDevice(name_of(number)) for number in range(1, count + 1)]
+            apply_id = registrations.start_check(made.tx, made.product, wanted, now=START)
+            if state == "CREATE":
+                registrations.continue_next(made.tx, box=made.box, now=START, most=count)
+                registrations.start_checked(made.tx, made.product, apply_id)
+            event.listen(made.tx, "before_cursor_execute", lambda _tx, _cursor, statement, *_: seen.append(statement))
+            assert registrations.continue_next(made.tx, box=made.box, now=START, most=count)
+            assert registrations.find(made.tx, made.instance.id, apply_id).status == f"{state}_SUCCESS"
+        return seen
+
+    few, many = portion(FEW), portion(MANY)
+    assert len(many) == len(few)
+    assert len(few) <= 9
 
 
 def test_a_statement_for_each_device_is_seen() -> None:
