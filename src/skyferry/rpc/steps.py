@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import astuple
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 
 from aiohttp import ClientPayloadError, web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -28,11 +28,14 @@ from skyferry.rpc.signature_v3 import SignatureV3, is_v3
 
 Context = RequestContext[Any]
 Step = Callable[[Context], Awaitable[None]]
+ParametersT = ParamSpec("ParametersT")
+ResultT = TypeVar("ResultT")
 
 _METHODS: Final = frozenset({"GET", "POST"})
 _TIMESTAMP: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _FORM: Final = "application/x-www-form-urlencoded"
 _FULL_NONCES_RETRY_MS: Final = 60_000
+_LARGE_BYTES: Final = 65_536
 
 
 async def assign_request_id(context: Context) -> None:
@@ -84,7 +87,7 @@ async def merge_parameters(context: Context) -> None:
             text = context.body.decode()
         except UnicodeDecodeError:
             raise ApiError(gateway_errors.MALFORMED_REQUEST, "The form body is not UTF-8 text.") from None
-        parameters = query | read_form(text, most=most)
+        parameters = query | await _worked(context, read_form, text, most=most)
     if len(parameters) > most:
         raise ApiError(gateway_errors.TOO_MANY_PARAMETERS, f"The request has more than {most} parameters.")
     context.signed = SignedRequest(context.http.method, query, parameters, context.http.headers, context.body)
@@ -141,7 +144,7 @@ async def verify_signature(context: Context) -> None:
     assert context.signed is not None
     assert context.public is not None
     assert context.principal is not None
-    context.scheme.verify(context.signed, context.public, context.principal.secret)
+    await _worked(context, context.scheme.verify, context.signed, context.public, context.principal.secret)
 
 
 async def use_nonce(context: Context) -> None:
@@ -227,7 +230,7 @@ async def parse(context: Context) -> None:
     """Reads the operation's own parameters."""
     assert context.signed is not None
     assert context.operation is not None
-    context.request = read_request(context.operation.request, context.signed.parameters)
+    context.request = await _worked(context, read_request, context.operation.request, context.signed.parameters)
 
 
 async def carry_out(context: Context) -> None:
@@ -236,6 +239,15 @@ async def carry_out(context: Context) -> None:
     assert context.request is not None
     response = await context.operation.handler(context.call(), context.request)
     context.response = response.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+async def _worked(
+    context: Context, function: Callable[ParametersT, ResultT], *args: ParametersT.args, **kwargs: ParametersT.kwargs
+) -> ResultT:
+    """Does work that grows with the request: in a thread when there is so much that all others would wait for it."""
+    if len(context.body) <= _LARGE_BYTES:
+        return function(*args, **kwargs)
+    return await asyncio.to_thread(function, *args, **kwargs)
 
 
 STEPS: Final[tuple[Step, ...]] = (
