@@ -12,7 +12,7 @@ pytestmark = pytest.mark.rule("CreateOTAStaticUpgradeJob")
 
 def uploaded_list(fleet: Fleet, text: str) -> dict[str, Any]:
     """Parameters of a job for the names in a text."""
-    return {"TargetSelection": "SPECIFIC", "DnListFileUrl": fleet.api.upload(text.encode())}
+    return {"TargetSelection": "SPECIFIC", "DnListFileUrl": fleet.api.upload_list(text.encode())}
 
 
 @pytest.mark.rule("QueryOTAJob")
