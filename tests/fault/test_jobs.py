@@ -81,6 +81,33 @@ def test_kill_while_tasks_are_made(fresh_server: Server) -> None:
     assert application.job_status(job) == "IN_PROGRESS"
 
 
+def test_kill_while_a_list_file_is_worked_off(fresh_server: Server) -> None:
+    server = fresh_server
+    application = root(server.http)
+    product = application.create_product("killed_list")
+    devices = many_devices(server, product)
+    unknown = "".join(f"nobody-{number:05}\n" for number in range(MANY))
+    listed = unknown + ",".join(device.name for device in devices)
+    firmware = application.create_package(product, b"content", "2.0.0", NeedToVerify=False)
+    job = application.create_job(
+        firmware, product, TargetSelection="SPECIFIC", DnListFileUrl=application.upload(listed.encode(), "bin")
+    )
+    server.kill()
+    server.start()
+    application = root(server.http)
+    wait_until(lambda: application.count(job) > 0, what="the first tasks", interval=0.05)
+    server.kill()
+    server.start()
+
+    application = root(server.http)
+    wait_until(lambda: application.count(job) >= MANY, what=f"{MANY} tasks", interval=0.5)
+    progress = application.call("QueryOTAJobProgress", JobId=job)["Data"]
+
+    assert sorted(application.states(job)) == sorted(device.name for device in devices)
+    assert (progress["Total"], progress["UnknownNames"], progress["SelectionPercent"]) == (MANY, MANY, 100)
+    assert progress["UnknownNameSamples"][0] == "nobody-00000"
+
+
 def batch_status(application: Application, product: str, apply_id: int) -> str:
     answer = application.call("QueryBatchRegisterDeviceStatus", ProductKey=product, ApplyId=apply_id)
     return str(answer["Data"]["Status"])

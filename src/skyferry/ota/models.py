@@ -124,9 +124,11 @@ class EngineLimits:
         push_jitter_ms: over how many milliseconds the first pushes of a job are spread.
         connect_delay_ms: how long after its log-in a device that reports no version is pushed to.
         repush_after_ms: how long after a push the same connection may be pushed to again.
+        history_ms: how many milliseconds what happened to tasks is kept.
     """
 
     chunk_devices: int = 5_000
     push_jitter_ms: int = 1_000
     connect_delay_ms: int = 5_000
     repush_after_ms: int = 600_000
+    history_ms: int = 31_536_000_000

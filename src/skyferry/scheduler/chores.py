@@ -17,7 +17,7 @@ from skyferry.objects.urls import DownloadUrls
 from skyferry.ota import deadlines, deletion, dispatch, listfile, listing, rollout, schedule, selection, stopping
 from skyferry.ota.deletion import DeletionLimits
 from skyferry.ota.models import EngineLimits
-from skyferry.store import jobs
+from skyferry.store import history, jobs
 from skyferry.store.engine import Store
 from skyferry.store.jobs import JobRecord
 
@@ -27,6 +27,7 @@ _PUSHES_AT_ONCE = 1_000
 _DEVICES_AT_ONCE = 500
 _OVERDUE_AT_ONCE = 500
 _JOBS_AT_ONCE = 100
+_HISTORY_AT_ONCE = 5_000
 _SECOND = 1
 _CLEANING_SECONDS = 60
 
@@ -75,8 +76,14 @@ class Chores:
             "register": self.register,
             "end_overdue": every(_SECOND, self.clock, self.end_overdue),
             "remove_deleted": every(_SECOND, self.clock, self.remove_deleted),
+            "forget_history": every(_CLEANING_SECONDS, self.clock, self.forget_history),
             "clean_objects": every(_CLEANING_SECONDS, self.clock, self.clean_objects),
         }
+
+    async def forget_history(self) -> bool:
+        """Removes what happened to tasks so long ago that it need not be kept."""
+        before = self.clock.now_ms() - self.limits.history_ms
+        return await self.store.write(history.forget, before, _HISTORY_AT_ONCE) == _HISTORY_AT_ONCE
 
     async def dispatch(self) -> bool:
         """Sends pushes that are due."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from skyferry.store import rows
 from skyferry.store.tables import task_history
@@ -27,6 +27,13 @@ def insert(tx: Connection, entries: Sequence[Mapping[str, Any]]) -> None:
     """Adds entries, oldest first."""
     if entries:
         tx.execute(task_history.insert(), list(entries))
+
+
+def forget(tx: Connection, before: int, limit: int) -> int:
+    """Removes up to `limit` of the oldest entries, as far as they are older than `before`; tells how many."""
+    oldest = select(task_history.c.id).order_by(task_history.c.id).limit(limit)
+    statement = delete(task_history).where(task_history.c.id.in_(oldest), task_history.c.at < before)
+    return tx.execute(statement).rowcount
 
 
 def of_task(tx: Connection, task_id: int) -> Sequence[HistoryRecord]:

@@ -43,6 +43,19 @@ def test_changes_of_one_batch_are_all_remembered(world: World) -> None:
     )
 
 
+def test_old_history_is_forgotten_in_portions_oldest_first(world: World) -> None:
+    device = world.make_device("dev0")
+    job = world.make_job(world.make_package())
+    for step in (1, 2):
+        world.say_progress(device, step)
+        world.now += 1_000
+    world.say_version(device, "2.0.0")
+    assert len(past(world, job)) == 2
+    assert history.forget(world.tx, world.now, 1) == 1
+    assert history.forget(world.tx, world.now, 1) == 0
+    assert [event for event, _, _ in past(world, job)] == [TaskEvent.TARGET_REPORTED]
+
+
 def test_a_cancelled_and_a_replaced_task_say_so(world: World) -> None:
     device = world.make_device("dev0")
     firmware = world.make_package()
