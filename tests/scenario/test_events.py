@@ -1,6 +1,7 @@
 """Messages to the business server (control-plane reference §6.11; docs/guide/events.md)."""
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -131,6 +132,41 @@ def test_what_happens_to_a_device_is_told_in_its_order(fleet: Fleet, receiver: R
     assert kinds(about_job) == [("job.status", "IN_PROGRESS"), ("job.status", "COMPLETED")]
     assert {item.payload["jobId"] for item in about_job} == {job}
     assert len({item.message["messageId"] for item in received}) == 11
+
+
+def test_a_job_that_is_cancelled_before_its_time_is_told(fleet: Fleet, receiver: Receiver) -> None:
+    """§7.2: PLANNED, then CANCELED."""
+    subscribe(fleet.api, receiver, "job.status")
+    tomorrow = round(time.time() * 1_000) + 86_400_000
+    job = fleet.job(fleet.package(), [fleet.device()], ScheduleTime=tomorrow)
+
+    fleet.api.call("CancelOTATaskByJob", JobId=job, CancelScheduledTask=True)
+
+    planned, canceled = receiver.wait_for(2)
+    assert kinds([planned, canceled]) == [("job.status", "PLANNED"), ("job.status", "CANCELED")]
+    assert planned.payload["jobId"] == canceled.payload["jobId"] == job
+    assert list(canceled.payload) == [
+        "productKey", "firmwareId", "jobId", "jobType", "status", "moduleName", "destVersion", "messageCreateTime"
+    ]  # fmt: skip
+
+
+def test_a_dynamic_job_is_told_to_be_cancelled_once(fleet: Fleet, receiver: Receiver) -> None:
+    """§7.2: its policy ends at once, its tasks later."""
+    device = fleet.device()
+    subscribe(fleet.api, receiver, "job.status", "task.ended")
+    firmware = fleet.package()
+    parameters = {"FirmwareId": firmware, "ProductKey": fleet.product, "SrcVersion": ["1.0.0"]}
+    job = fleet.api.call("CreateOTADynamicUpgradeJob", **parameters)["Data"]["JobId"]
+    fleet.wait_for_state(job, device, "QUEUED")
+
+    fleet.api.call("CancelOTAStrategyByJob", JobId=job)
+    fleet.connect(device, "2.0.0")
+    assert fleet.state(job, device) == "SUCCEEDED"
+    wait_until(lambda: subscriptions(fleet.api)[0]["Waiting"] == 0, what="the receipts")
+
+    assert sorted(kinds(receiver.taken)) == [
+        ("job.status", "CANCELED"), ("job.status", "IN_PROGRESS"), ("task.ended", "SUCCEEDED")
+    ]  # fmt: skip
 
 
 def test_a_version_that_was_known_is_not_told(fleet: Fleet, receiver: Receiver) -> None:
