@@ -155,6 +155,8 @@ def continue_next(tx: Connection, *, box: SecretBox, now: int, most: int) -> boo
     done, status = end, batch.status
     if end == batch.wanted:
         done, status = _ended(batch, failed=batch.named and statements.has_problems(tx, batch.id))
+        if status == BatchStatus.CREATE_SUCCESS:
+            statements.remove_names(tx, batch.id)  # the devices have them
     if not statements.move_on(tx, batch, done=done, status=status):
         raise RuntimeError(f"The registration {batch.id} is not where it was.")
     return True

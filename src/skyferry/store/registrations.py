@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, exists, func, select, update
+from sqlalchemy import Connection, delete, exists, func, select, update
 
 from skyferry.store import rows
 from skyferry.store.devices import DeviceRecord
@@ -123,6 +123,11 @@ def names(tx: Connection, batch_id: int, *, start: int, end: int) -> Sequence[Na
         .order_by(device_batch_names.c.position)
     )
     return rows.all_of(NameRecord, tx.execute(statement))
+
+
+def remove_names(tx: Connection, batch_id: int) -> None:
+    """Forgets the names of a registration."""
+    tx.execute(delete(device_batch_names).where(device_batch_names.c.batch_id == batch_id))
 
 
 def has_problems(tx: Connection, batch_id: int) -> bool:

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from skyferry.errors import ApiError
 from skyferry.fleet import devices, registrations
 from skyferry.fleet.registrations import BatchStatus, WantedDevice
 from skyferry.store import devices as device_statements
 from skyferry.store import registrations as statements
-from skyferry.store.tables import products
+from skyferry.store.tables import device_batch_names, products
 from tests.support.rows import World
 from tests.support.rows import world as make_world
 
@@ -107,6 +107,7 @@ def test_names_are_checked_and_then_made_portion_by_portion(world: World) -> Non
     assert status(world, apply_id) == BatchStatus.CREATE_SUCCESS
     assert made(world, apply_id) == names
     assert lists(world, apply_id) == ([], [])
+    assert world.tx.execute(select(device_batch_names)).all() == []
 
 
 def test_nicknames_are_given(world: World) -> None:
