@@ -97,6 +97,7 @@ def foreign_calls(theirs: Property) -> Mapping[str, tuple[Mapping[str, Any], str
         ),
         "CancelOTATaskByJob": ({"JobId": theirs.job, "CancelQueuedTask": True}, UNKNOWN_JOB),
         "CancelOTAStrategyByJob": ({"JobId": theirs.job}, UNKNOWN_JOB),
+        "QueryOTATaskHistory": ({"TaskId": theirs.task}, UNKNOWN_TASK),
         "ReupgradeOTATask": ({"JobId": theirs.job, "TaskId": [theirs.task]}, UNKNOWN_JOB),
         "ConfirmOTATask": ({"TaskId": [theirs.task]}, UNKNOWN_TASK),
         "CancelOTATaskByDevice": (package | {"DeviceName": [theirs.device]}, UNKNOWN_PRODUCT),

@@ -26,6 +26,7 @@ from skyferry.operations import (
     registrations,
     rollouts,
     task_control,
+    task_history,
     tasks,
     uploads,
 )
@@ -51,6 +52,7 @@ _MODULES: Final = (
     job_control,
     tasks,
     task_control,
+    task_history,
     rollouts,
     events,
 )

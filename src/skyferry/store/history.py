@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 
 from skyferry.store import rows
 from skyferry.store.tables import task_history
@@ -36,7 +36,19 @@ def forget(tx: Connection, before: int, limit: int) -> int:
     return tx.execute(statement).rowcount
 
 
-def of_task(tx: Connection, task_id: int) -> Sequence[HistoryRecord]:
+def of_task(tx: Connection, task_id: int, *, offset: int = 0, limit: int | None = None) -> Sequence[HistoryRecord]:
     """What happened to a task, oldest first."""
-    statement = select(*_COLUMNS).where(task_history.c.task_id == task_id).order_by(task_history.c.id)
+    statement = (
+        select(*_COLUMNS)
+        .where(task_history.c.task_id == task_id)
+        .order_by(task_history.c.id)
+        .offset(offset)
+        .limit(limit)
+    )
     return rows.all_of(HistoryRecord, tx.execute(statement))
+
+
+def count_of_task(tx: Connection, task_id: int) -> int:
+    """How many things happened to a task."""
+    statement = select(func.count()).select_from(task_history).where(task_history.c.task_id == task_id)
+    return tx.execute(statement).scalar_one()

@@ -20,6 +20,7 @@ from skyferry.store import (
     device_search,
     devices,
     groups,
+    history,
     job_control,
     jobs,
     memberships,
@@ -245,6 +246,8 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
     ),
     "whether a task is left to be stopped": (lambda s: tasks.any_of_job(s.tx, s.job.id, [10, 20]), {OF_JOB}),
     "change of a job": (lambda s: job_control.change(s.tx, s.job.id, {"maximum_per_minute": 10}), set()),
+    "history of a task": (lambda s: history.of_task(s.tx, 1, offset=0, limit=10), {"ix_task_history_task_id"}),
+    "length of a history": (lambda s: history.count_of_task(s.tx, 1), {"ix_task_history_task_id"}),
     "job that goes on": (lambda s: job_control.revive(s.tx, s.job.id, status="IN_PROGRESS", now=START), set()),
     "tasks that run again": (
         lambda s: named_tasks.begin_again(

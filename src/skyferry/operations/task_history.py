@@ -1,0 +1,116 @@
+"""The history of a task: an operation of our own, for people who ask why a device was not updated."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import Connection
+
+from skyferry.operations import formats
+from skyferry.operations.services import Call, InstanceRequest
+from skyferry.ota import named_tasks
+from skyferry.ota.states import TaskStatus
+from skyferry.rpc.operation import Access, ResponseModel, operation
+from skyferry.store import history
+from skyferry.store.history import HistoryRecord
+from skyferry.store.named_tasks import NamedTask
+
+_DEFAULT_PAGE: Final = 100
+_LARGEST_PAGE: Final = 100
+
+
+class QueryOTATaskHistoryRequest(InstanceRequest):
+    """Parameters of QueryOTATaskHistory."""
+
+    task_id: str
+    """A task, as the lists of tasks name it."""
+    current_page: int = 1
+    page_size: int = _DEFAULT_PAGE
+    """1 to 100."""
+
+
+class TaskChangeInfo(ResponseModel):
+    """One thing that happened to the task."""
+
+    utc_change: str
+    """When it happened."""
+    task_status: str
+    """The status that the task has since."""
+    event: str
+    """What happened, such as PUSHED, PROGRESS_REPORTED, TRY_FAILED, CONFIRMED or OVERWRITTEN."""
+    task_desc: str
+    """What was said of it; often empty."""
+
+
+class TaskChangeInfos(ResponseModel):
+    """Wraps the list."""
+
+    task_change: list[TaskChangeInfo]
+
+
+class TaskHistory(ResponseModel):
+    """`Data` of QueryOTATaskHistory."""
+
+    task_id: str
+    job_id: str
+    device_name: str
+    module_name: str
+    src_version: str
+    dest_version: str
+    task_status: str
+    """The status by now."""
+    utc_create: str
+    """When the task was made; what happened since then follows, oldest first."""
+    changes: TaskChangeInfos
+
+
+class QueryOTATaskHistoryResponse(ResponseModel):
+    """Answer of QueryOTATaskHistory."""
+
+    current_page: int
+    page_size: int
+    page_count: int
+    total: int
+    data: TaskHistory
+
+
+def _history(
+    tx: Connection, instance_id: int, task_id: str, offset: int, limit: int
+) -> tuple[NamedTask, int, Sequence[HistoryRecord]]:
+    [task] = named_tasks.find(tx, instance_id, [task_id], for_change=False)
+    total = history.count_of_task(tx, task.id)
+    return task, total, history.of_task(tx, task.id, offset=offset, limit=limit)
+
+
+@operation("QueryOTATaskHistory", qps=10, access=Access.READ, vendor=False)
+async def query_ota_task_history(call: Call, request: QueryOTATaskHistoryRequest) -> QueryOTATaskHistoryResponse:
+    """Tells everything that happened to a task: when, which status it has since, by what, and what was said."""
+    offset = formats.offset(request.current_page, request.page_size, most=_LARGEST_PAGE)
+    task, total, found = await call.services.store.read(
+        _history, call.instance.id, request.task_id, offset, request.page_size
+    )
+    changes = [
+        TaskChangeInfo(
+            utc_change=formats.utc(item.at),
+            task_status=TaskStatus(item.status).name,
+            event=item.event,
+            task_desc=item.description,
+        )
+        for item in found
+    ]
+    return QueryOTATaskHistoryResponse(
+        current_page=request.current_page,
+        page_size=request.page_size,
+        page_count=formats.page_count(total, request.page_size),
+        total=total,
+        data=TaskHistory(
+            task_id=request.task_id,
+            job_id=task.job_id,
+            device_name=task.device_name,
+            module_name=task.module,
+            src_version=task.src_version,
+            dest_version=task.dest_version,
+            task_status=TaskStatus(task.status).name,
+            utc_create=formats.utc(task.created_at),
+            changes=TaskChangeInfos(task_change=changes),
+        ),
+    )
