@@ -59,7 +59,7 @@ class TaskHistory(ResponseModel):
     task_status: str
     """The status by now."""
     utc_create: str
-    """When the task was made; what happened since then follows, oldest first."""
+    """When the task was made; what happened since then follows, oldest first, as far as it is still kept."""
     changes: TaskChangeInfos
 
 
