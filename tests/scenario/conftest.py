@@ -7,8 +7,10 @@ from contextlib import ExitStack
 import pytest
 
 from skyferry.operations import OPERATIONS
+from tests.scenario.events import subscriptions
 from tests.scenario.support import Accounts, Fleet
 from tests.support.api import Application, root
+from tests.support.receiver import Receiver
 from tests.support.server import Server
 
 _DEFAULT_QUOTA = {"CancelOTATaskByDevice"}
@@ -57,3 +59,12 @@ def accounts(server: Server) -> Accounts:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What looks at all that the scenarios have seen comes last."""
     items.sort(key=lambda item: item.path.name == "test_provoked_codes.py")
+
+
+@pytest.fixture
+def receiver(api: Application) -> Iterator[Receiver]:
+    """A business server; no subscription outlives the test."""
+    with Receiver() as started:
+        yield started
+    for subscription in subscriptions(api):
+        api.call("DeleteEventSubscription", SubscriptionId=subscription["SubscriptionId"])

@@ -2,59 +2,17 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.scenario.support import Accounts, Fleet, application
+from tests.scenario.events import EVERYTHING, dead, kinds, subscribe, subscriptions, wait_for_dead
+from tests.scenario.support import Fleet
 from tests.support import guide
-from tests.support.api import Application, BusinessError, items
-from tests.support.receiver import Received, Receiver
-from tests.support.server import Server, wait_until
+from tests.support.receiver import Receiver
+from tests.support.server import wait_until
 
 pytestmark = pytest.mark.rule("CreateEventSubscription")
-
-EVERYTHING = ["task.ended", "task.status", "module.version", "device.status", "job.status"]
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as started:
-        yield started
-
-
-@pytest.fixture(autouse=True)
-def no_subscription_stays(api: Application) -> Iterator[None]:
-    yield
-    for subscription in subscriptions(api):
-        api.call("DeleteEventSubscription", SubscriptionId=subscription["SubscriptionId"])
-
-
-def subscribe(api: Application, receiver: Receiver, *types: str) -> dict[str, Any]:
-    data: dict[str, Any] = api.call("CreateEventSubscription", Target=receiver.url, Type=list(types))["Data"]
-    return data
-
-
-def subscriptions(api: Application) -> list[dict[str, Any]]:
-    return items(api.call("ListEventSubscriptions")["Data"], "EventSubscription")
-
-
-def dead(api: Application, subscription: str) -> list[dict[str, Any]]:
-    answer = api.call("ListDeadEvents", SubscriptionId=subscription, PageSize=100)
-    found = items(answer["Data"], "DeadEvent")
-    assert len(found) == answer["Total"]
-    return found
-
-
-def wait_for_dead(api: Application, subscription: str, count: int) -> list[dict[str, Any]]:
-    wait_until(lambda: len(dead(api, subscription)) == count, what=f"{count} dead messages")
-    return dead(api, subscription)
-
-
-def kinds(received: list[Received]) -> list[tuple[str, str]]:
-    """Type and state, or version, of each message."""
-    return [(item.message["type"], item.payload.get("status") or item.payload["moduleVersion"]) for item in received]
 
 
 def test_a_task_that_succeeds_is_told(fleet: Fleet, receiver: Receiver) -> None:
@@ -329,107 +287,3 @@ def test_a_device_that_is_refused_holds_up_no_other(fleet: Fleet, receiver: Rece
     assert {item.payload["deviceName"] for item in receiver.wait_for(2)} == {"device-2", "device-3"}
     release.set()
     receiver.wait_for(3)
-
-
-@pytest.mark.rule("UpdateEventSubscription")
-def test_an_inactive_subscription_gets_nothing_new(fleet: Fleet, receiver: Receiver) -> None:
-    subscription = subscribe(fleet.api, receiver, "module.version")["SubscriptionId"]
-    fleet.api.call("UpdateEventSubscription", SubscriptionId=subscription, Active=False)
-    fleet.device("device-1")
-    fleet.api.call("UpdateEventSubscription", SubscriptionId=subscription, Active=True)
-    fleet.device("device-2")
-
-    assert [item.payload["deviceName"] for item in receiver.wait_for(1)] == ["device-2"]
-
-
-@pytest.mark.rule("UpdateEventSubscription", "ListEventSubscriptions")
-def test_a_subscription_can_be_moved_and_get_a_new_secret(fleet: Fleet, receiver: Receiver) -> None:
-    made = subscribe(fleet.api, receiver, "device.status")
-    subscription = made["SubscriptionId"]
-    with Receiver() as other:
-        changed = fleet.api.call(
-            "UpdateEventSubscription",
-            SubscriptionId=subscription,
-            Target=other.url,
-            Type=["job.status"],
-            NewSecret=True,
-        )["Data"]
-        job = fleet.job(fleet.package(), [fleet.device()])
-
-        assert [item.payload["jobId"] for item in other.wait_for(1)] == [job]
-    assert changed["Secret"] != made["Secret"]
-    [state] = subscriptions(fleet.api)
-    assert (state["Target"], state["Types"]["Type"]) == (other.url, ["job.status"])
-
-
-@pytest.mark.rule("DeleteEventSubscription")
-def test_a_deleted_subscription_is_gone(fleet: Fleet, receiver: Receiver) -> None:
-    receiver.answer = lambda _message: 500
-    subscription = subscribe(fleet.api, receiver, "module.version")["SubscriptionId"]
-    fleet.device()
-    fleet.api.call("DeleteEventSubscription", SubscriptionId=subscription)
-
-    assert subscriptions(fleet.api) == []
-    for action in ("DeleteEventSubscription", "UpdateEventSubscription", "ListDeadEvents", "RedeliverEvents"):
-        assert fleet.api.refusal(action, SubscriptionId=subscription) == "iot.event.SubscriptionNotFound"
-
-
-def test_another_account_sees_and_hears_nothing(fleet: Fleet, receiver: Receiver, accounts: Accounts) -> None:
-    """Everything an account sees is fenced by its instance."""
-    other = application(accounts.create("events-other"))
-    subscription = other.call("CreateEventSubscription", Target=receiver.url, Type=EVERYTHING)["Data"]
-    own = subscribe(fleet.api, receiver, "job.status")["SubscriptionId"]
-
-    job = fleet.job(fleet.package(), [fleet.device()])
-
-    assert [item.payload["jobId"] for item in receiver.wait_for(1)] == [job]
-    assert [item["SubscriptionId"] for item in subscriptions(other)] == [subscription["SubscriptionId"]]
-    assert other.refusal("DeleteEventSubscription", SubscriptionId=own) == "iot.event.SubscriptionNotFound"
-    other.call("DeleteEventSubscription", SubscriptionId=subscription["SubscriptionId"])
-
-
-@pytest.mark.parametrize(
-    ("parameters", "code"),
-    [
-        ({"Target": "ftp://127.0.0.1/hook", "Type": ["task.ended"]}, "iot.event.InvalidTarget"),
-        ({"Target": "http://user:password@127.0.0.1/", "Type": ["task.ended"]}, "iot.event.InvalidTarget"),
-        ({"Target": "http:///hook", "Type": ["task.ended"]}, "iot.event.InvalidTarget"),
-        ({"Target": "http://127.0.0.1:99999/", "Type": ["task.ended"]}, "iot.event.InvalidTarget"),
-        ({"Target": "http://127.0.0.1/#part", "Type": ["task.ended"]}, "iot.event.InvalidTarget"),
-        ({"Target": "http://127.0.0.1/ö", "Type": ["task.ended"]}, "iot.event.InvalidTarget"),
-        ({"Target": "http://127.0.0.1/", "Type": ["task.begun"]}, "iot.event.InvalidType"),
-        ({"Target": "http://127.0.0.1/"}, "iot.event.InvalidType"),
-        ({"Target": "http://127.0.0.1/", "Type": ["task.ended"], "Kind": "mail"}, "iot.event.InvalidKind"),
-        ({"Type": ["task.ended"], "Kind": "nats"}, "iot.event.NatsNotConfigured"),
-    ],
-)
-def test_a_subscription_that_cannot_work_is_refused(api: Application, parameters: dict[str, Any], code: str) -> None:
-    assert api.refusal("CreateEventSubscription", **parameters) == code
-
-
-def test_an_instance_has_a_bounded_number_of_subscriptions(api: Application, receiver: Receiver) -> None:
-    for _ in range(20):
-        subscribe(api, receiver, "job.status")
-
-    with pytest.raises(BusinessError, match=r"iot\.event\.SubscriptionCountExceedMax"):
-        subscribe(api, receiver, "job.status")
-
-
-def test_the_command_line_does_the_same(fleet: Fleet, receiver: Receiver, server: Server, accounts: Accounts) -> None:
-    """`skyferry events`, beside the running server."""
-    printed = accounts.command("events", "create", "--target", receiver.url, "--type", "module.version")
-    subscription = printed.splitlines()[0].removeprefix("SubscriptionId: ")
-    assert "Secret: whsec_" in printed
-    receiver.answer = lambda _message: 500
-    device = fleet.device()
-    [message] = wait_for_dead(fleet.api, subscription, 1)
-
-    assert receiver.url in accounts.command("events", "list")
-    assert message["MessageId"] in accounts.command("events", "dead", subscription)
-    receiver.answer = lambda _message: 200
-    assert accounts.command("events", "redeliver", subscription) == "1 go again.\n"
-    assert [item.payload["iotId"] for item in receiver.wait_for(1)] == [device.iot_id]
-    assert "Secret: whsec_" in accounts.command("events", "update", subscription, "--inactive", "--new-secret")
-    assert subscriptions(fleet.api)[0]["Active"] is False
-    accounts.command("events", "delete", subscription)
-    assert subscriptions(fleet.api) == []
