@@ -35,6 +35,7 @@ class ChangedSubscription(ResponseModel):
 
     subscription_id: str
     secret: str | None
+    """With which a webhook's messages are signed: `whsec_` and Base64. Shown this once."""
 
 
 class CreateEventSubscriptionResponse(ResponseModel):
@@ -76,15 +77,21 @@ class Types(ResponseModel):
 
 
 class EventSubscription(ResponseModel):
-    """One subscription. `Waiting` and `Dead` count messages up to 10,000."""
+    """One subscription."""
 
     subscription_id: str
     kind: str
+    """`webhook` or `nats`."""
     target: str
+    """The URL of the webhook, or the beginning of the subjects."""
     types: Types
+    """Which messages it gets."""
     active: bool
+    """False while it gets no new messages and waiting ones stay."""
     waiting: int
+    """Messages that have not arrived yet; 10000 stands for that many or more."""
     dead: int
+    """Messages that were tried as often as they may be; counted like `Waiting`."""
     utc_create: str
 
 
@@ -194,16 +201,23 @@ class ListDeadEventsRequest(InstanceRequest):
 
 
 class DeadEvent(ResponseModel):
-    """One message that could not be delivered; `Payload` is its JSON text."""
+    """One message that could not be delivered."""
 
     message_id: str
+    """Its `messageId`."""
     type: str
+    """Its type, such as `task.ended`."""
     topic: str
+    """Its topic."""
     payload: str
+    """What it says, as JSON text."""
     attempts: int
+    """How often it was tried."""
     last_error: str
+    """Why the last attempt failed, such as `HTTP 503`."""
     utc_create: str
     utc_dead: str
+    """When it was given up."""
 
 
 class DeadEvents(ResponseModel):
@@ -213,12 +227,13 @@ class DeadEvents(ResponseModel):
 
 
 class ListDeadEventsResponse(ResponseModel):
-    """Answer of ListDeadEvents. `Total` counts up to 10,000."""
+    """Answer of ListDeadEvents."""
 
     current_page: int
     page_size: int
     page_count: int
     total: int
+    """Dead messages of the subscription; 10000 stands for that many or more."""
     data: DeadEvents
 
 
@@ -276,6 +291,7 @@ class Redelivered(ResponseModel):
     """`Data` of RedeliverEvents."""
 
     count: int
+    """How many messages go again."""
 
 
 class RedeliverEventsResponse(ResponseModel):
