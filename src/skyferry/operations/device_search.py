@@ -78,7 +78,7 @@ def _search(tx: Connection, instance_id: int, statement: Statement) -> int | Seq
 
 @operation(
     "QueryDeviceBySQL",
-    qps=10,
+    qps=5,
     access=Access.READ,
     deviations=(
         "Besides =, <, > and LIKE it knows !=, <=, >= and IN, and parentheses, 5 deep.",
