@@ -4,7 +4,7 @@ They are scenarios, and unit tests where a scenario would have to wait for minut
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -35,23 +35,26 @@ def rules(project: Path) -> list[Rule]:
 
 def _rules_in(path: Path, project: Path) -> Iterator[Rule]:
     tree = ast.parse(path.read_text())
-    common = frozenset(
-        subject
+    named = {
+        ast.unparse(node.targets[0]): frozenset(_subjects(node.value, {}))
         for node in tree.body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark"
-        for subject in _subjects(node.value)
-    )
+        if isinstance(node, ast.Assign)
+    }
+    common = named.get("pytestmark", frozenset())
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-            own = {subject for decorator in node.decorator_list for subject in _subjects(decorator)}
+            own = {subject for decorator in node.decorator_list for subject in _subjects(decorator, named)}
             if own | common:
                 yield Rule(_sentence(node.name), common | own, path.relative_to(project))
 
 
-def _subjects(expression: ast.expr) -> Iterator[str]:
+def _subjects(expression: ast.expr, named: Mapping[str, frozenset[str]]) -> Iterator[str]:
+    """What the marks in an expression name, written out or as a name for a mark."""
     for node in ast.walk(expression):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.rule":
             yield from (str(ast.literal_eval(argument)) for argument in node.args)
+        elif isinstance(node, ast.Name):
+            yield from named.get(node.id, ())
 
 
 def _sentence(name: str) -> str:

@@ -82,7 +82,9 @@ def test_rules_are_read_from_the_tests(tmp_path: Path) -> None:
     scenarios.mkdir(parents=True)
     (scenarios / "test_one.py").write_text(
         'pytestmark = [pytest.mark.rule("A"), pytest.mark.client]\n'
+        'D = pytest.mark.rule("D")\n'
         '@pytest.mark.rule("B", "C")\n'
+        "@D\n"
         "def test_a_job_s_end_is_told(): ...\n"
         "def helper(): ...\n"
     )
@@ -91,5 +93,5 @@ def test_rules_are_read_from_the_tests(tmp_path: Path) -> None:
     [rule] = rules(tmp_path)
 
     assert rule.sentence == "A job's end is told"
-    assert rule.subjects == {"A", "B", "C"}
+    assert rule.subjects == {"A", "B", "C", "D"}
     assert rule.test == Path("tests/anywhere/test_one.py")
