@@ -16,13 +16,28 @@ from types import ModuleType
 from typing import Any, Final
 
 import skyferry
-from skyferry import error_codes
+from skyferry import error_codes as codes
 from skyferry.errors import ErrorKind
 from skyferry.rpc import gateway_errors
 from skyferry.rpc.operation import Operation
 
 _SOURCE: Final = Path(skyferry.__file__).parent
-_CODES: Final[Mapping[str, ModuleType]] = {error_codes.__name__: error_codes, gateway_errors.__name__: gateway_errors}
+_CODES: Final[Mapping[str, ModuleType]] = {codes.__name__: codes, gateway_errors.__name__: gateway_errors}
+_RETRY: Final = frozenset({codes.INVALID_RETRY_INTERVAL.code, codes.INVALID_RETRY_COUNT.code})
+_PACE: Final = frozenset({codes.INVALID_MAXIMUM_PER_MINUTE.code, codes.INVALID_OVERWRITE_MODE.code})
+_NEVER: Final[Mapping[str, frozenset[str]]] = {
+    "CreateProduct": frozenset({codes.NULL_PRODUCT_KEY.code, codes.NOT_EXISTED_PRODUCT.code}),
+    "CreateDeviceDynamicGroup": frozenset({codes.NULL_GROUP_ID.code, codes.NOT_EXISTED_GROUP.code}),
+    "DeleteDeviceDynamicGroup": frozenset({codes.SUB_GROUP_NOT_NULL.code}),
+    "QueryDeviceGroupByDevice": frozenset({codes.INVALID_IOT_ID.code}),
+    "ListOTAJobByDevice": frozenset({codes.INVALID_IOT_ID.code}),
+    "CreateOTAVerifyJob": _RETRY | _PACE,
+    "ListEventSubscriptions": frozenset({codes.EVENT_SUBSCRIPTION_NOT_FOUND.code}),
+}
+"""What an operation's functions name and no request of it can provoke: it has no such parameter."""
+_SEARCHES: Final = frozenset({"QueryDeviceBySQL", "CreateDeviceDynamicGroup"})
+_SEARCH: Final = "iot.devicesearch."
+"""A group's expression is checked when the group is made: these codes come from the operations that take one."""
 Symbol = tuple[str, str]
 """A module and the name of something at its top level."""
 
@@ -47,7 +62,14 @@ def kinds_of(operation: Operation[Any]) -> list[ErrorKind]:
             kinds, symbols = _referred(symbol)
             found.update(kinds)
             waiting += symbols
-    return sorted(found, key=lambda kind: (kind.code, kind.text))
+    answered = (kind for kind in found if _is_answered(operation.name, kind))
+    return sorted(answered, key=lambda kind: (kind.code, kind.text))
+
+
+def _is_answered(action: str, kind: ErrorKind) -> bool:
+    if kind.code.startswith(_SEARCH):
+        return action in _SEARCHES
+    return kind.code not in _NEVER.get(action, ())
 
 
 @cache
