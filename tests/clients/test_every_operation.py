@@ -16,6 +16,8 @@ from tests.scenario.support import Accounts, Fleet
 from tests.support.api import Application, InProcess
 from tests.support.server import ROOT_KEY_ID, ROOT_SECRET, Server
 
+pytestmark = pytest.mark.client
+
 NEVER_FILLED: Final = {
     "QueryDevice: data.device_info[].device_type": "the vendor does not return it either",
 }
@@ -45,7 +47,7 @@ def tell(server: Server, api: Application, stack: ExitStack) -> None:
     groups = devices.tell_of_groups(api, device, instance)
     updates.tell_of_modules(api, fleet, device)
     devices.tell_of_searches(api, device)
-    firmware, _module = updates.tell_of_packages(api, product)
+    firmware = updates.tell_of_packages(api, product)
     updates.verified(api, fleet, device, firmware)
     updates.tell_of_tasks(api, fleet, device, firmware)
     updates.tell_of_jobs(api, device, firmware, groups)

@@ -29,8 +29,8 @@ def tell_of_modules(api: Application, fleet: Fleet, device: Device) -> None:
     api.call("ListOTAModuleVersionsByDevice", IotId=device.iot_id, **_PAGE)
 
 
-def tell_of_packages(api: Application, product: str) -> tuple[str, str]:
-    """Packages; answers one for the firmware that has to be verified, and one for a module that has not."""
+def tell_of_packages(api: Application, product: str) -> str:
+    """Packages of one file, of several, and for a module; answers the first, which has to be verified."""
     described = {"FirmwareDesc": "of the story", "Udi": '{"k":"v"}'}
     firmware = api.create_package(product, b"firmware", "2.0.0", FirmwareName="story", **described)
     differential = {"ModuleName": _MODULE, "Type": 1, "SrcVersion": "1.0.0", "NeedToVerify": False}
@@ -44,7 +44,7 @@ def tell_of_packages(api: Application, product: str) -> tuple[str, str]:
     for found in (firmware, module, several):
         api.call("QueryOTAFirmware", FirmwareId=found)
     api.call("DeleteOTAFirmware", FirmwareId=several)
-    return firmware, module
+    return firmware
 
 
 def tell_of_jobs(api: Application, device: Device, firmware: str, groups: tuple[str, str]) -> None:
