@@ -108,6 +108,7 @@ def test_only_what_waits_for_a_confirmation_is_confirmed(world: World, ending: s
     assert ending in refused.text
 
 
+@pytest.mark.rule("ConfirmOTATask")
 def test_a_planned_job_is_confirmed_within_its_schedule_only(world: World) -> None:
     job = waiting(world, "dev0", "dev1")
     first, second = world.task_ids(job)

@@ -1,5 +1,7 @@
 """Sending what is due, at the job's rate."""
 
+import pytest
+
 from skyferry.ota import dispatch
 from skyferry.ota.deadlines import end_overdue
 from skyferry.ota.states import TaskStatus
@@ -51,6 +53,7 @@ def test_the_worker_knows_when_the_next_push_is_due(world: World) -> None:
     assert dispatch.next_due_at(world.tx) == world.now + world.limits.connect_delay_ms
 
 
+@pytest.mark.rule("CreateOTAStaticUpgradeJob")
 def test_time_runs_from_the_first_progress_and_is_not_set_back(world: World) -> None:
     device, waiting = world.make_device("dev0"), world.make_device("dev1")
     job = world.make_job(world.make_package(), timeout_minutes=1)

@@ -63,6 +63,7 @@ def test_portions_choose_what_the_whole_chooses(share: int, sizes: list[int]) ->
     assert chosen == gray.choose(whole, 0, share)
 
 
+@pytest.mark.rule("CreateOTAStaticUpgradeJob")
 @given(shares, st.integers(1, 2_000))
 def test_the_choice_is_even_over_the_fleet(share: int, count: int) -> None:
     chosen = gray.choose(range(count), 0, share)
@@ -98,6 +99,7 @@ def test_one_device_at_least_is_chosen(world: World) -> None:
     assert len(job_for_share(world, "0.001", 10)) == 1
 
 
+@pytest.mark.rule("CreateOTAStaticUpgradeJob")
 def test_devices_that_need_no_update_do_not_count(world: World) -> None:
     for number in range(50):
         world.make_device(f"new{number:03}", version="2.0.0")

@@ -114,6 +114,7 @@ def test_a_job_whose_list_is_gone_goes_on_with_what_it_has(world: World) -> None
     assert world.job(job).status == JobStatus.COMPLETED
 
 
+@pytest.mark.rule("CreateOTAStaticUpgradeJob")
 def test_names_and_a_list_are_not_given_together(world: World) -> None:
     world.make_device("dev0")
     with pytest.raises(ApiError) as refused:

@@ -97,6 +97,7 @@ def test_a_report_replaces_the_waiting_task_of_an_older_job_only_when_told_to(wo
     assert (states(world, job), states(world, younger)) == ([TaskStatus.CANCELED], [TaskStatus.QUEUED])
 
 
+@pytest.mark.rule("CreateOTADynamicUpgradeJob")
 def test_modules_are_matched_by_themselves(world: World) -> None:
     world.make_module("mcu")
     device = world.make_device("dev0")
@@ -136,6 +137,7 @@ def test_a_bad_value_has_its_code(world: World, values: dict[str, object], code:
     assert refused(world, world.make_package(), **values) == code
 
 
+@pytest.mark.rule("CreateOTADynamicUpgradeJob")
 def test_a_dynamic_job_does_not_complete_by_itself(world: World) -> None:
     device = world.make_device("dev0")
     job = world.make_dynamic(world.make_package())
@@ -144,5 +146,6 @@ def test_a_dynamic_job_does_not_complete_by_itself(world: World) -> None:
     assert world.job(job).status == JobStatus.IN_PROGRESS
 
 
+@pytest.mark.rule("CreateOTADynamicUpgradeJob")
 def test_nobody_to_update_now_is_no_error(world: World) -> None:
     assert world.make_dynamic(world.make_package()).status == JobStatus.IN_PROGRESS

@@ -1,5 +1,6 @@
 """MaximumPerMinute: no window of 60 seconds sees more than the number."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,6 +9,7 @@ from skyferry.ota.rate import allowance
 NOW = 1_795_000_000_000
 
 
+@pytest.mark.rule("CreateOTAStaticUpgradeJob")
 @given(
     st.integers(min_value=10, max_value=10_000),
     st.lists(st.integers(min_value=1, max_value=4_000), min_size=1, max_size=400),

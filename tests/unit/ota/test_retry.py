@@ -74,6 +74,7 @@ def test_failures_while_the_next_try_waits_count_once(world: World) -> None:
     assert world.state(job, device) is TaskStatus.NOTIFIED
 
 
+@pytest.mark.rule("CreateOTAStaticUpgradeJob")
 def test_a_foreign_version_is_a_failed_try_and_the_next_starts_from_it(world: World) -> None:
     device, job = running(world)
     world.say_progress(device, 10)
@@ -97,6 +98,7 @@ def test_a_differential_package_is_not_tried_again_on_a_foreign_version(world: W
     assert world.state(job, device) is TaskStatus.FAILED
 
 
+@pytest.mark.rule("CreateOTAStaticUpgradeJob")
 def test_a_timeout_is_not_tried_again(world: World) -> None:
     device, job = running(world, timeout_minutes=30)
     world.say_progress(device, 10)
@@ -106,6 +108,7 @@ def test_a_timeout_is_not_tried_again(world: World) -> None:
     assert (world.state(job, device), description(world, job)) == (TaskStatus.FAILED, "timeout")
 
 
+@pytest.mark.rule("CreateOTAStaticUpgradeJob")
 def test_a_cancelled_task_is_not_tried_again(world: World) -> None:
     device = world.make_device("dev0")
     world.connect(device)

@@ -50,6 +50,7 @@ def test_a_schedule_out_of_bounds_has_its_code(world: World, start: int | None, 
     assert refused.value.kind.code == f"iot.firmware.{code}"
 
 
+@pytest.mark.rule("CreateOTAStaticUpgradeJob")
 @pytest.mark.parametrize(("start", "finish"), [(5 * MINUTE, None), (7 * DAY, 37 * DAY), (HOUR, 2 * HOUR)])
 def test_the_bounds_themselves_are_allowed(world: World, start: int, finish: int | None) -> None:
     world.make_device("dev0")
@@ -59,6 +60,7 @@ def test_the_bounds_themselves_are_allowed(world: World, start: int, finish: int
     assert (job.status, job.started_at) == (JobStatus.PLANNED, None)
 
 
+@pytest.mark.rule("CreateOTAStaticUpgradeJob")
 def test_all_looks_at_the_fleet_when_it_starts(world: World) -> None:
     early = world.make_device("early")
     job = planned(world)
@@ -79,6 +81,7 @@ def test_a_job_that_finds_nobody_at_its_start_is_complete(world: World) -> None:
     assert world.job(job).status == JobStatus.COMPLETED
 
 
+@pytest.mark.rule("CreateOTAStaticUpgradeJob")
 def test_named_devices_have_their_task_at_once_and_hear_of_it_at_the_start(world: World) -> None:
     device = world.make_device("dev0")
     world.connect(device)
@@ -91,6 +94,7 @@ def test_named_devices_have_their_task_at_once_and_hear_of_it_at_the_start(world
     assert world.state(job, device) is TaskStatus.NOTIFIED
 
 
+@pytest.mark.rule("CreateOTAStaticUpgradeJob")
 def test_before_the_start_a_device_that_asks_gets_nothing_and_its_progress_is_not_of_the_job(world: World) -> None:
     device = world.make_device("dev0")
     world.connect(device)
