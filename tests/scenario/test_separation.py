@@ -18,6 +18,8 @@ UNKNOWN_PACKAGE = "iot.firmware.FirmwareNotFound"
 UNKNOWN_TASK = "iot.firmware.InvalidOTATaskId"
 UNKNOWN_SUBSCRIPTION = "iot.event.SubscriptionNotFound"
 UNKNOWN_JOB = "iot.firmware.InvalidOTAJobId"
+UNKNOWN_DEVICE = "iot.device.InvalidIoTId"
+UNKNOWN_GROUP = "iot.group.NotExistedGroup"
 
 
 @dataclass
@@ -33,11 +35,13 @@ class Property:
     apply_id: str
     file_url: str
     subscription: str
+    group: str
+    dynamic_group: str
 
 
 @pytest.fixture
-def theirs(fleet: Fleet) -> Iterator[Property]:
-    """A product, a package, a job and a device of the root account's default instance."""
+def theirs(fleet: Fleet, accounts: Accounts) -> Iterator[Property]:
+    """A product, a package, a job, a device and groups of the root account's default instance."""
     apply_id = fleet.api.register_many(fleet.product, 1)
     device = fleet.device()
     firmware = fleet.package()
@@ -46,14 +50,37 @@ def theirs(fleet: Fleet) -> Iterator[Property]:
     target = {"Target": "http://127.0.0.1:9/", "Type": ["module.version"]}
     subscription = fleet.api.call("CreateEventSubscription", **target)["Data"]["SubscriptionId"]
     fleet.api.call("CreateOTAModule", ProductKey=fleet.product, ModuleName="MCU")
+    fleet.api.call("SaveDeviceProp", IotId=device.iot_id, Props='{"owner":"root"}')
+    group = fleet.api.call("CreateDeviceGroup", GroupName=f"sep_{fleet.product}")["Data"]["GroupId"]
+    there = {"IotInstanceId": accounts.instances("root")[0]}
+    expression = f'product_key = "{fleet.product}"'
+    dynamic_group = fleet.api.call(
+        "CreateDeviceDynamicGroup", **there, GroupName=f"dyn_{fleet.product}", DynamicGroupExpression=expression
+    )["Data"]["GroupId"]
     yield Property(
-        fleet.product, firmware, job, task, device.name, device.iot_id, apply_id, fleet.file_url, subscription
+        fleet.product,
+        firmware,
+        job,
+        task,
+        device.name,
+        device.iot_id,
+        apply_id,
+        fleet.file_url,
+        subscription,
+        group,
+        dynamic_group,
     )
     fleet.api.call("DeleteEventSubscription", SubscriptionId=subscription)
+    fleet.api.call("DeleteDeviceDynamicGroup", **there, GroupId=dynamic_group)
 
 
-def foreign_calls(theirs: Property) -> Mapping[str, tuple[Mapping[str, Any], str]]:
-    """For each operation that names something: a request for the other's, and the code that hides it."""
+def foreign_calls(theirs: Property, instance: str) -> Mapping[str, tuple[Mapping[str, Any], str]]:
+    """For each operation that names something: a request for the other's, and the code that hides it.
+
+    Args:
+        theirs: what the other has.
+        instance: the caller's own instance, which operations on dynamic groups have to name.
+    """
     product = {"ProductKey": theirs.product}
     package = product | {"FirmwareId": theirs.firmware}
     device = product | {"DeviceName": theirs.device}
@@ -61,7 +88,37 @@ def foreign_calls(theirs: Property) -> Mapping[str, tuple[Mapping[str, Any], str
     module = product | {"ModuleName": "MCU"}
     subscription = {"SubscriptionId": theirs.subscription}
     new = {"FirmwareName": "stolen", "DestVersion": "9", "FirmwareUrl": theirs.file_url}
+    iot_id, job, group = {"IotId": theirs.iot_id}, {"JobId": theirs.job}, {"GroupId": theirs.group}
+    dynamic_group = {"GroupId": theirs.dynamic_group, "IotInstanceId": instance}
     return {
+        "UpdateProduct": (product | {"ProductName": "stolen"}, UNKNOWN_PRODUCT),
+        "DeleteProduct": (product, UNKNOWN_PRODUCT),
+        "BatchUpdateDeviceNickname": ({"DeviceNicknameInfo": [iot_id | {"Nickname": "stolen"}]}, UNKNOWN_DEVICE),
+        "DisableThing": (iot_id, UNKNOWN_DEVICE),
+        "EnableThing": (iot_id, UNKNOWN_DEVICE),
+        "DeleteDevice": (iot_id, UNKNOWN_DEVICE),
+        "QueryDeviceStatistics": (product, UNKNOWN_PRODUCT),
+        "SaveDeviceProp": (iot_id | {"Props": '{"owner":"thief"}'}, UNKNOWN_DEVICE),
+        "QueryDeviceProp": (iot_id, UNKNOWN_DEVICE),
+        "DeleteDeviceProp": (iot_id | {"PropKey": "owner"}, UNKNOWN_DEVICE),
+        "CreateDeviceGroup": ({"GroupName": "stolen", "SuperGroupId": theirs.group}, UNKNOWN_GROUP),
+        "UpdateDeviceGroup": (group | {"GroupDesc": "stolen"}, UNKNOWN_GROUP),
+        "DeleteDeviceGroup": (group, UNKNOWN_GROUP),
+        "DeleteDeviceDynamicGroup": (dynamic_group, UNKNOWN_GROUP),
+        "QueryDeviceGroupInfo": (group, UNKNOWN_GROUP),
+        "BatchAddDeviceGroupRelations": (group | {"Device": [device]}, UNKNOWN_GROUP),
+        "BatchDeleteDeviceGroupRelations": (group | {"Device": [device]}, UNKNOWN_GROUP),
+        "QueryDeviceListByDeviceGroup": (group | page, UNKNOWN_GROUP),
+        "QueryDeviceGroupByDevice": (device, "iot.device.NotExistedDevice"),
+        "QueryDynamicGroupDevices": (dynamic_group, UNKNOWN_GROUP),
+        "ModifyOTAFirmware": (package | {"FirmwareName": "stolen"}, UNKNOWN_PRODUCT),
+        "DeleteOTAFirmware": ({"FirmwareId": theirs.firmware}, UNKNOWN_PACKAGE),
+        "CreateOTARolloutJob": (package | {"TargetSelection": "ALL"}, UNKNOWN_PRODUCT),
+        "PreviewOTAJob": (package | {"TargetSelection": "ALL"}, UNKNOWN_PRODUCT),
+        "UpdateOTARollout": (job, UNKNOWN_JOB),
+        "PauseOTAJob": (job, UNKNOWN_JOB),
+        "ResumeOTAJob": (job, UNKNOWN_JOB),
+        "QueryOTAJobProgress": (job, UNKNOWN_JOB),
         "QueryProduct": (product, UNKNOWN_PRODUCT),
         "RegisterDevice": (product | {"DeviceName": "intruder"}, UNKNOWN_PRODUCT),
         "BatchRegisterDevice": (product | {"Count": 1}, UNKNOWN_PRODUCT),
@@ -122,17 +179,32 @@ NAMING_NOTHING = {
     "QueryProductList",
     "ListOTAFirmware",
     "GenerateOTAUploadURL",
+    "GenerateDeviceNameListURL",
+    "CreateDeviceDynamicGroup",
+    "QueryDeviceGroupList",
+    "QueryDeviceBySQL",
+    "QueryDeviceByTags",
     "CreateEventSubscription",
     "ListEventSubscriptions",
 }
 
 
-def assert_hidden(caller: Application, theirs: Property, **where: str) -> None:
+def assert_hidden(caller: Application, theirs: Property, instance: str, **where: str) -> None:
     """Every operation answers as if nothing of the others existed."""
-    calls = foreign_calls(theirs)
+    calls = foreign_calls(theirs, instance)
     assert set(calls) | NAMING_NOTHING == set(OPERATIONS), "an operation without a test of its separation"
-    codes = {name: caller.refusal(name, **parameters, **where) for name, (parameters, _) in calls.items()}
+    codes = {name: caller.refusal(name, **{**parameters, **where}) for name, (parameters, _) in calls.items()}
     assert codes == {name: code for name, (_, code) in calls.items()}
+    sentence = f'SELECT count(*) FROM device WHERE product_key = "{theirs.product}"'
+    assert caller.call("QueryDeviceBySQL", SQL=sentence, **where)["TotalCount"] == 0
+    assert caller.call("QueryDeviceByTags", Tag=[{"TagKey": "owner", "TagValue": "root"}], **where)["Total"] == 0
+    for group_type in ("LINK_PLATFORM", "LINK_PLATFORM_DYNAMIC"):
+        assert caller.call("QueryDeviceGroupList", GroupTypes=[group_type], **where)["Total"] == 0
+    expression = f'product_key = "{theirs.product}"'
+    asked = {"IotInstanceId": instance}
+    named = {"GroupName": f"sep_{theirs.product[:8]}", "DynamicGroupExpression": expression}
+    group = caller.call("CreateDeviceDynamicGroup", **asked, **named)["Data"]["GroupId"]
+    assert caller.call("QueryDynamicGroupDevices", **asked, GroupId=group)["Total"] == 0
     states = caller.call("BatchGetDeviceState", IotId=[theirs.iot_id], **where)["DeviceStatusList"]
     assert items(states, "DeviceStatus") == []
     assert items(caller.call("ListEventSubscriptions", **where)["Data"], "EventSubscription") == []
@@ -171,9 +243,10 @@ def assert_mixed_requests_are_refused(caller: Application, theirs: Property, own
 def test_another_account_sees_nothing(fleet: Fleet, theirs: Property, accounts: Accounts) -> None:
     """Every operation; afterwards the task is as it was."""
     caller = application(accounts.create("stranger"))
+    [instance] = accounts.instances("stranger")
     own = Fleet(fleet.server, caller, caller.upload(b"own firmware"), fleet.stack)
 
-    assert_hidden(caller, theirs)
+    assert_hidden(caller, theirs, instance)
     assert_mixed_requests_are_refused(caller, theirs, own)
 
     assert fleet.api.states(theirs.job) == {theirs.device: "QUEUED"}
@@ -193,7 +266,7 @@ def test_another_instance_of_the_account_sees_nothing(fleet: Fleet, theirs: Prop
         "ProductKey"
     ]
 
-    assert_hidden(fleet.api, theirs, **where)
+    assert_hidden(fleet.api, theirs, instance, **where)
     assert_mixed_requests_are_refused(fleet.api, theirs, own, **where)
     assert fleet.api.refusal("QueryProduct", ProductKey=own.product) == UNKNOWN_PRODUCT
     assert fleet.api.states(theirs.job) == {theirs.device: "QUEUED"}
@@ -212,13 +285,7 @@ def test_the_default_instance_can_be_named(fleet: Fleet, accounts: Accounts) -> 
 @pytest.mark.parametrize("operation", sorted(OPERATIONS))
 def test_an_unknown_instance_is_told(fleet: Fleet, operation: str) -> None:
     """§1.1, §8.4; an instance of another account is as unknown as none."""
-    required = {
-        info.alias or name: "1" if info.annotation is int else ["x"] if "list" in str(info.annotation) else "x"
-        for name, info in OPERATIONS[operation].request.model_fields.items()
-        if info.is_required()
-    }
-
-    code = fleet.api.refusal(operation, **required, IotInstanceId="iot-unknown")
+    code = fleet.api.refusal(operation, IotInstanceId="iot-unknown")
 
     assert code == "iot.Sre.IotInstanceNotFound"
 
