@@ -8,10 +8,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from operator import eq, ge, gt, le, lt
 from typing import Any, Final
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import Select, and_, exists, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from skyferry.search.syntax import Belonging, Condition, Either, Every, Field, Moment, Operator, Words
+from skyferry.store.dialect import begins_with, sorts_with
 from skyferry.store.tables import (
     DeviceState,
     device_tags,
@@ -61,11 +62,6 @@ def has_status(status: str) -> ColumnElement[bool]:
     return devices.c.state.in_(_STATES[status])
 
 
-def begins_with(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
-    """True where a text begins with the prefix, letter by letter; LIKE takes a and A for the same in SQLite."""
-    return func.substr(column, 1, len(prefix)) == prefix
-
-
 def of_instance(instance_id: int) -> ColumnElement[bool]:
     """True for devices of the instance's products."""
     owned = select(products.c.id).where(products.c.instance_id == instance_id, product_is_kept)
@@ -93,10 +89,10 @@ def _said(words: Words) -> ColumnElement[bool]:
             product = select(products.c.id).where(products.c.product_key == words.values[0])
             return devices.c.product_id == product.correlate(None).scalar_subquery()
         case Field.PRODUCT_KEY:
-            return _related(words, devices.c.product_id, select(products.c.id), products.c.product_key)
+            return _of_products(words)
         case Field.GROUP_ID:
-            members = select(group_members.c.device_id).join(groups, group_members.c.group_id == groups.c.id)
-            return _related(words, devices.c.id, members, groups.c.group_id)
+            within = _memberships(words).where(group_members.c.device_id == devices.c.id).correlate(devices).exists()
+            return ~within if words.operator is Operator.NOT_EQUAL else within
         case Field.STATUS:
             states = [state for status in words.values for state in _STATES[status]]
             is_other = words.operator is Operator.NOT_EQUAL
@@ -108,13 +104,17 @@ def _said(words: Words) -> ColumnElement[bool]:
 def narrowed(condition: Condition, instance_id: int) -> Iterator[ColumnElement[bool]]:
     """What follows from a condition and leads to its devices by an index, for a search in a whole instance.
 
-    A tag is usually on few devices of the many that would be looked at one by one.
+    Without it every device is looked at, which is right for a statement that goes through them in portions.
     """
-    parts = condition.parts if isinstance(condition, Every) else (condition,)
-    for part in parts:
-        if isinstance(part, Belonging) and part.name is not None and _is_tag(part):
-            tagged = select(device_tags.c.device_id).where(device_tags.c.instance_id == instance_id, *_held(part))
-            yield devices.c.id.in_(tagged.correlate(None))
+    for part in condition.parts if isinstance(condition, Every) else (condition,):
+        match part:
+            case Belonging(name=Words()) if _is_tag(part):
+                tagged = select(device_tags.c.device_id).where(device_tags.c.instance_id == instance_id, *_held(part))
+                yield devices.c.id.in_(tagged.correlate(None))
+            case Words(Field.GROUP_ID, Operator.EQUAL | Operator.IN):
+                yield devices.c.id.in_(_memberships(part).correlate(None))
+            case Words(Field.NAME | Field.IOT_ID as field, Operator.LIKE, (prefix,)):
+                yield sorts_with(_COLUMNS[field], prefix)
 
 
 def _compared(column: ColumnElement[Any], operator: Operator, value: object) -> ColumnElement[bool]:
@@ -135,11 +135,23 @@ def _words(column: ColumnElement[str], words: Words) -> ColumnElement[bool]:
             return _compared(column, operator, words.values[0])
 
 
-def _related(words: Words, key: ColumnElement[int], keys: Any, column: ColumnElement[str]) -> ColumnElement[bool]:
-    """True for devices whose `key` is among `keys`, restricted to where `column` is as the words say."""
-    if words.operator is Operator.NOT_EQUAL:
-        return key.not_in(keys.where(column == words.values[0]).correlate(None))
-    return key.in_(keys.where(_words(column, words)).correlate(None))
+def _of_products(words: Words) -> ColumnElement[bool]:
+    if words.operator is Operator.LIKE:
+        named = begins_with(products.c.product_key, words.values[0])
+    else:
+        named = products.c.product_key.in_(words.values)
+    found = select(products.c.id).where(named).correlate(None)
+    is_other = words.operator is Operator.NOT_EQUAL
+    return devices.c.product_id.not_in(found) if is_other else devices.c.product_id.in_(found)
+
+
+def _memberships(words: Words) -> Select[int]:
+    """The devices of the static groups that the words name."""
+    return (
+        select(group_members.c.device_id)
+        .join(groups, group_members.c.group_id == groups.c.id)
+        .where(groups.c.group_id.in_(words.values))
+    )
 
 
 def _belonging(belonging: Belonging) -> ColumnElement[bool]:

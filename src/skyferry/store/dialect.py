@@ -1,9 +1,58 @@
 """What SQLite and PostgreSQL both do and SQLAlchemy spells twice."""
 
-from sqlalchemy import Connection, Table
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Table, Text, and_, func, true
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+_LAST: Final = chr(0x10FFFF)
 
 
 def upserting(tx: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that can say `on_conflict_do_update`."""
     return postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+class _Bound(FunctionElement[str]):
+    """A text that a column is compared with where that is of use, and elsewhere the column itself."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(_Bound)
+def _the_column(element: _Bound, compiler: Any, **options: Any) -> str:
+    """PostgreSQL sorts by the rules of a language, in which texts that begin alike need not stand together."""
+    column, _ = element.clauses
+    return str(compiler.process(column, **options))
+
+
+@compiles(_Bound, "sqlite")
+def _the_text(element: _Bound, compiler: Any, **options: Any) -> str:
+    _, text = element.clauses
+    return str(compiler.process(text, **options))
+
+
+def begins_with(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
+    """True where a text begins with the prefix, letter by letter; LIKE takes a and A for the same in SQLite."""
+    return func.substr(column, 1, len(prefix)) == prefix
+
+
+def sorts_with(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
+    """What follows from `begins_with` and leads SQLite to the texts by an index."""
+    after = _after(prefix)
+    upper = true() if after is None else column <= _Bound(column, after)
+    return and_(column >= _Bound(column, prefix), upper)
+
+
+def _after(prefix: str) -> str | None:
+    """The first text, in the order of code points, that comes after all that begin with the prefix; None if none does.
+
+    Half characters (surrogates) are left out, for they cannot be stored.
+    """
+    last = prefix[-1:]
+    if not last or last == _LAST:
+        return None
+    return prefix[:-1] + ("\ue000" if last == "\ud7ff" else chr(ord(last) + 1))

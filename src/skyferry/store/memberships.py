@@ -6,8 +6,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, and_, delete, func, insert, literal, or_, select
 
+from skyferry.search.parsing import parse_condition
 from skyferry.store import conditions, rows
 from skyferry.store.devices import STATISTICS, DeviceRecord, DeviceStatistics
+from skyferry.store.dialect import begins_with, sorts_with
 from skyferry.store.groups import GroupRecord, members
 from skyferry.store.products import ProductRecord
 from skyferry.store.tables import devices, group_members, product_is_kept, products
@@ -91,7 +93,8 @@ def _of_group(statement: StatementT, group: GroupRecord) -> StatementT:
     """
     statement = statement.select_from(devices).join(products, devices.c.product_id == products.c.id)
     if group.expression is not None:
-        return statement.where(members(group), product_is_kept)
+        leading = conditions.narrowed(parse_condition(group.expression), group.instance_id)
+        return statement.where(members(group), product_is_kept, *leading)
     return statement.join(
         group_members, and_(group_members.c.device_id == devices.c.id, group_members.c.group_id == group.id)
     ).where(product_is_kept)
@@ -110,7 +113,9 @@ def _listed(statement: StatementT, group: GroupRecord, wanted: MemberFilter) -> 
     if wanted.name is not None:
         statement = statement.where(devices.c.name == wanted.name)
     if wanted.name_prefix is not None:
-        statement = statement.where(conditions.begins_with(devices.c.name, wanted.name_prefix))
+        statement = statement.where(
+            begins_with(devices.c.name, wanted.name_prefix), sorts_with(devices.c.name, wanted.name_prefix)
+        )
     if wanted.status is not None:
         statement = statement.where(conditions.has_status(wanted.status))
     return statement
