@@ -14,7 +14,7 @@ from sqlalchemy import Connection, insert, select
 
 from bench.server import KEY_ID, SECRET
 from skyferry.datadir import DataDir
-from skyferry.fleet import accounts, products
+from skyferry.fleet import accounts, principals, products
 from skyferry.fleet.products import NewProduct
 from skyferry.keys import KeyRing, SecretBox
 from skyferry.simulator.identity import DeviceIdentity
@@ -56,7 +56,7 @@ async def seed(data: Path, *sizes: int, database: str | None = None) -> list[Pro
 def _fill(tx: Connection, box: SecretBox, sizes: Sequence[int]) -> list[Product]:
     now = time.time_ns() // 1_000_000
     accounts.ensure_root(tx, box, key_id=KEY_ID, secret=SECRET, now_ms=now)
-    principal = accounts.find_principal(tx, KEY_ID, box)
+    principal = principals.find_principal(tx, KEY_ID, box)
     assert principal
     instance = principal.default_instance
     made = []

@@ -17,7 +17,7 @@ from skyferry.delivery.limits import DeliveryLimits
 from skyferry.delivery.service import Delivery
 from skyferry.devices.gateway import DeviceGateway
 from skyferry.devices.limits import GatewaySettings, MqttLimits
-from skyferry.fleet import accounts
+from skyferry.fleet import accounts, principals
 from skyferry.fleet.accounts import NewKey
 from skyferry.keys import KeyRing, SecretBox
 from skyferry.objects import http as objects_http
@@ -28,11 +28,12 @@ from skyferry.objects.urls import DownloadUrls
 from skyferry.operations import OPERATIONS
 from skyferry.operations.services import Services
 from skyferry.ota.models import EngineLimits
-from skyferry.ram.principal import Principal
+from skyferry.ram.principal import Principal, Role
+from skyferry.ram.tokens import SecurityTokens
 from skyferry.rpc.context import Limits
 from skyferry.rpc.gateway import Gateway
 from skyferry.rpc.http_limits import RUNNER_OPTIONS
-from skyferry.rpc.principals import PrincipalCache
+from skyferry.rpc.principals import Directory, Remembered
 from skyferry.scheduler.chores import Chores
 from skyferry.scheduler.recovery import recover, tell_departures
 from skyferry.scheduler.reports import ReportWorker
@@ -77,6 +78,7 @@ class Server:
         self._directory = DataDir(settings.data_dir)
         ring = KeyRing.load_or_create(self._directory.key)
         self._box = SecretBox(ring.derive("secrets"))
+        self._tokens = SecurityTokens(ring)
         self._download_key = ring.derive("download-urls")
         self._clock = SystemClock()
         self._bus = LocalBus()
@@ -216,11 +218,16 @@ class Server:
             public_url=public_url,
             region=self._settings.region,
             nats=self._settings.nats is not None,
+            tokens=self._tokens,
         )
         return Gateway(
             OPERATIONS,
             services,
-            PrincipalCache(self._find_principal, self._clock),
+            Directory(
+                key_owner=Remembered(self._find_principal, self._clock),
+                role=Remembered(self._find_role, self._clock),
+                tokens=self._tokens,
+            ),
             self._clock,
             limits=Limits(window_ms=self._settings.clock_window_minutes * 60_000),
             quotas=self._settings.quotas,
@@ -228,7 +235,10 @@ class Server:
         )
 
     async def _find_principal(self, access_key_id: str) -> Principal | None:
-        return await self._store.read(accounts.find_principal, access_key_id, self._box)
+        return await self._store.read(principals.find_principal, access_key_id, self._box)
+
+    async def _find_role(self, role_id: str) -> Role | None:
+        return await self._store.read(principals.find_role, role_id)
 
     async def _check_gateway(self) -> None:
         self._gateway.check()

@@ -320,3 +320,21 @@ INVALID_EVENT_TARGET = ErrorKind("iot.event.InvalidTarget", "Target is not right
 EVENT_NATS_NOT_CONFIGURED = ErrorKind(
     "iot.event.NatsNotConfigured", "This server is not connected to NATS: start it with --nats URL."
 )
+
+# Roles; the codes and statuses are those of the service that has AssumeRole
+STS_ROLE_NOT_FOUND = ErrorKind("EntityNotExist.Role", "The account has no role of this RoleArn.", 404)
+STS_INVALID_ROLE_ARN = ErrorKind(
+    "InvalidParameter.RoleArn", "The parameter RoleArn is wrongly formed: it is acs:ram::ACCOUNT:role/NAME.", 400
+)
+STS_INVALID_SESSION_NAME = ErrorKind(
+    "InvalidParameter.RoleSessionName",
+    "The parameter RoleSessionName is wrongly formed: it has 2 to 64 of A-Z a-z 0-9 . @ - _",
+    400,
+)
+STS_INVALID_DURATION = ErrorKind(
+    "InvalidParameter.DurationSeconds", "DurationSeconds is 900 up to what the role allows.", 400
+)
+STS_POLICY_GRAMMAR = ErrorKind(
+    "InvalidParameter.PolicyGrammar", "The parameter Policy has not passed grammar check.", 400
+)
+STS_POLICY_SIZE = ErrorKind("InvalidParameter.PolicySize", "The parameter Policy has at most 2048 bytes.", 400)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import pytest
 
@@ -13,18 +14,27 @@ from tests.support.server import ROOT_KEY_ID, ROOT_SECRET, Server
 CLIENTS = ("sdk-5", "sdk-2", "classic-json", "classic-xml", "pop-core")
 
 
-def program(name: str, endpoint: str, key_id: str, secret: str) -> Program:
+class AccessKey(NamedTuple):
+    """What an application signs with."""
+
+    key_id: str
+    secret: str
+    token: str | None = None
+
+
+def program(name: str, endpoint: str, key: AccessKey) -> Program:
     """The program that carries calls through a library of another environment."""
-    account = (endpoint, key_id, secret)
+    account = (endpoint, key.key_id, key.secret)
+    token = () if key.token is None else (key.token,)
     match name:
         case "sdk-2":
-            return python_driver("client-v1", "tea.py", *account)
+            return python_driver("client-v1", "tea.py", *account, *token)
         case "classic-json":
-            return python_driver("client-legacy", "classic.py", *account, "JSON")
+            return python_driver("client-legacy", "classic.py", *account, "JSON", *token)
         case "classic-xml":
-            return python_driver("client-legacy", "classic.py", *account, "XML")
+            return python_driver("client-legacy", "classic.py", *account, "XML", *token)
         case _:
-            return node_driver("pop_core.js", *account)
+            return node_driver("pop_core.js", *account, *token)
 
 
 @pytest.fixture(scope="module", params=CLIENTS)
@@ -36,22 +46,22 @@ def client(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def application(client: str, server: Server) -> Iterator[Application]:
     """The root account, through the library."""
-    with application_of(client, server, ROOT_SECRET) as made:
+    with application_of(client, server, AccessKey(ROOT_KEY_ID, ROOT_SECRET)) as made:
         yield made
 
 
 @pytest.fixture
 def stranger(client: str, server: Server) -> Iterator[Application]:
     """Someone who knows the AccessKeyId of the root account, but not the secret."""
-    with application_of(client, server, "guessed") as made:
+    with application_of(client, server, AccessKey(ROOT_KEY_ID, "guessed")) as made:
         yield made
 
 
 @contextmanager
-def application_of(client: str, server: Server, secret: str) -> Iterator[Application]:
+def application_of(client: str, server: Server, key: AccessKey) -> Iterator[Application]:
     """An application with an AccessKey of its own, through the library."""
     if client == "sdk-5":
-        yield Application(InProcess(TeaClient(str(server.http), ROOT_KEY_ID, secret)))
+        yield Application(InProcess(TeaClient(str(server.http), *key)))
         return
-    with program(client, str(server.http), ROOT_KEY_ID, secret) as running:
+    with program(client, str(server.http), key) as running:
         yield Application(running)

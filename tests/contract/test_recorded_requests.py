@@ -20,7 +20,10 @@ from alibabacloud_tea_util.models import RuntimeOptions
 
 from skyferry import error_codes
 from skyferry.errors import ApiError
+from skyferry.keys import KeyRing
+from skyferry.ram.policies import Effect, Statement
 from skyferry.ram.principal import Principal
+from skyferry.ram.tokens import SecurityTokens, Session
 from skyferry.rpc import signature_v1, signature_v3
 from skyferry.rpc.call import Call
 from skyferry.rpc.operation import Access, Empty, Operation, RequestModel, ResponseModel, operation
@@ -34,6 +37,8 @@ from tests.unit.rpc.support import (
     Recorder,
     Reply,
     Server,
+    principal,
+    role,
     serving,
 )
 
@@ -129,9 +134,25 @@ OPERATIONS: Final = [
 ]
 
 
+class RecordedTokens(SecurityTokens):
+    """Knows the token of the recordings, which is none of a server."""
+
+    secret = SECRET
+
+    def open(self, token: str) -> Session:
+        assert token == "CAIS+token/with=chars=="
+        return Session("recorded", "session", KEY, self.secret, NOW_MS + 3_600_000, None)
+
+
+@pytest.fixture
+def tokens() -> RecordedTokens:
+    return RecordedTokens(KeyRing(bytes(32)))
+
+
 @pytest_asyncio.fixture
-async def server() -> AsyncIterator[Server]:
-    async with serving(OPERATIONS) as started:
+async def server(tokens: RecordedTokens) -> AsyncIterator[Server]:
+    async with serving(OPERATIONS, tokens=tokens) as started:
+        started.roles["recorded"] = role(Statement(Effect.ALLOW, ("iot:*",), ("*",)))
         yield started
 
 
@@ -158,7 +179,8 @@ def name_of(vector: dict[str, Any]) -> str:
 @pytest.mark.parametrize("vector", VECTORS, ids=name_of)
 async def test_replayed(server: Server, vector: dict[str, Any]) -> None:
     for name in ("iot-1", "iot-0xabc"):
-        server.principals[KEY].instances[name] = OTHER_INSTANCE
+        for caller in (server.principals[KEY], server.roles["recorded"]):
+            caller.instances[name] = OTHER_INSTANCE
     reply = await replay(server, vector)
     assert reply.status == 200, reply.body
     assert b"true" in reply.body
@@ -185,10 +207,11 @@ async def test_replayed_with_another_value(server: Server, vector: dict[str, Any
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=name_of)
-async def test_the_text_to_sign_is_the_clients(server: Server, vector: dict[str, Any]) -> None:
+async def test_the_text_to_sign_is_the_clients(server: Server, tokens: RecordedTokens, vector: dict[str, Any]) -> None:
     """With a wrong secret on our side the answer quotes our texts: they must be what the client signed."""
     known = server.principals[KEY]
     server.principals[KEY] = Principal(**{**_fields(known), "secret": "wrong"})
+    tokens.secret = "wrong"
     reply = await replay(server, vector)
     message = reply.body.decode() if b"<?xml" in reply.body else reply.json["Message"]
     if vector["signature_version"] == "V1":
@@ -262,7 +285,7 @@ class TestOfficialClient:
         assert (caught.value.status_code, caught.value.code) == (500, "InternalError")
 
     async def test_denied(self, server: Server, cancel: Cancel) -> None:
-        server.principals[KEY] = Principal(**{**_fields(server.principals[KEY]), "user": "alice"})
+        server.principals[KEY] = principal(user="alice")
         with pytest.raises(ClientException) as caught:
             await cancel()
         assert (caught.value.status_code, caught.value.code) == (403, "NoPermission")

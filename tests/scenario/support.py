@@ -255,8 +255,8 @@ class Accounts:
 
     def client(self, printed: str) -> TeaClient:
         """The vendor's SDK with a key as the command line printed it."""
-        key_id, secret = (line.partition(": ")[2] for line in printed.splitlines())
-        return TeaClient(str(self.server.http), key_id, secret)
+        key_id, secret, *token = (line.partition(": ")[2] for line in printed.splitlines()[:3])
+        return TeaClient(str(self.server.http), key_id, secret, *token)
 
     def instances(self, account: str) -> list[str]:
         """The names of the account's instances, its default one first."""

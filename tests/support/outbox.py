@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, select
 
 from skyferry.events import subscriptions
-from skyferry.fleet import accounts
+from skyferry.fleet import accounts, principals
 from skyferry.keys import SecretBox
 from skyferry.store import outbox as statements
 from skyferry.store import subscriptions as subscription_statements
@@ -17,7 +17,7 @@ BOX = SecretBox(bytes(32))
 def subscription(tx: Connection, *types: str, target: str = "http://127.0.0.1:9/hook") -> SubscriptionRecord:
     """A webhook of the first instance; the account is made when there is none."""
     accounts.ensure_root(tx, BOX, key_id="testid", secret="testsecret", now_ms=START)
-    principal = accounts.find_principal(tx, "testid", BOX)
+    principal = principals.find_principal(tx, "testid", BOX)
     assert principal is not None
     instance_id = principal.default_instance.id
     made = subscriptions.create(

@@ -24,7 +24,7 @@ from skyferry.bus.messages import (
     Report,
     VersionReported,
 )
-from skyferry.fleet import accounts, devices, names, products
+from skyferry.fleet import accounts, devices, names, principals, products
 from skyferry.fleet.products import NewProduct
 from skyferry.keys import SecretBox
 from skyferry.objects.urls import DownloadUrls
@@ -60,7 +60,7 @@ class World:
 
     def __post_init__(self) -> None:
         accounts.ensure_root(self.tx, self.box, key_id="testid", secret="testsecret", now_ms=self.now)
-        principal = accounts.find_principal(self.tx, "testid", self.box)
+        principal = principals.find_principal(self.tx, "testid", self.box)
         assert principal is not None
         self.instance = principal.default_instance
         self.product = self.make_product("product_1")

@@ -1,35 +1,50 @@
-"""`skyferry account`: accounts, instances, RAM users, access keys and policies. Works while the server runs.
+"""`skyferry account`: accounts, instances, RAM users, access keys, policies and roles. Works while the server runs.
 
 A running server takes changes over within a second or two.
 """
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from sqlalchemy import Connection
 
-from skyferry.cli.database import DEFAULT_DATA_DIR, Account, Database, Directory, fail, now, run, show, time, yes
+from skyferry.cli import policies, roles
+from skyferry.cli.database import (
+    DEFAULT_DATA_DIR,
+    Account,
+    Database,
+    Directory,
+    Target,
+    change,
+    now,
+    run,
+    show,
+    time,
+    write_down,
+    yes,
+)
 from skyferry.fleet import accounts
 from skyferry.fleet.accounts import NewKey
 from skyferry.keys import SecretBox
 from skyferry.store import accounts as statements
+from skyferry.store import policies as attachments
+from skyferry.store.accounts import AccountRecord
 
-app = typer.Typer(help="Accounts, instances, RAM users, access keys and policies.", no_args_is_help=True)
+app = typer.Typer(help="Accounts, instances, RAM users, access keys, policies and roles.", no_args_is_help=True)
 instance_app = typer.Typer(help="Instances of an account.", no_args_is_help=True)
 user_app = typer.Typer(help="RAM users of an account.", no_args_is_help=True)
 key_app = typer.Typer(help="Access keys of an account and its RAM users.", no_args_is_help=True)
-policy_app = typer.Typer(help="Policies: what RAM users may do.", no_args_is_help=True)
 app.add_typer(instance_app, name="instance")
 app.add_typer(user_app, name="user")
 app.add_typer(key_app, name="key")
-app.add_typer(policy_app, name="policy")
+app.add_typer(policies.app, name="policy")
+app.add_typer(roles.app, name="role")
+app.command("assume-role")(roles.assume_role)
 
 Instance = Annotated[str, typer.Argument(help="The IotInstanceId.")]
 User = Annotated[str, typer.Argument(help="The RAM user's name.")]
 KeyId = Annotated[str, typer.Argument(metavar="ACCESS_KEY_ID")]
-Policy = Annotated[str, typer.Argument(help="The policy's name.")]
 
 
 @app.command("create")
@@ -42,6 +57,7 @@ def create_account(
 
     def work(tx: Connection, box: SecretBox) -> NewKey:
         account = accounts.create_account(tx, box, name, now_ms=now())
+        write_down(tx, account, "account create", {"Name": name})
         return accounts.create_key(tx, box, account, user=None, now_ms=now())
 
     _show_key(run(data_dir, database, work))
@@ -60,10 +76,10 @@ def create_instance(
 ) -> None:
     """Make an instance and print its IotInstanceId."""
 
-    def work(tx: Connection, box: SecretBox) -> str:
-        return accounts.create_instance(tx, box, accounts.account_named(tx, account), now_ms=now())
+    def work(tx: Connection, box: SecretBox, owner: AccountRecord) -> str:
+        return accounts.create_instance(tx, box, owner, now_ms=now())
 
-    typer.echo(run(data_dir, database, work))
+    typer.echo(change(Target(data_dir, database, account), "account instance create", {}, work))
 
 
 @instance_app.command("list")
@@ -88,10 +104,11 @@ def set_instance(
 ) -> None:
     """Set which tasks CancelOTATaskByDevice may cancel in an instance."""
 
-    def work(tx: Connection, _: SecretBox) -> None:
-        accounts.set_cancel_by_device(tx, accounts.account_named(tx, account), instance, cancel_by_device)
+    def work(tx: Connection, _: SecretBox, owner: AccountRecord) -> None:
+        accounts.set_cancel_by_device(tx, owner, instance, cancel_by_device)
 
-    run(data_dir, database, work)
+    parameters = {"Instance": instance, "CancelByDevice": cancel_by_device}
+    change(Target(data_dir, database, account), "account instance set", parameters, work)
 
 
 @user_app.command("create")
@@ -100,10 +117,10 @@ def create_user(
 ) -> None:
     """Make a RAM user. Attach a policy to it, and make a key for it."""
 
-    def work(tx: Connection, _: SecretBox) -> None:
-        accounts.create_user(tx, accounts.account_named(tx, account), name, now_ms=now())
+    def work(tx: Connection, _: SecretBox, owner: AccountRecord) -> None:
+        accounts.create_user(tx, owner, name, now_ms=now())
 
-    run(data_dir, database, work)
+    change(Target(data_dir, database, account), "account user create", {"Name": name}, work)
 
 
 @user_app.command("list")
@@ -125,10 +142,10 @@ def delete_user(
 ) -> None:
     """Remove a RAM user and its access keys."""
 
-    def work(tx: Connection, _: SecretBox) -> None:
-        accounts.delete_user(tx, accounts.account_named(tx, account), name)
+    def work(tx: Connection, _: SecretBox, owner: AccountRecord) -> None:
+        accounts.delete_user(tx, owner, name)
 
-    run(data_dir, database, work)
+    change(Target(data_dir, database, account), "account user delete", {"Name": name}, work)
 
 
 @key_app.command("create")
@@ -140,10 +157,10 @@ def create_key(
 ) -> None:
     """Make an access key. Its secret is shown this once."""
 
-    def work(tx: Connection, box: SecretBox) -> NewKey:
-        return accounts.create_key(tx, box, accounts.account_named(tx, account), user=user, now_ms=now())
+    def work(tx: Connection, box: SecretBox, owner: AccountRecord) -> NewKey:
+        return accounts.create_key(tx, box, owner, user=user, now_ms=now())
 
-    _show_key(run(data_dir, database, work))
+    _show_key(change(Target(data_dir, database, account), "account key create", {"User": user or accounts.ROOT}, work))
 
 
 @key_app.command("list")
@@ -190,102 +207,22 @@ def delete_key(
 ) -> None:
     """Remove an access key."""
 
-    def work(tx: Connection, _: SecretBox) -> None:
-        accounts.delete_key(tx, accounts.account_named(tx, account), key)
+    def work(tx: Connection, _: SecretBox, owner: AccountRecord) -> None:
+        accounts.delete_key(tx, owner, key)
 
-    run(data_dir, database, work)
-
-
-@policy_app.command("put")
-def put_policy(
-    name: Policy,
-    file: Annotated[typer.FileText, typer.Argument(help="The policy document (JSON); - reads standard input.")],
-    data_dir: Directory = DEFAULT_DATA_DIR,
-    account: Account = accounts.ROOT,
-    database: Database = None,
-) -> None:
-    """Store a policy, or replace its document."""
-    try:
-        document = json.load(file)
-    except ValueError as problem:
-        fail(f"The policy document is not JSON: {problem}.")
-
-    def work(tx: Connection, _: SecretBox) -> None:
-        accounts.put_policy(tx, accounts.account_named(tx, account), name, document, now_ms=now())
-
-    run(data_dir, database, work)
-
-
-@policy_app.command("list")
-def list_policies(
-    data_dir: Directory = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
-) -> None:
-    """List the policies of an account and the pre-made ones."""
-
-    def work(tx: Connection, _: SecretBox) -> dict[str, object]:
-        own = statements.policies_of(tx, accounts.account_named(tx, account).id)
-        return {policy.name: policy.document for policy in own}
-
-    documents = {**run(data_dir, database, work), **accounts.BUILT_IN_POLICIES}
-    show(
-        ("Name", "Pre-made", "Document"),
-        ((name, yes(name in accounts.BUILT_IN_POLICIES), json.dumps(document)) for name, document in documents.items()),
-    )
-
-
-@policy_app.command("attach")
-def attach_policy(
-    name: Policy,
-    user: User,
-    data_dir: Directory = DEFAULT_DATA_DIR,
-    account: Account = accounts.ROOT,
-    database: Database = None,
-) -> None:
-    """Attach a policy to a RAM user."""
-
-    def work(tx: Connection, _: SecretBox) -> None:
-        accounts.attach_policy(tx, accounts.account_named(tx, account), name, user, now_ms=now())
-
-    run(data_dir, database, work)
-
-
-@policy_app.command("detach")
-def detach_policy(
-    name: Policy,
-    user: User,
-    data_dir: Directory = DEFAULT_DATA_DIR,
-    account: Account = accounts.ROOT,
-    database: Database = None,
-) -> None:
-    """Detach a policy from a RAM user."""
-
-    def work(tx: Connection, _: SecretBox) -> None:
-        accounts.detach_policy(tx, accounts.account_named(tx, account), name, user)
-
-    run(data_dir, database, work)
-
-
-@policy_app.command("delete")
-def delete_policy(
-    name: Policy, data_dir: Directory = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None
-) -> None:
-    """Remove a policy that is attached to no one."""
-
-    def work(tx: Connection, _: SecretBox) -> None:
-        accounts.delete_policy(tx, accounts.account_named(tx, account), name)
-
-    run(data_dir, database, work)
+    change(Target(data_dir, database, account), "account key delete", {"AccessKeyId": key}, work)
 
 
 def _set_active(key: str, account: str, data_dir: Path, database: str | None, *, active: bool) -> None:
-    def work(tx: Connection, _: SecretBox) -> None:
-        accounts.set_key_active(tx, accounts.account_named(tx, account), key, active=active)
+    def work(tx: Connection, _: SecretBox, owner: AccountRecord) -> None:
+        accounts.set_key_active(tx, owner, key, active=active)
 
-    run(data_dir, database, work)
+    action = "account key activate" if active else "account key deactivate"
+    change(Target(data_dir, database, account), action, {"AccessKeyId": key}, work)
 
 
 def _policies_of(tx: Connection, user_id: int) -> str:
-    return ", ".join(policy.name for policy in statements.policies_of_user(tx, user_id))
+    return ", ".join(policy.name for policy in attachments.policies_of_user(tx, user_id))
 
 
 def _show_key(key: NewKey) -> None:

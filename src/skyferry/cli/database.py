@@ -1,23 +1,29 @@
 """What commands share that work on a data directory themselves, beside a running server or without one."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+import uuid
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final, NoReturn, TypeVar
+from typing import Annotated, Final, NamedTuple, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from skyferry.clock import SystemClock
 from skyferry.datadir import DataDir
 from skyferry.errors import ApiError
+from skyferry.fleet import accounts
 from skyferry.fleet.accounts import AccountError
 from skyferry.keys import KeyFileError, KeyRing, SecretBox
 from skyferry.settings import Settings
+from skyferry.store import audit
+from skyferry.store.accounts import AccountRecord
+from skyferry.store.audit import AuditRecord
 from skyferry.store.engine import Store
 
 Directory = Annotated[Path, typer.Option(envvar="SKYFERRY_DATA_DIR", help="The server's data directory.")]
@@ -28,24 +34,79 @@ Account = Annotated[str, typer.Option("--account", help="The account's name.")]
 
 DEFAULT_DATA_DIR: Final[Path] = Settings.model_fields["data_dir"].default
 
+_CALLER: Final = "cli"
+
 T = TypeVar("T")
 Work = Callable[[Connection, SecretBox], T]
+Change = Callable[[Connection, SecretBox, AccountRecord], T]
 
 
 def run(data_dir: Path, database: str | None, work: Work[T]) -> T:
     """Runs the work in one transaction; what goes wrong becomes a sentence and exit code 2."""
-    directory = DataDir(data_dir)
-    if not directory.key.is_file():
-        fail(f"{data_dir} is not a data directory yet: start skyferry serve --data-dir {data_dir} once.")
+    box = SecretBox(key_ring(data_dir).derive("secrets"))
     try:
-        box = SecretBox(KeyRing.load_or_create(directory.key).derive("secrets"))
-        return asyncio.run(_transaction(Store(database or str(directory.database)), work, box))
-    except (AccountError, ApiError, KeyFileError, ValueError) as problem:
+        return asyncio.run(_transaction(Store(database or str(DataDir(data_dir).database)), work, box))
+    except (AccountError, ApiError, ValueError) as problem:
         fail(problem.text if isinstance(problem, ApiError) else str(problem))
     except (OperationalError, ProgrammingError) as problem:
         fail(_database_sentence(problem))
     except OSError as problem:
         fail(f"The database cannot be reached: {problem}.")
+
+
+class Target(NamedTuple):
+    """Which account of which server a command changes."""
+
+    data_dir: Path
+    database: str | None
+    account: str
+
+
+def change(target: Target, action: str, parameters: Mapping[str, str], work: Change[T]) -> T:
+    """Runs work that changes something of an account, and writes down that it did.
+
+    Args:
+        target: what is changed.
+        action: the command, without `skyferry`.
+        parameters: what was given to the command, without secrets.
+        work: gets the account besides.
+    """
+
+    def all_of_it(tx: Connection, box: SecretBox) -> T:
+        account = accounts.account_named(tx, target.account)
+        result = work(tx, box, account)
+        write_down(tx, account, action, parameters)
+        return result
+
+    return run(target.data_dir, target.database, all_of_it)
+
+
+def write_down(tx: Connection, account: AccountRecord, action: str, parameters: Mapping[str, str]) -> None:
+    """Adds a command to the audit trail, in the transaction of the change."""
+    record = AuditRecord(
+        account_id=account.id,
+        instance_id=None,
+        at=now(),
+        caller=_CALLER,
+        access_key_id="",
+        source_address="",
+        action=action,
+        parameters=parameters,
+        request_id=str(uuid.uuid4()).upper(),
+        outcome="OK",
+    )
+    audit.insert_records(tx, [record])
+
+
+def key_ring(data_dir: Path) -> KeyRing:
+    """The server's keys; a sentence and exit code 2 where there are none."""
+    path = DataDir(data_dir).key
+    if not path.is_file():
+        fail(f"{data_dir} is not a data directory yet: start skyferry serve --data-dir {data_dir} once.")
+    try:
+        return KeyRing.load_or_create(path)
+    except KeyFileError as problem:
+        fail(str(problem))
 
 
 async def _transaction(store: Store, work: Work[T], box: SecretBox) -> T:
@@ -74,7 +135,7 @@ def show(titles: Iterable[str], lines: Iterable[Iterable[str]]) -> None:
     for title in titles:
         table.add_column(title, overflow="fold")
     for line in lines:
-        table.add_row(*line)
+        table.add_row(*map(Text, line))  # as it is: rich would make a picture of `:ram:` in an ARN
     Console().print(table)
 
 

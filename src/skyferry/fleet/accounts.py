@@ -1,4 +1,4 @@
-"""Accounts with their instances, RAM users, access keys and policies (gateway reference §4, §6).
+"""Accounts with their instances, RAM users and access keys (gateway reference §4, §6).
 
 Secrets are stored sealed; a key's secret is returned once, when the key is made, and is opened again only to check
 signatures.
@@ -7,19 +7,15 @@ signatures.
 import re
 import secrets
 import string
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from skyferry.keys import SecretBox
-from skyferry.ram import policies
-from skyferry.ram.errors import PolicyError
-from skyferry.ram.principal import Instance, Principal
 from skyferry.store import accounts as statements
-from skyferry.store.accounts import AccountRecord, PolicyRecord, UserRecord
+from skyferry.store.accounts import AccountRecord, UserRecord
 
 ROOT: Final = "root"
 CANCEL_BY_DEVICE: Final = ("pending", "open")
@@ -27,22 +23,7 @@ CANCEL_BY_DEVICE: Final = ("pending", "open")
 _LOWER: Final = string.ascii_lowercase + string.digits
 _ALPHANUMERIC: Final = string.ascii_letters + string.digits
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_POLICY_NAME: Final = re.compile(r"[A-Za-z0-9-]{1,128}")
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
-
-
-def _policy(*actions: str) -> dict[str, Any]:
-    return {"Version": "1", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}]}
-
-
-BUILT_IN_POLICIES: Final[Mapping[str, dict[str, Any]]] = {
-    "AliyunIOTFullAccess": _policy("iot:*"),
-    "AliyunIOTReadOnlyAccess": _policy("iot:Query*", "iot:List*", "iot:Get*", "iot:BatchGet*", "iot:Check*"),
-}
-"""The pre-made policies (gateway reference §4.1). Every account has them; none can change them.
-
-An attachment needs a row, which is made by the first one; the document that counts is the one here.
-"""
 
 
 class AccountError(Exception):
@@ -68,8 +49,8 @@ def create_account(tx: Connection, box: SecretBox, name: str, *, now_ms: int) ->
     Raises:
         AccountError: the name is malformed or taken.
     """
-    _check_name(name, _NAME, "An account's name has 1 to 64 of A-Z a-z 0-9 . _ - and starts with a letter or digit.")
-    uid = "1" + _random(15, string.digits)
+    check_name(name, _NAME, "An account's name has 1 to 64 of A-Z a-z 0-9 . _ - and starts with a letter or digit.")
+    uid = "1" + random_text(15, string.digits)
     try:
         account_id = statements.insert_account(tx, uid=uid, name=name, created_at=now_ms)
     except IntegrityError:
@@ -95,15 +76,15 @@ def create_instance(
     tx: Connection, box: SecretBox, account: AccountRecord, *, now_ms: int, is_default: bool = False
 ) -> str:
     """Makes an instance of the account and returns its `IotInstanceId`."""
-    name = "iot-" + _random(16, _LOWER)
+    name = "iot-" + random_text(16, _LOWER)
     statements.insert_instance(
         tx,
         account_id=account.id,
         name=name,
         is_default=is_default,
         object_prefix=secrets.token_hex(16),
-        upload_key_id=_random(16),
-        upload_key_sealed=box.seal(_random(30)),
+        upload_key_id=random_text(16),
+        upload_key_sealed=box.seal(random_text(30)),
         created_at=now_ms,
     )
     return name
@@ -127,7 +108,7 @@ def create_user(tx: Connection, account: AccountRecord, name: str, *, now_ms: in
     Raises:
         AccountError: the name is malformed or taken.
     """
-    _check_name(name, _NAME, "A user's name has 1 to 64 of A-Z a-z 0-9 . _ - and starts with a letter or digit.")
+    check_name(name, _NAME, "A user's name has 1 to 64 of A-Z a-z 0-9 . _ - and starts with a letter or digit.")
     if name == ROOT:
         raise AccountError("The name root stands for the account itself. Choose another one.")
     try:
@@ -152,8 +133,8 @@ def create_key(tx: Connection, box: SecretBox, account: AccountRecord, *, user: 
     Raises:
         AccountError: there is no such user.
     """
-    owner = None if user is None else _user(tx, account, user).id
-    key = NewKey("LTAI" + _random(20), _random(30))
+    owner = None if user is None else user_named(tx, account, user).id
+    key = NewKey("LTAI" + random_text(20), random_text(30))
     _insert_key(tx, box, account, key, ram_user_id=owner, now_ms=now_ms)
     return key
 
@@ -176,66 +157,6 @@ def delete_key(tx: Connection, account: AccountRecord, access_key_id: str) -> No
     """
     if not statements.delete_key(tx, account.id, access_key_id):
         raise AccountError(f"The account {account.name} has no access key {access_key_id}.")
-
-
-def put_policy(tx: Connection, account: AccountRecord, name: str, document: object, *, now_ms: int) -> None:
-    """Stores a policy, or replaces the document of the one that has the name.
-
-    Raises:
-        AccountError: the name is malformed or belongs to a pre-made policy, or the document cannot take effect as it
-            is written.
-    """
-    _check_name(name, _POLICY_NAME, "A policy's name has 1 to 128 of A-Z a-z 0-9 -")
-    _check_own(name)
-    try:
-        policies.check(document, account_uid=account.uid)
-    except PolicyError as problem:
-        raise AccountError(str(problem)) from None
-    if not statements.set_policy_document(tx, account.id, name, document):
-        statements.insert_policy(tx, account_id=account.id, name=name, document=document, created_at=now_ms)
-
-
-def delete_policy(tx: Connection, account: AccountRecord, name: str) -> None:
-    """Removes a policy that is attached to no one, so that a forgotten Deny does not vanish unseen.
-
-    Raises:
-        AccountError: there is none of this name, it is attached, or it is pre-made.
-    """
-    _check_own(name)
-    policy = _policy_named(tx, account, name)
-    if count := statements.attachment_count(tx, policy.id):
-        raise AccountError(f"The policy {name} is attached to {count} user(s). Detach it first.")
-    statements.delete_policy(tx, account.id, name)
-
-
-def attach_policy(tx: Connection, account: AccountRecord, name: str, user: str, *, now_ms: int) -> None:
-    """Attaches a policy to a RAM user; attaching it again changes nothing.
-
-    Raises:
-        AccountError: there is no such policy or user.
-    """
-    owner = _user(tx, account, user)
-    policy = statements.policy_named(tx, account.id, name)
-    if policy is not None:
-        policy_id = policy.id
-    elif name in BUILT_IN_POLICIES:
-        document = BUILT_IN_POLICIES[name]
-        policy_id = statements.insert_policy(tx, account_id=account.id, name=name, document=document, created_at=now_ms)
-    else:
-        raise _no_policy(account, name)
-    statements.attach(tx, policy_id, owner.id)
-
-
-def detach_policy(tx: Connection, account: AccountRecord, name: str, user: str) -> None:
-    """Detaches a policy from a RAM user.
-
-    Raises:
-        AccountError: there is no such policy or user, or it is not attached.
-    """
-    owner = _user(tx, account, user)
-    policy = _policy_named(tx, account, name)
-    if not statements.detach(tx, policy.id, owner.id):
-        raise AccountError(f"The policy {name} is not attached to {user}.")
 
 
 def ensure_root(
@@ -269,32 +190,6 @@ def ensure_root(
     return None
 
 
-def find_principal(tx: Connection, access_key_id: str, box: SecretBox) -> Principal | None:
-    """The owner of an access key with all that the gateway needs to know; None when there is no such key."""
-    owner = statements.key_owner(tx, access_key_id)
-    if owner is None:
-        return None
-    records = statements.instances_of(tx, owner.account_id)
-    instances = {item.name: Instance(item.id, item.account_id, item.name, item.cancel_by_device) for item in records}
-    attached = [] if owner.ram_user_id is None else statements.policies_of_user(tx, owner.ram_user_id)
-    return Principal(
-        access_key_id=access_key_id,
-        secret=box.open(owner.secret_sealed),
-        active=owner.active,
-        account_id=owner.account_id,
-        account_uid=owner.account_uid,
-        user=owner.user,
-        statements=policies.effective(document_of(policy) for policy in attached),
-        default_instance=next(instances[item.name] for item in records if item.is_default),
-        instances=instances,
-    )
-
-
-def document_of(policy: PolicyRecord) -> Any:
-    """The document that counts: a pre-made policy's own, whatever its row says."""
-    return BUILT_IN_POLICIES.get(policy.name, policy.document)
-
-
 def _make_valid(tx: Connection, box: SecretBox, account: AccountRecord, key: NewKey, now_ms: int) -> None:
     there = statements.key(tx, key.access_key_id)
     if there is None:
@@ -310,7 +205,7 @@ def _given_key(key_id: str | None, secret: str | None) -> NewKey | None:
         return None
     if not key_id or not secret:
         raise AccountError("Give both the AccessKeyId and its secret, or neither.")
-    _check_name(key_id, _KEY_ID, "An AccessKeyId has 1 to 128 of A-Z a-z 0-9 . _ -")
+    check_name(key_id, _KEY_ID, "An AccessKeyId has 1 to 128 of A-Z a-z 0-9 . _ -")
     return NewKey(key_id, secret)
 
 
@@ -328,37 +223,32 @@ def _insert_key(
     )
 
 
-def _user(tx: Connection, account: AccountRecord, name: str) -> UserRecord:
+def user_named(tx: Connection, account: AccountRecord, name: str) -> UserRecord:
+    """The account's RAM user of this name.
+
+    Raises:
+        AccountError: there is none.
+    """
     user = statements.user_named(tx, account.id, name)
     if user is None:
         raise _no_user(account, name)
     return user
 
 
-def _policy_named(tx: Connection, account: AccountRecord, name: str) -> PolicyRecord:
-    policy = statements.policy_named(tx, account.id, name)
-    if policy is None:
-        raise _no_policy(account, name)
-    return policy
-
-
 def _no_user(account: AccountRecord, name: str) -> AccountError:
     return AccountError(f"The account {account.name} has no user named {name}.")
 
 
-def _no_policy(account: AccountRecord, name: str) -> AccountError:
-    return AccountError(f"The account {account.name} has no policy named {name}.")
+def check_name(name: str, shape: re.Pattern[str], sentence: str) -> None:
+    """Checks the form of a name.
 
-
-def _check_own(name: str) -> None:
-    if name in BUILT_IN_POLICIES:
-        raise AccountError(f"{name} is a pre-made policy and cannot be changed.")
-
-
-def _check_name(name: str, shape: re.Pattern[str], sentence: str) -> None:
+    Raises:
+        AccountError: it has another one; the sentence says which it should have.
+    """
     if not shape.fullmatch(name):
         raise AccountError(sentence)
 
 
-def _random(length: int, alphabet: str = _ALPHANUMERIC) -> str:
+def random_text(length: int, alphabet: str = _ALPHANUMERIC) -> str:
+    """So many random letters and digits."""
     return "".join(secrets.choice(alphabet) for _ in range(length))

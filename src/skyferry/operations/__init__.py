@@ -25,6 +25,7 @@ from skyferry.operations import (
     products,
     registrations,
     rollouts,
+    sts,
     task_control,
     task_history,
     tasks,
@@ -55,6 +56,7 @@ _MODULES: Final = (
     task_history,
     rollouts,
     events,
+    sts,
 )
 
 

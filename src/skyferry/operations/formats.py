@@ -20,6 +20,11 @@ def utc(ms: int) -> str:
     return f"{time:%Y-%m-%dT%H:%M:%S}.{ms % 1_000:03d}Z"
 
 
+def utc_seconds(ms: int) -> str:
+    """`2015-04-09T11:52:19Z`: when a temporary access key ends."""
+    return f"{datetime.fromtimestamp(ms // 1_000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 def utc_or_none(ms: int | None) -> str | None:
     """As `utc`; None for a time that has not come."""
     return None if ms is None else utc(ms)

@@ -9,6 +9,7 @@ from skyferry.objects.interface import ObjectStore
 from skyferry.objects.limits import ObjectLimits
 from skyferry.objects.urls import DownloadUrls
 from skyferry.ota.models import EngineLimits
+from skyferry.ram.tokens import SecurityTokens
 from skyferry.rpc import call
 from skyferry.rpc.operation import RequestModel
 from skyferry.store.engine import Store
@@ -22,6 +23,7 @@ class Services:
         public_url: the server's URL as its users know it.
         region: what is answered where the dialect asks for a region.
         nats: whether messages to the business server can go through NATS.
+        tokens: makes the tokens of temporary access keys.
     """
 
     store: Store
@@ -35,6 +37,7 @@ class Services:
     public_url: str
     region: str
     nats: bool
+    tokens: SecurityTokens
 
 
 Call = call.Call[Services]

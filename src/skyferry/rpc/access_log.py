@@ -28,7 +28,7 @@ def write(context: RequestContext[Any], error: ApiError | None, *, status: int) 
         request_id=context.request_id,
         action=public.action[:_MOST_ACTION_CHARACTERS] if public else None,
         account=principal.account_uid if principal else None,
-        caller=(principal.user or "root") if principal else None,
+        caller=principal.name if principal else None,
         source_ip=context.origin.address,
         code=error.kind.code if error else None,
         status=status,

@@ -16,7 +16,7 @@ class Call(Generic[ServicesT]):
         services: what operations work with; made once by the composition root.
         instance: the instance that the call is about.
         account_uid: the account's number as shown to people.
-        caller: `root`, or the name of the RAM user that signed.
+        caller: who signed: `root`, the name of a RAM user, or the names of a role and its session, `role:session`.
         request_id: the identifier in the answer and in the logs.
         source_address: the IP address that the call came from.
     """

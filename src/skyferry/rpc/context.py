@@ -1,6 +1,6 @@
 """The context that a request carries through the steps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -8,11 +8,12 @@ from aiohttp import web
 
 from skyferry.clock import Clock
 from skyferry.ram.principal import Instance, Principal
+from skyferry.ram.tokens import Session
 from skyferry.rpc.call import Call
 from skyferry.rpc.nonces import NonceCache
 from skyferry.rpc.operation import Operation, RequestModel
 from skyferry.rpc.origin import Network, Origin
-from skyferry.rpc.principals import FindPrincipal
+from skyferry.rpc.principals import Directory
 from skyferry.rpc.quota import Quota
 from skyferry.rpc.signature import PublicParameters, SignatureScheme, SignedRequest
 from skyferry.rpc.signature_v1 import SignatureV1
@@ -44,10 +45,10 @@ class Environment(Generic[ServicesT]):
     Attributes:
         operations: the operations by name.
         services: what operations work with; handed on unseen.
-        find_principal: who an access key belongs to.
+        directory: who may sign.
         clock: the time.
         limits: what a request may have.
-        version: the API version that is served.
+        versions: the API versions that are served.
         nonces: the nonces that were used.
         quota: the calls of the last second.
         trusted_proxies: whose word on the origin of requests counts.
@@ -55,10 +56,10 @@ class Environment(Generic[ServicesT]):
 
     operations: Mapping[str, Operation[ServicesT]]
     services: ServicesT
-    find_principal: FindPrincipal
+    directory: Directory
     clock: Clock
     limits: Limits
-    version: str
+    versions: Collection[str]
     nonces: NonceCache
     quota: Quota
     trusted_proxies: Sequence[Network]
@@ -78,6 +79,7 @@ class RequestContext(Generic[ServicesT]):
         scheme: the signature scheme that it uses.
         signed: the parts that the signature may cover, parameters decoded.
         public: action, access key, signature and so on.
+        session: the session of the temporary access key that signed it.
         timestamp_ms: when it was signed.
         principal: who signed it.
         operation: what it calls.
@@ -95,6 +97,7 @@ class RequestContext(Generic[ServicesT]):
     scheme: SignatureScheme = field(default_factory=SignatureV1)
     signed: SignedRequest | None = None
     public: PublicParameters | None = None
+    session: Session | None = None
     timestamp_ms: int = 0
     principal: Principal | None = None
     operation: Operation[ServicesT] | None = None
@@ -116,7 +119,7 @@ class RequestContext(Generic[ServicesT]):
             services=self.environment.services,
             instance=instance,
             account_uid=principal.account_uid,
-            caller=principal.user or "root",
+            caller=principal.name,
             request_id=self.request_id,
             source_address=self.origin.address,
         )

@@ -12,12 +12,11 @@ from skyferry.rpc.context import Environment, Limits, RequestContext
 from skyferry.rpc.nonces import NonceCache
 from skyferry.rpc.operation import Operation
 from skyferry.rpc.origin import Network, origin_of
-from skyferry.rpc.principals import FindPrincipal
+from skyferry.rpc.principals import Directory
 from skyferry.rpc.quota import Quota
 from skyferry.rpc.shapes import structure_of
 from skyferry.rpc.steps import STEPS
 
-VERSION: Final = "2018-01-20"
 _ENDS_CONNECTION: Final = frozenset({gateway_errors.REQUEST_TOO_LARGE, gateway_errors.REQUEST_TIMEOUT})
 
 ServicesT = TypeVar("ServicesT")
@@ -30,7 +29,7 @@ class Gateway(Generic[ServicesT]):
         self,
         operations: Mapping[str, Operation[ServicesT]],
         services: ServicesT,
-        find_principal: FindPrincipal,
+        directory: Directory,
         clock: Clock,
         *,
         limits: Limits | None = None,
@@ -42,7 +41,7 @@ class Gateway(Generic[ServicesT]):
         Args:
             operations: what can be called, by name (`skyferry.rpc.operation.index`).
             services: what operations work with; they find it in their `Call`.
-            find_principal: who an access key belongs to, usually a `PrincipalCache`.
+            directory: who may sign; its answers are usually `Remembered`.
             clock: the time, for timestamps, nonces and quotas.
             limits: what a request may have.
             quotas: calls per second and account by operation name, in place of what the operations declare.
@@ -56,10 +55,10 @@ class Gateway(Generic[ServicesT]):
         self._environment = Environment(
             operations=operations,
             services=services,
-            find_principal=find_principal,
+            directory=directory,
             clock=clock,
             limits=limits or Limits(),
-            version=VERSION,
+            versions=frozenset().union(*(item.versions for item in operations.values())),
             nonces=NonceCache(),
             quota=Quota(quotas),
             trusted_proxies=trusted_proxies,

@@ -18,6 +18,13 @@ REQUEST_TIMEOUT: Final = ErrorKind("RequestTimeout", "The request body did not a
 # Who calls
 ACCESS_KEY_NOT_FOUND: Final = ErrorKind("InvalidAccessKeyId.NotFound", "Specified access key is not found.", 404)
 ACCESS_KEY_INACTIVE: Final = ErrorKind("InvalidAccessKeyId.Inactive", "Specified access key is disabled.", 400)
+SECURITY_TOKEN_MALFORMED: Final = ErrorKind(
+    "InvalidSecurityToken.Malformed", "Specified SecurityToken is malformed.", 400
+)
+SECURITY_TOKEN_MISMATCH: Final = ErrorKind(
+    "InvalidSecurityToken.MismatchWithAccessKey", "Specified SecurityToken mismatch with the AccessKey.", 400
+)
+SECURITY_TOKEN_EXPIRED: Final = ErrorKind("InvalidSecurityToken.Expired", "Specified SecurityToken is expired.", 400)
 INVALID_SIGNATURE_METHOD: Final = ErrorKind(
     "InvalidSignatureMethod",
     "Specified signature method is not supported. Use HMAC-SHA1, HMAC-SHA256 or ACS3-HMAC-SHA256.",

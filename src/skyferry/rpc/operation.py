@@ -3,12 +3,15 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Generic, TypeVar, get_type_hints
+from typing import Any, Final, Generic, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_pascal
 
 from skyferry.rpc.call import Call
+
+VERSION: Final = "2018-01-20"
+"""The version of the API that is served."""
 
 ServicesT = TypeVar("ServicesT")
 RequestT = TypeVar("RequestT", bound="RequestModel")
@@ -69,6 +72,10 @@ class Operation(Generic[ServicesT]):
         handler: the function that carries it out.
         summary: the first line of the function's docstring.
         deviations: what differs from the original service, a sentence each, for the reference.
+        versions: the versions of the API in which it is called.
+        action: what policies call it.
+        resource_parameter: the parameter with the ARN of what it is about; None when it is about all that the account
+            has.
     """
 
     name: str
@@ -81,6 +88,9 @@ class Operation(Generic[ServicesT]):
     handler: Callable[[Call[ServicesT], Any], Awaitable[ResponseModel]]
     summary: str
     deviations: tuple[str, ...]
+    versions: frozenset[str]
+    action: str
+    resource_parameter: str | None
 
 
 Handler = Callable[[Call[ServicesT], RequestT], Awaitable[ResponseT]]
@@ -94,6 +104,9 @@ def operation(
     methods: Iterable[str] = ("GET", "POST"),
     vendor: bool = True,
     deviations: Iterable[str] = (),
+    versions: Iterable[str] = (VERSION,),
+    action: str | None = None,
+    resource_parameter: str | None = None,
 ) -> Callable[[Handler[ServicesT, RequestT, ResponseT]], Operation[ServicesT]]:
     """Declares the decorated function as the operation `name`; its type hints name the request and response models."""
 
@@ -110,6 +123,9 @@ def operation(
             handler=handler,
             summary=(handler.__doc__ or "").strip().partition("\n")[0],
             deviations=tuple(deviations),
+            versions=frozenset(versions),
+            action=action or f"iot:{name}",
+            resource_parameter=resource_parameter,
         )
 
     return declare

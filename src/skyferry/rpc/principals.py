@@ -3,29 +3,52 @@
 import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
 
 from skyferry.clock import Clock
-from skyferry.ram.principal import Principal
+from skyferry.ram.principal import Principal, Role
+from skyferry.ram.tokens import SecurityTokens
 
-_KEY_SHAPE: Final = re.compile(r"[!-~]{1,128}")
+FoundT = TypeVar("FoundT")
 
-FindPrincipal = Callable[[str], Awaitable[Principal | None]]
-"""Finds the owner of an access key; None when there is no such key."""
+_SHAPE: Final = re.compile(r"[!-~]{1,128}")
 
 
-class PrincipalCache:
-    """Remembers found owners for a moment, so that a burst of calls reads the database once.
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """Knows who may sign.
 
-    Keys and policies that another process changes take effect when the moment is over. Unknown keys are not
-    remembered: a key works as soon as it is made.
+    Attributes:
+        key_owner: the owner of an access key; None when there is no such key.
+        role: the role with a `RoleId`; None when there is none any more.
+        tokens: reads the tokens of temporary access keys.
     """
 
-    def __init__(self, find: FindPrincipal, clock: Clock, *, lifetime_ms: int = 1_000, most: int = 1_024) -> None:
+    key_owner: Callable[[str], Awaitable[Principal | None]]
+    role: Callable[[str], Awaitable[Role | None]]
+    tokens: SecurityTokens
+
+
+class Remembered(Generic[FoundT]):
+    """Remembers what was found for a moment, so that a burst of calls reads the database once.
+
+    Keys, roles and policies that another process changes take effect when the moment is over. What was not found is
+    not remembered: a key works as soon as it is made.
+    """
+
+    def __init__(
+        self,
+        find: Callable[[str], Awaitable[FoundT | None]],
+        clock: Clock,
+        *,
+        lifetime_ms: int = 1_000,
+        most: int = 1_024,
+    ) -> None:
         """Starts empty.
 
         Args:
-            find: where owners come from.
+            find: finds something by its name.
             clock: tells when an entry has expired.
             lifetime_ms: how long an entry is used, in milliseconds.
             most: how many entries are kept.
@@ -34,20 +57,20 @@ class PrincipalCache:
         self._clock = clock
         self._lifetime_ms = lifetime_ms
         self._most = most
-        self._entries: OrderedDict[str, tuple[int, Principal]] = OrderedDict()
+        self._entries: OrderedDict[str, tuple[int, FoundT]] = OrderedDict()
 
-    async def __call__(self, access_key_id: str) -> Principal | None:
-        """The owner of the access key, or None."""
-        entry = self._entries.get(access_key_id)
+    async def __call__(self, name: str) -> FoundT | None:
+        """What has this name, or None."""
+        entry = self._entries.get(name)
         if entry is not None and 0 <= self._clock.now_ms() - entry[0] < self._lifetime_ms:
             return entry[1]
-        self._entries.pop(access_key_id, None)
-        if not _KEY_SHAPE.fullmatch(access_key_id):
+        self._entries.pop(name, None)
+        if not _SHAPE.fullmatch(name):
             return None
         read_ms = self._clock.now_ms()
-        principal = await self._find(access_key_id)
-        if principal is not None:
-            self._entries[access_key_id] = (read_ms, principal)
+        found = await self._find(name)
+        if found is not None:
+            self._entries[name] = (read_ms, found)
             if len(self._entries) > self._most:
                 self._entries.popitem(last=False)
-        return principal
+        return found

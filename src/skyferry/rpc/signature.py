@@ -40,6 +40,7 @@ class PublicParameters:
         signature_method: the algorithm.
         nonce: unique per request.
         timestamp: when the request was signed, as sent.
+        security_token: what goes with a temporary access key; empty with another one.
     """
 
     action: str
@@ -49,6 +50,7 @@ class PublicParameters:
     signature_method: str
     nonce: str
     timestamp: str
+    security_token: str
 
 
 class SignatureScheme(Protocol):

@@ -65,6 +65,7 @@ class SignatureV1:
             signature_method=parameters["SignatureMethod"],
             nonce=parameters["SignatureNonce"],
             timestamp=parameters["Timestamp"],
+            security_token=parameters.get("SecurityToken", ""),
         )
 
     def verify(self, request: SignedRequest, public: PublicParameters, secret: str) -> None:

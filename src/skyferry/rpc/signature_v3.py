@@ -89,6 +89,7 @@ class SignatureV3:
             signature_method=algorithm,
             nonce=headers["x-acs-signature-nonce"],
             timestamp=headers["x-acs-date"],
+            security_token=headers.get("x-acs-security-token", ""),
         )
 
     def verify(self, request: SignedRequest, public: PublicParameters, secret: str) -> None:

@@ -16,9 +16,10 @@ from aiohttp import ClientPayloadError, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from skyferry.errors import ApiError
-from skyferry.ram import policies
 from skyferry.ram.conditions import facts_of
-from skyferry.ram.policies import AccessRequest
+from skyferry.ram.errors import TokenError
+from skyferry.ram.policies import AccessRequest, resource_of
+from skyferry.ram.tokens import TEMPORARY_KEYS
 from skyferry.rpc import gateway_errors
 from skyferry.rpc.context import RequestContext
 from skyferry.rpc.encoding import read_form
@@ -103,10 +104,36 @@ async def read_public_parameters(context: Context) -> None:
         raise ApiError(gateway_errors.MALFORMED_REQUEST, "The headers are not UTF-8 text.") from None
 
 
-async def find_access_key(context: Context) -> None:
-    """Finds out who the access key belongs to."""
+async def read_security_token(context: Context) -> None:
+    """Opens the token that goes with a temporary access key; it must be the key's own and still be valid (§4.6)."""
     assert context.public is not None
-    context.principal = await context.environment.find_principal(context.public.access_key_id)
+    access_key_id, token = context.public.access_key_id, context.public.security_token
+    if not token:
+        if access_key_id.startswith(TEMPORARY_KEYS):
+            raise gateway_errors.missing("SecurityToken")
+        return
+    try:
+        session = context.environment.directory.tokens.open(token)
+    except TokenError:
+        raise ApiError(gateway_errors.SECURITY_TOKEN_MALFORMED) from None
+    if session.access_key_id != access_key_id:
+        raise ApiError(gateway_errors.SECURITY_TOKEN_MISMATCH)
+    if session.expires_ms <= context.received_ms:
+        raise ApiError(gateway_errors.SECURITY_TOKEN_EXPIRED)
+    context.session = session
+
+
+async def find_access_key(context: Context) -> None:
+    """Finds out who the access key belongs to. A token whose role was deleted has expired with it."""
+    assert context.public is not None
+    directory, session = context.environment.directory, context.session
+    if session is not None:
+        role = await directory.role(session.role_id)
+        if role is None:
+            raise ApiError(gateway_errors.SECURITY_TOKEN_EXPIRED)
+        context.principal = role.during(session)
+        return
+    context.principal = await directory.key_owner(context.public.access_key_id)
     if context.principal is None:
         raise ApiError(gateway_errors.ACCESS_KEY_NOT_FOUND)
     if not context.principal.active:
@@ -161,45 +188,55 @@ async def use_nonce(context: Context) -> None:
 
 
 async def check_version(context: Context) -> None:
-    """The version is the one that is served."""
+    """The version is one that is served."""
     assert context.public is not None
-    if context.public.version != context.environment.version:
+    if context.public.version not in context.environment.versions:
         raise ApiError(gateway_errors.INVALID_VERSION)
 
 
 async def find_operation(context: Context) -> None:
-    """Finds the operation of this name that answers to the HTTP method."""
-    assert context.public is not None
-    operation = context.environment.operations.get(context.public.action)
-    if operation is None or context.http.method not in operation.methods:
+    """Finds the operation that has this name in this version and answers to the HTTP method."""
+    public = context.public
+    assert public is not None
+    operation = context.environment.operations.get(public.action)
+    if operation is None or public.version not in operation.versions or context.http.method not in operation.methods:
         raise ApiError(gateway_errors.ACTION_NOT_FOUND)
     context.operation = operation
 
 
 async def authorise(context: Context) -> None:
-    """A RAM user's policies allow the operation; the account itself may do everything (§4.3)."""
-    assert context.operation is not None
-    assert context.principal is not None
+    """The caller's policies allow the operation; the account itself may do everything (§4.3)."""
     principal = context.principal
-    if principal.user is None:
-        return
-    origin = context.origin
-    wanted = AccessRequest(
-        action=f"iot:{context.operation.name}",
-        resource=policies.resource_of(principal.account_uid),
-        facts=facts_of(source_address=origin.address, secure=origin.secure, now_ms=context.received_ms),
-    )
-    decision = policies.decide(principal.statements, wanted)
-    if decision is not policies.Decision.ALLOWED:
+    assert principal is not None
+    wanted = _access_request(context)
+    denial = principal.denial(wanted)
+    if denial is not None:
         detail = {
-            "PolicyType": "AccountLevelIdentityBasedPolicy",
-            "NoPermissionType": decision.value,
+            "PolicyType": denial.policy_type.value,
+            "NoPermissionType": denial.decision.value,
             "AuthAction": wanted.action,
-            "AuthPrincipalType": "SubUser",
+            "AuthPrincipalType": principal.kind.value,
             "AuthPrincipalOwnerId": principal.account_uid,
-            "AuthPrincipalDisplayName": principal.user,
+            "AuthPrincipalDisplayName": principal.name,
         }
         raise ApiError(gateway_errors.NO_PERMISSION, data={"AccessDeniedDetail": detail})
+
+
+def _access_request(context: Context) -> AccessRequest:
+    """What the caller wants to do, in the words of policies."""
+    operation, principal, signed = context.operation, context.principal, context.signed
+    assert operation is not None
+    assert principal is not None
+    assert signed is not None
+    origin = context.origin
+    resource = resource_of(principal.account_uid)
+    if operation.resource_parameter is not None:
+        resource = pick(signed.parameters, operation.resource_parameter) or ""
+    return AccessRequest(
+        operation.action,
+        resource,
+        facts_of(source_address=origin.address, secure=origin.secure, now_ms=context.received_ms),
+    )
 
 
 async def throttle(context: Context) -> None:
@@ -257,6 +294,7 @@ STEPS: Final[tuple[Step, ...]] = (
     read_body,
     merge_parameters,
     read_public_parameters,
+    read_security_token,
     find_access_key,
     check_signature_method,
     read_timestamp,

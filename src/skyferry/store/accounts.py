@@ -1,13 +1,12 @@
-"""Statements on accounts, instances, RAM users, access keys and policies."""
+"""Statements on accounts, instances, RAM users and access keys."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, delete, exists, func, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from skyferry.store import rows
-from skyferry.store.tables import access_keys, accounts, instances, policies, policy_attachments, ram_users
+from skyferry.store.tables import access_keys, accounts, instances, ram_users
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +54,6 @@ class KeyRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class PolicyRecord:
-    """A row of `policies`."""
-
-    id: int
-    account_id: int
-    name: str
-    document: Any
-    created_at: int
-
-
-@dataclass(frozen=True, slots=True)
 class KeyOwner:
     """An access key with the account and the RAM user that it belongs to."""
 
@@ -82,7 +70,6 @@ _ACCOUNT = rows.columns(AccountRecord, accounts)
 _INSTANCE = rows.columns(InstanceRecord, instances)
 _USER = rows.columns(UserRecord, ram_users)
 _KEY = rows.columns(KeyRecord, access_keys)
-_POLICY = rows.columns(PolicyRecord, policies)
 
 
 def insert_account(tx: Connection, **values: object) -> int:
@@ -215,70 +202,3 @@ def key_owner(tx: Connection, access_key_id: str) -> KeyOwner | None:
         .where(access_keys.c.access_key_id == access_key_id)
     )
     return rows.one_of(KeyOwner, tx.execute(statement))
-
-
-def insert_policy(tx: Connection, **values: object) -> int:
-    """Adds a policy and returns its key.
-
-    Raises:
-        sqlalchemy.exc.IntegrityError: the account has a policy of this name.
-    """
-    return int(tx.execute(policies.insert().returning(policies.c.id), values).scalar_one())
-
-
-def policy_named(tx: Connection, account_id: int, name: str) -> PolicyRecord | None:
-    """The account's policy of this name."""
-    statement = select(*_POLICY).where(policies.c.account_id == account_id, policies.c.name == name)
-    return rows.one_of(PolicyRecord, tx.execute(statement))
-
-
-def policies_of(tx: Connection, account_id: int) -> Sequence[PolicyRecord]:
-    """The account's policies by name."""
-    statement = select(*_POLICY).where(policies.c.account_id == account_id).order_by(policies.c.name)
-    return rows.all_of(PolicyRecord, tx.execute(statement))
-
-
-def policies_of_user(tx: Connection, ram_user_id: int) -> Sequence[PolicyRecord]:
-    """The policies that are attached to a RAM user, by name."""
-    statement = (
-        select(*_POLICY)
-        .select_from(policies.join(policy_attachments))
-        .where(policy_attachments.c.ram_user_id == ram_user_id)
-        .order_by(policies.c.name)
-    )
-    return rows.all_of(PolicyRecord, tx.execute(statement))
-
-
-def set_policy_document(tx: Connection, account_id: int, name: str, document: object) -> bool:
-    """Replaces a policy's document; False when the account has no policy of this name."""
-    statement = (
-        update(policies).where(policies.c.account_id == account_id, policies.c.name == name).values(document=document)
-    )
-    return tx.execute(statement).rowcount == 1
-
-
-def delete_policy(tx: Connection, account_id: int, name: str) -> bool:
-    """Removes a policy and detaches it from everyone; False when the account has no policy of this name."""
-    statement = delete(policies).where(policies.c.account_id == account_id, policies.c.name == name)
-    return tx.execute(statement).rowcount == 1
-
-
-def attach(tx: Connection, policy_id: int, ram_user_id: int) -> None:
-    """Attaches a policy to a RAM user; nothing happens when it is attached already."""
-    there = exists().where(policy_attachments.c.policy_id == policy_id, policy_attachments.c.ram_user_id == ram_user_id)
-    if not tx.execute(select(there)).scalar_one():
-        tx.execute(policy_attachments.insert(), {"policy_id": policy_id, "ram_user_id": ram_user_id})
-
-
-def detach(tx: Connection, policy_id: int, ram_user_id: int) -> bool:
-    """Detaches a policy from a RAM user; False when it was not attached."""
-    statement = delete(policy_attachments).where(
-        policy_attachments.c.policy_id == policy_id, policy_attachments.c.ram_user_id == ram_user_id
-    )
-    return tx.execute(statement).rowcount == 1
-
-
-def attachment_count(tx: Connection, policy_id: int) -> int:
-    """To how many RAM users the policy is attached."""
-    statement = select(func.count()).select_from(policy_attachments).where(policy_attachments.c.policy_id == policy_id)
-    return int(tx.execute(statement).scalar_one())

@@ -1,6 +1,7 @@
 """Carries calls through the vendor's classic SDK (HMAC-SHA1, parameters in the query), in an environment of its own.
 
-Arguments: endpoint, AccessKey, secret, JSON or XML. Answers one JSON line for each on its input.
+Arguments: endpoint, AccessKey, secret, JSON or XML, the key's token if it has one. Answers one JSON line for each on
+its input.
 """
 
 import importlib
@@ -11,6 +12,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from aliyunsdkcore.acs_exception.exceptions import ServerException
+from aliyunsdkcore.auth.credentials import StsTokenCredential
 from aliyunsdkcore.client import AcsClient
 
 
@@ -69,8 +71,11 @@ def call_xml(client: AcsClient, request: Any) -> dict[str, Any]:
 
 def main() -> None:
     warnings.simplefilter("ignore")
-    endpoint, key_id, secret, answer_format = sys.argv[1:5]
-    client = AcsClient(key_id, secret, "cn-shanghai", timeout=60)
+    endpoint, key_id, secret, answer_format, *token = sys.argv[1:]
+    if token:
+        client = AcsClient(region_id="cn-shanghai", credential=StsTokenCredential(key_id, secret, *token), timeout=60)
+    else:
+        client = AcsClient(key_id, secret, "cn-shanghai", timeout=60)
     carry = call_xml if answer_format == "XML" else call_json
     for line in sys.stdin:
         call = json.loads(line)

@@ -1,5 +1,5 @@
 // Carries calls through the vendor's pop-core client (HMAC-SHA1, GET), with the packages of tests/clients/node.
-// Arguments: endpoint, AccessKey, secret. Answers one JSON line for each on its input.
+// Arguments: endpoint, AccessKey, secret, the key's token if it has one. Answers one JSON line for each on its input.
 'use strict';
 
 const path = require('path');
@@ -7,8 +7,10 @@ const readline = require('readline');
 const modules = path.join(__dirname, '..', 'node', 'node_modules');
 const {RPCClient} = require(path.join(modules, '@alicloud', 'pop-core'));
 
-const [endpoint, accessKeyId, accessKeySecret] = process.argv.slice(2);
-const client = new RPCClient({endpoint: `http://${endpoint}`, apiVersion: '2018-01-20', accessKeyId, accessKeySecret});
+const [endpoint, accessKeyId, accessKeySecret, securityToken] = process.argv.slice(2);
+const client = new RPCClient({
+  endpoint: `http://${endpoint}`, apiVersion: '2018-01-20', accessKeyId, accessKeySecret, securityToken,
+});
 
 async function call({action, parameters}) {
   try {

@@ -1,6 +1,7 @@
 """Carries calls through the vendor's Tea SDK: in the tests' own process, or as a program in an environment of its own.
 
-As a program it takes the endpoint and the AccessKey as arguments and answers one JSON line for each on its input.
+As a program it takes the endpoint and the AccessKey (with its token, if it has one) as arguments and answers one JSON
+line for each on its input.
 Version 5 of the SDK signs with ACS3-HMAC-SHA256; version 2 signs with HMAC-SHA1 and sends a form body.
 """
 
@@ -19,10 +20,15 @@ from alibabacloud_tea_util.models import RuntimeOptions
 class TeaClient:
     """The SDK's client, with its methods and request models found by the operation's name."""
 
-    def __init__(self, endpoint: str, key_id: str, secret: str) -> None:
+    def __init__(self, endpoint: str, key_id: str, secret: str, token: str | None = None) -> None:
         self._client = Client(
             Config(
-                access_key_id=key_id, access_key_secret=secret, endpoint=endpoint, protocol="HTTP", read_timeout=60_000
+                access_key_id=key_id,
+                access_key_secret=secret,
+                security_token=token,
+                endpoint=endpoint,
+                protocol="HTTP",
+                read_timeout=60_000,
             )
         )
         self._methods = {
@@ -72,7 +78,7 @@ class TeaClient:
 
 
 def main() -> None:
-    client = TeaClient(*sys.argv[1:4])
+    client = TeaClient(*sys.argv[1:5])
     for line in sys.stdin:
         call = json.loads(line)
         print(json.dumps(client.call(call["action"], call["parameters"])), flush=True)

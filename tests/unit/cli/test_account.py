@@ -9,9 +9,10 @@ from sqlalchemy import create_engine
 from typer.testing import CliRunner, Result
 
 from skyferry.cli.account import app
-from skyferry.fleet import accounts
+from skyferry.fleet import principals
 from skyferry.keys import KeyRing, SecretBox
 from skyferry.ram.principal import Principal
+from skyferry.ram.tokens import SecurityTokens
 from skyferry.store.tables import metadata
 
 Run = Callable[..., Result]
@@ -49,7 +50,7 @@ def owner_of(data_dir: Path, key_id: str) -> Principal | None:
     engine = create_engine(f"sqlite:///{data_dir / 'skyferry.db'}")
     try:
         with engine.connect() as tx:
-            return accounts.find_principal(tx, key_id, box)
+            return principals.find_principal(tx, key_id, box)
     finally:
         engine.dispose()
 
@@ -58,7 +59,7 @@ def test_an_account_and_its_keys(run: Run, data_dir: Path) -> None:
     key_id, secret = key_of(run("create", "acme"))
     owner = owner_of(data_dir, key_id)
     assert owner is not None
-    assert (owner.secret, owner.user) == (secret, None)
+    assert (owner.secret, owner.name, owner.grants) == (secret, "root", ())
     assert owner.account_uid in run("list").stdout
 
     second, _ = key_of(run("key", "create", "--account", "acme"))
@@ -105,7 +106,8 @@ def test_users_and_policies(run: Run, data_dir: Path, tmp_path: Path) -> None:
     assert "AliyunIOTReadOnlyAccess, no-deletes" in run("user", "list").stdout
     owner = owner_of(data_dir, key_id)
     assert owner is not None
-    assert len(owner.statements) == 2
+    [grant] = owner.grants
+    assert len(grant.statements) == 2
     listed = run("policy", "list").stdout
     assert "AliyunIOTFullAccess" in listed
     assert "iot:Delete*" in listed
@@ -115,6 +117,32 @@ def test_users_and_policies(run: Run, data_dir: Path, tmp_path: Path) -> None:
     run("policy", "delete", "no-deletes")
     run("user", "delete", "alice")
     assert owner_of(data_dir, key_id) is None
+
+
+def test_roles(run: Run, data_dir: Path, tmp_path: Path) -> None:
+    run("create", "acme")
+    of = ("--account", "acme")
+    arn = run("role", "create", "updater", "--seconds", "7200", "--description", "nightly", *of).stdout.strip()
+    run("role", "attach", "AliyunIOTFullAccess", "updater", *of)
+    run("role", "attach", "AliyunIOTReadOnlyAccess", "updater", *of)
+    run("role", "detach", "AliyunIOTReadOnlyAccess", "updater", *of)
+    listed = run("role", "list", *of).stdout
+    for text in (arn, "AliyunIOTFullAccess", "7200", "nightly"):
+        assert text in listed
+    assert "AliyunIOTReadOnlyAccess" not in listed
+
+    limit = tmp_path / "limit.json"
+    limit.write_text('{"Version": "1", "Statement": {"Effect": "Allow", "Action": "iot:Get*", "Resource": "*"}}')
+    shown = run("assume-role", "updater", "--seconds", "7200", "--policy", str(limit), *of).stdout
+    lines = dict(line.split(": ", 1) for line in shown.splitlines())
+    session = SecurityTokens(KeyRing.load_or_create(data_dir / "master.key")).open(lines["SecurityToken"])
+    assert (session.access_key_id, session.secret) == (lines["AccessKeyId"], lines["AccessKeySecret"])
+    assert session.policy["Statement"]["Action"] == "iot:Get*"
+    assert lines["Expiration"].endswith("Z")
+
+    assert "of this role is 900 to 7200" in run("assume-role", "updater", "--seconds", "7201", *of, code=2).stderr
+    run("role", "delete", "updater", *of)
+    assert "no role named updater" in run("assume-role", "updater", *of, code=2).stderr
 
 
 @pytest.mark.parametrize(

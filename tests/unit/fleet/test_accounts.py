@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, create_engine, event, select
 
-from skyferry.fleet import accounts
+from skyferry.fleet import accounts, policies, principals
 from skyferry.fleet.accounts import AccountError
 from skyferry.keys import SecretBox
-from skyferry.ram.policies import AccessRequest, Decision, decide, resource_of
+from skyferry.ram.policies import AccessRequest, Decision, resource_of
+from skyferry.ram.principal import Kind
 from skyferry.store import accounts as statements
+from skyferry.store import policies as attachments
 from skyferry.store.accounts import AccountRecord
 from skyferry.store.tables import access_keys, instances, metadata
 
@@ -41,10 +43,10 @@ def account(tx: Connection, box: SecretBox) -> AccountRecord:
 
 
 def decision(tx: Connection, box: SecretBox, access_key_id: str, operation: str) -> Decision:
-    principal = accounts.find_principal(tx, access_key_id, box)
+    principal = principals.find_principal(tx, access_key_id, box)
     assert principal is not None
-    assert principal.user is not None
-    return decide(principal.statements, AccessRequest(f"iot:{operation}", resource_of(principal.account_uid), {}))
+    denial = principal.denial(AccessRequest(f"iot:{operation}", resource_of(principal.account_uid), {}))
+    return Decision.ALLOWED if denial is None else denial.decision
 
 
 class TestAccount:
@@ -71,7 +73,7 @@ class TestAccount:
         second = accounts.create_instance(tx, box, account, now_ms=NOW)
         accounts.set_cancel_by_device(tx, account, second, "open")
         key = accounts.create_key(tx, box, account, user=None, now_ms=NOW)
-        principal = accounts.find_principal(tx, key.access_key_id, box)
+        principal = principals.find_principal(tx, key.access_key_id, box)
         assert principal is not None
         assert principal.default_instance.cancel_by_device == "pending"
         assert principal.instances[second].cancel_by_device == "open"
@@ -95,21 +97,21 @@ class TestKeys:
         assert key.secret not in repr(key)
         sealed = tx.execute(select(access_keys.c.secret_sealed)).scalar_one()
         assert key.secret.encode() not in sealed
-        principal = accounts.find_principal(tx, key.access_key_id, box)
+        principal = principals.find_principal(tx, key.access_key_id, box)
         assert principal is not None
         assert key.secret not in repr(principal)
-        assert (principal.secret, principal.active, principal.user) == (key.secret, True, None)
+        assert (principal.secret, principal.active, principal.name, principal.grants) == (key.secret, True, "root", ())
         assert (principal.account_id, principal.account_uid) == (account.id, account.uid)
 
     def test_life_of_a_key(self, tx: Connection, box: SecretBox, account: AccountRecord) -> None:
         key = accounts.create_key(tx, box, account, user=None, now_ms=NOW).access_key_id
         for active in (False, True):
             accounts.set_key_active(tx, account, key, active=active)
-            found = accounts.find_principal(tx, key, box)
+            found = principals.find_principal(tx, key, box)
             assert found is not None
             assert found.active is active
         accounts.delete_key(tx, account, key)
-        assert accounts.find_principal(tx, key, box) is None
+        assert principals.find_principal(tx, key, box) is None
         with pytest.raises(AccountError):
             accounts.delete_key(tx, account, key)
 
@@ -120,21 +122,21 @@ class TestKeys:
             accounts.set_key_active(tx, account, key, active=False)
         with pytest.raises(AccountError):
             accounts.delete_key(tx, account, key)
-        found = accounts.find_principal(tx, key, box)
+        found = principals.find_principal(tx, key, box)
         assert found is not None
         assert found.active
 
     def test_a_user_takes_its_keys_along(self, tx: Connection, box: SecretBox, account: AccountRecord) -> None:
         accounts.create_user(tx, account, "alice", now_ms=NOW)
-        accounts.put_policy(tx, account, "deny", DENY, now_ms=NOW)
-        accounts.attach_policy(tx, account, "deny", "alice", now_ms=NOW)
+        policies.put_policy(tx, account, "deny", DENY, now_ms=NOW)
+        policies.attach_policy(tx, account, "deny", "alice", now_ms=NOW)
         key = accounts.create_key(tx, box, account, user="alice", now_ms=NOW).access_key_id
-        found = accounts.find_principal(tx, key, box)
+        found = principals.find_principal(tx, key, box)
         assert found is not None
-        assert found.user == "alice"
+        assert (found.kind, found.name) == (Kind.USER, "alice")
         accounts.delete_user(tx, account, "alice")
-        assert accounts.find_principal(tx, key, box) is None
-        accounts.delete_policy(tx, account, "deny")
+        assert principals.find_principal(tx, key, box) is None
+        policies.delete_policy(tx, account, "deny")
 
     @pytest.mark.parametrize("name", ["alice", "root", "", "a/b"])
     def test_refused_user_names(self, tx: Connection, account: AccountRecord, name: str) -> None:
@@ -158,77 +160,77 @@ class TestPolicies:
     def test_pre_made_and_own(self, tx: Connection, box: SecretBox, account: AccountRecord, key: str) -> None:
         assert decision(tx, box, key, "QueryDevice") is Decision.IMPLICIT_DENY
         for _ in range(2):
-            accounts.attach_policy(tx, account, "AliyunIOTReadOnlyAccess", "alice", now_ms=NOW)
+            policies.attach_policy(tx, account, "AliyunIOTReadOnlyAccess", "alice", now_ms=NOW)
         assert decision(tx, box, key, "BatchGetDeviceState") is Decision.ALLOWED
         assert decision(tx, box, key, "GenerateOTAUploadURL") is Decision.IMPLICIT_DENY
-        accounts.attach_policy(tx, account, "AliyunIOTFullAccess", "alice", now_ms=NOW)
-        accounts.put_policy(tx, account, "no-deletes", DENY, now_ms=NOW)
-        accounts.attach_policy(tx, account, "no-deletes", "alice", now_ms=NOW)
+        policies.attach_policy(tx, account, "AliyunIOTFullAccess", "alice", now_ms=NOW)
+        policies.put_policy(tx, account, "no-deletes", DENY, now_ms=NOW)
+        policies.attach_policy(tx, account, "no-deletes", "alice", now_ms=NOW)
         assert decision(tx, box, key, "GenerateOTAUploadURL") is Decision.ALLOWED
         assert decision(tx, box, key, "DeleteProduct") is Decision.EXPLICIT_DENY
-        accounts.put_policy(tx, account, "no-deletes", accounts.BUILT_IN_POLICIES["AliyunIOTFullAccess"], now_ms=NOW)
+        policies.put_policy(tx, account, "no-deletes", policies.BUILT_IN_POLICIES["AliyunIOTFullAccess"], now_ms=NOW)
         assert decision(tx, box, key, "DeleteProduct") is Decision.ALLOWED
-        accounts.detach_policy(tx, account, "AliyunIOTFullAccess", "alice")
-        accounts.detach_policy(tx, account, "no-deletes", "alice")
+        policies.detach_policy(tx, account, "AliyunIOTFullAccess", "alice")
+        policies.detach_policy(tx, account, "no-deletes", "alice")
         assert decision(tx, box, key, "DeleteProduct") is Decision.IMPLICIT_DENY
 
     def test_the_row_of_a_pre_made_policy_does_not_count(
         self, tx: Connection, box: SecretBox, account: AccountRecord, key: str
     ) -> None:
-        accounts.attach_policy(tx, account, "AliyunIOTReadOnlyAccess", "alice", now_ms=NOW)
-        wider = accounts.BUILT_IN_POLICIES["AliyunIOTFullAccess"]
-        assert statements.set_policy_document(tx, account.id, "AliyunIOTReadOnlyAccess", wider)
+        policies.attach_policy(tx, account, "AliyunIOTReadOnlyAccess", "alice", now_ms=NOW)
+        wider = policies.BUILT_IN_POLICIES["AliyunIOTFullAccess"]
+        assert attachments.set_policy_document(tx, account.id, "AliyunIOTReadOnlyAccess", wider)
         assert decision(tx, box, key, "DeleteProduct") is Decision.IMPLICIT_DENY
 
     def test_a_damaged_document_denies(self, tx: Connection, box: SecretBox, account: AccountRecord, key: str) -> None:
-        accounts.attach_policy(tx, account, "AliyunIOTFullAccess", "alice", now_ms=NOW)
-        accounts.put_policy(tx, account, "mine", DENY, now_ms=NOW)
-        accounts.attach_policy(tx, account, "mine", "alice", now_ms=NOW)
-        assert statements.set_policy_document(tx, account.id, "mine", {"Version": "1"})
+        policies.attach_policy(tx, account, "AliyunIOTFullAccess", "alice", now_ms=NOW)
+        policies.put_policy(tx, account, "mine", DENY, now_ms=NOW)
+        policies.attach_policy(tx, account, "mine", "alice", now_ms=NOW)
+        assert attachments.set_policy_document(tx, account.id, "mine", {"Version": "1"})
         assert decision(tx, box, key, "QueryDevice") is Decision.EXPLICIT_DENY
 
     def test_an_attached_policy_stays(self, tx: Connection, account: AccountRecord, key: str) -> None:
-        accounts.put_policy(tx, account, "mine", DENY, now_ms=NOW)
-        accounts.attach_policy(tx, account, "mine", "alice", now_ms=NOW)
+        policies.put_policy(tx, account, "mine", DENY, now_ms=NOW)
+        policies.attach_policy(tx, account, "mine", "alice", now_ms=NOW)
         with pytest.raises(AccountError, match="attached to 1 user"):
-            accounts.delete_policy(tx, account, "mine")
-        accounts.detach_policy(tx, account, "mine", "alice")
+            policies.delete_policy(tx, account, "mine")
+        policies.detach_policy(tx, account, "mine", "alice")
         with pytest.raises(AccountError, match="not attached"):
-            accounts.detach_policy(tx, account, "mine", "alice")
-        accounts.delete_policy(tx, account, "mine")
+            policies.detach_policy(tx, account, "mine", "alice")
+        policies.delete_policy(tx, account, "mine")
         with pytest.raises(AccountError, match="no policy named mine"):
-            accounts.delete_policy(tx, account, "mine")
+            policies.delete_policy(tx, account, "mine")
 
     def test_refusals(self, tx: Connection, account: AccountRecord, key: str) -> None:
         with pytest.raises(AccountError, match="pre-made"):
-            accounts.put_policy(tx, account, "AliyunIOTFullAccess", DENY, now_ms=NOW)
+            policies.put_policy(tx, account, "AliyunIOTFullAccess", DENY, now_ms=NOW)
         with pytest.raises(AccountError, match="pre-made"):
-            accounts.delete_policy(tx, account, "AliyunIOTFullAccess")
+            policies.delete_policy(tx, account, "AliyunIOTFullAccess")
         with pytest.raises(AccountError, match="name has"):
-            accounts.put_policy(tx, account, "a b", DENY, now_ms=NOW)
+            policies.put_policy(tx, account, "a b", DENY, now_ms=NOW)
         conditional = {"Effect": "Allow", "Action": "iot:*", "Resource": "*", "Condition": {}}
         document = {"Version": "1", "Statement": conditional}
         with pytest.raises(AccountError, match="Condition is a JSON object"):
-            accounts.put_policy(tx, account, "p", document, now_ms=NOW)
+            policies.put_policy(tx, account, "p", document, now_ms=NOW)
         with pytest.raises(AccountError, match="no policy named p"):
-            accounts.attach_policy(tx, account, "p", "alice", now_ms=NOW)
+            policies.attach_policy(tx, account, "p", "alice", now_ms=NOW)
         with pytest.raises(AccountError, match="no user named bob"):
-            accounts.attach_policy(tx, account, "AliyunIOTFullAccess", "bob", now_ms=NOW)
+            policies.attach_policy(tx, account, "AliyunIOTFullAccess", "bob", now_ms=NOW)
 
     def test_policies_of_others_are_out_of_reach(self, tx: Connection, box: SecretBox, account: AccountRecord) -> None:
         other = accounts.create_account(tx, box, "other", now_ms=NOW)
         accounts.create_user(tx, other, "eve", now_ms=NOW)
-        accounts.put_policy(tx, account, "mine", DENY, now_ms=NOW)
+        policies.put_policy(tx, account, "mine", DENY, now_ms=NOW)
         with pytest.raises(AccountError, match="no policy named mine"):
-            accounts.attach_policy(tx, other, "mine", "eve", now_ms=NOW)
+            policies.attach_policy(tx, other, "mine", "eve", now_ms=NOW)
         with pytest.raises(AccountError, match="no user named eve"):
-            accounts.attach_policy(tx, account, "mine", "eve", now_ms=NOW)
+            policies.attach_policy(tx, account, "mine", "eve", now_ms=NOW)
 
 
 class TestRoot:
     def secret_of(self, tx: Connection, box: SecretBox, key_id: str) -> str | None:
-        found = accounts.find_principal(tx, key_id, box)
-        return found.secret if found is not None and found.active and found.user is None else None
+        found = principals.find_principal(tx, key_id, box)
+        return found.secret if found is not None and found.active and found.kind is Kind.ACCOUNT else None
 
     def test_the_first_start_makes_a_key_and_shows_it_once(self, tx: Connection, box: SecretBox) -> None:
         key = accounts.ensure_root(tx, box, key_id=None, secret=None, now_ms=NOW)
@@ -270,4 +272,4 @@ class TestRoot:
 
 
 def test_pre_made_policies_are_documents() -> None:
-    assert json.loads(json.dumps(accounts.BUILT_IN_POLICIES)) == accounts.BUILT_IN_POLICIES
+    assert json.loads(json.dumps(policies.BUILT_IN_POLICIES)) == policies.BUILT_IN_POLICIES

@@ -2,7 +2,7 @@
 
 import pytest
 
-from skyferry.fleet.accounts import BUILT_IN_POLICIES
+from skyferry.fleet.policies import BUILT_IN_POLICIES
 from skyferry.operations import OPERATIONS
 from skyferry.ram.policies import AccessRequest, Decision, decide, effective, resource_of
 from skyferry.rpc.operation import Access

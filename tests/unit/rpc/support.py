@@ -15,13 +15,16 @@ from typing import Annotated, Any
 
 from aiohttp import web
 
+from skyferry.keys import KeyRing
 from skyferry.ram.policies import Statement
-from skyferry.ram.principal import Instance, Principal
+from skyferry.ram.principal import Grant, Instance, Kind, PolicyType, Principal, Role
+from skyferry.ram.tokens import SecurityTokens
 from skyferry.rpc.call import Call
 from skyferry.rpc.context import Limits
 from skyferry.rpc.gateway import Gateway
 from skyferry.rpc.http_limits import RUNNER_OPTIONS
 from skyferry.rpc.operation import Access, Empty, JsonObject, Operation, RequestModel, ResponseModel, index, operation
+from skyferry.rpc.principals import Directory
 
 NOW_MS = 1_795_425_360_000  # 2026-11-23T09:16:00Z
 KEY, SECRET = "testid", "testsecret"
@@ -54,8 +57,20 @@ def principal(
         active=active,
         account_id=account_id,
         account_uid="1000000000000007",
-        user=user,
-        statements=tuple(statements),
+        kind=Kind.ACCOUNT if user is None else Kind.USER,
+        name=user or "root",
+        grants=() if user is None else (Grant(PolicyType.IDENTITY, tuple(statements)),),
+        default_instance=DEFAULT_INSTANCE,
+        instances={item.name: item for item in (DEFAULT_INSTANCE, OTHER_INSTANCE)},
+    )
+
+
+def role(*statements: Statement, name: str = "updater") -> Role:
+    return Role(
+        account_id=7,
+        account_uid="1000000000000007",
+        name=name,
+        grant=Grant(PolicyType.IDENTITY, statements),
         default_instance=DEFAULT_INSTANCE,
         instances={item.name: item for item in (DEFAULT_INSTANCE, OTHER_INSTANCE)},
     )
@@ -145,6 +160,8 @@ class Server:
     clock: FrozenClock
     recorder: Recorder
     principals: dict[str, Principal]
+    roles: dict[str, Role]
+    tokens: SecurityTokens
 
     @property
     def host(self) -> str:
@@ -199,9 +216,13 @@ class Server:
         *,
         parameters: Mapping[str, str] | None = None,
         changes: Mapping[str, str | None] | None = None,
+        key: str = KEY,
+        token: str | None = None,
     ) -> Reply:
         """A V3 call; `changes` are headers that replace the signed ones afterwards; None drops one."""
-        headers = sign_v3("POST", action, parameters or {}, b"", host=self.host, now_ms=self.clock.ms)
+        headers = sign_v3(
+            "POST", action, parameters or {}, b"", host=self.host, now_ms=self.clock.ms, key=key, token=token
+        )
         for name, value in (changes or {}).items():
             headers.pop(name, None)
             if value is not None:
@@ -217,16 +238,23 @@ async def serving(
     quotas: Mapping[str, int] | None = None,
     services: Any = None,
     trusted_proxies: Sequence[str] = (),
+    tokens: SecurityTokens | None = None,
 ) -> AsyncIterator[Server]:
     """A gateway with toy operations on a free port of 127.0.0.1."""
     clock, recorder = FrozenClock(), services or Recorder()
-    principals = {KEY: principal()}
+    principals, roles = {KEY: principal()}, dict[str, Role]()
 
-    async def find(access_key_id: str) -> Principal | None:
+    async def key_owner(access_key_id: str) -> Principal | None:
         return principals.get(access_key_id)
 
+    async def find_role(role_id: str) -> Role | None:
+        return roles.get(role_id)
+
+    directory = Directory(key_owner, find_role, tokens or SecurityTokens(KeyRing(bytes(32))))
     networks = [ip_network(text) for text in trusted_proxies]
-    gateway = Gateway(index(operations), recorder, find, clock, limits=limits, quotas=quotas, trusted_proxies=networks)
+    gateway = Gateway(
+        index(operations), recorder, directory, clock, limits=limits, quotas=quotas, trusted_proxies=networks
+    )
     application = web.Application()
     application.add_routes(gateway.routes())
     runner = web.AppRunner(application, access_log=None, **RUNNER_OPTIONS)
@@ -234,7 +262,7 @@ async def serving(
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     try:
-        yield Server(runner.addresses[0][1], clock, recorder, principals)
+        yield Server(runner.addresses[0][1], clock, recorder, principals, roles, directory.tokens)
     finally:
         await runner.cleanup()
 
@@ -280,7 +308,15 @@ def sign_v1(method: str, parameters: Mapping[str, str], secret: str, algorithm: 
 
 
 def sign_v3(
-    method: str, action: str, parameters: Mapping[str, str], body: bytes, *, host: str, now_ms: int = NOW_MS
+    method: str,
+    action: str,
+    parameters: Mapping[str, str],
+    body: bytes,
+    *,
+    host: str,
+    now_ms: int = NOW_MS,
+    key: str = KEY,
+    token: str | None = None,
 ) -> dict[str, str]:
     """The headers of a signed request."""
     payload = hashlib.sha256(body).hexdigest()
@@ -292,10 +328,12 @@ def sign_v3(
         "x-acs-signature-nonce": f"nonce-{next(_serial)}",
         "x-acs-version": "2018-01-20",
     }
+    if token is not None:
+        headers |= {"x-acs-accesskey-id": key, "x-acs-security-token": token}
     names = ";".join(sorted(headers))
     lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
     canonical = "\n".join([method, "/", _canonical(parameters), lines, names, payload])
     text = "ACS3-HMAC-SHA256\n" + hashlib.sha256(canonical.encode()).hexdigest()
     signature = hmac.new(SECRET.encode(), text.encode(), "sha256").hexdigest()
-    authorization = f"ACS3-HMAC-SHA256 Credential={KEY},SignedHeaders={names},Signature={signature}"
+    authorization = f"ACS3-HMAC-SHA256 Credential={key},SignedHeaders={names},Signature={signature}"
     return {**headers, "Authorization": authorization, "accept": "application/json"}

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from skyferry.ram.principal import Principal
 from skyferry.rpc.nonces import NonceCache
-from skyferry.rpc.principals import PrincipalCache
+from skyferry.rpc.principals import Remembered
 from skyferry.rpc.quota import Quota
 from tests.unit.rpc.support import FrozenClock, principal
 
@@ -84,7 +84,7 @@ class Finder:
 
 async def test_found_principals_are_remembered_for_a_second() -> None:
     finder, clock = Finder(), FrozenClock()
-    cache = PrincipalCache(finder, clock)
+    cache = Remembered(finder, clock)
     assert await cache("k") is finder.known["k"]
     clock.ms += 999
     finder.known["k"] = principal("k", active=False)
@@ -99,7 +99,7 @@ async def test_found_principals_are_remembered_for_a_second() -> None:
 
 async def test_a_new_key_works_at_once() -> None:
     finder = Finder()
-    cache = PrincipalCache(finder, FrozenClock())
+    cache = Remembered(finder, FrozenClock())
     assert await cache("new") is None
     finder.known["new"] = principal("new")
     assert await cache("new") is finder.known["new"]
@@ -108,7 +108,7 @@ async def test_a_new_key_works_at_once() -> None:
 async def test_remembered_principals_are_bounded_and_absurd_keys_not_looked_up() -> None:
     finder, clock = Finder(), FrozenClock()
     finder.known |= {name: principal(name) for name in ("a", "b", "c")}
-    cache = PrincipalCache(finder, clock, most=2)
+    cache = Remembered(finder, clock, most=2)
     for name in ("a", "b", "c", "b", "c"):
         await cache(name)
     assert finder.asked == 3
@@ -121,7 +121,7 @@ async def test_remembered_principals_are_bounded_and_absurd_keys_not_looked_up()
 
 async def test_a_clock_that_is_set_back_forgets() -> None:
     finder, clock = Finder(), FrozenClock()
-    cache = PrincipalCache(finder, clock)
+    cache = Remembered(finder, clock)
     await cache("k")
     clock.ms -= 3_600_000
     await cache("k")

@@ -93,13 +93,14 @@ roles = Table(
     metadata,
     key(),
     ref("account_id", "accounts.id"),
+    Column("role_id", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
     Column("description", Text),
     Column("longest_session_seconds", Integer, nullable=False),
     time("created_at"),
     UniqueConstraint("account_id", "name"),
 )
-"""What a RAM user may become for a while by AssumeRole."""
+"""What a RAM user may become for a while by AssumeRole. Tokens name the `role_id`, which is never used again."""
 
 role_policies = Table(
     "role_policies",
@@ -124,6 +125,7 @@ audit_records = Table(
     Column("request_id", Text, nullable=False),
     Column("outcome", Text, nullable=False),
     Index("ix_audit_records_account_id_id", "account_id", "id"),
+    Index(None, "request_id", unique=True),
     Index(None, "at"),
 )
-"""Changing calls: who, from where, what, and how it ended (`OK` or the error's code). Secrets are left out."""
+"""Changing calls: who, from where, what, and how it ended (`OK`, the error's code, or `BEGUN`: not yet). No secrets."""

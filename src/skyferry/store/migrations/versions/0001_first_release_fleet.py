@@ -83,6 +83,7 @@ def upgrade() -> None:
         "roles",
         sa.Column("id", KEY, autoincrement=True, nullable=False),
         sa.Column("account_id", KEY, nullable=False),
+        sa.Column("role_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("description", sa.Text(), nullable=True),
         sa.Column("longest_session_seconds", sa.Integer(), nullable=False),
@@ -90,6 +91,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_roles_account_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_roles")),
         sa.UniqueConstraint("account_id", "name", name=op.f("uq_roles_account_id_name")),
+        sa.UniqueConstraint("role_id", name=op.f("uq_roles_role_id")),
     )
     op.create_table(
         "access_keys",
@@ -131,6 +133,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_audit_records_account_id_id", "audit_records", ["account_id", "id"], unique=False)
     op.create_index(op.f("ix_audit_records_at"), "audit_records", ["at"], unique=False)
+    op.create_index(op.f("ix_audit_records_request_id"), "audit_records", ["request_id"], unique=True)
     op.create_table(
         "groups",
         sa.Column("id", KEY, autoincrement=True, nullable=False),

@@ -1,0 +1,56 @@
+"""Who stands behind an access key or a role, with all that the gateway needs to know of them."""
+
+from sqlalchemy import Connection
+
+from skyferry.fleet.accounts import ROOT
+from skyferry.fleet.policies import statements_of
+from skyferry.keys import SecretBox
+from skyferry.ram.principal import Grant, Instance, Kind, PolicyType, Principal, Role
+from skyferry.store import accounts, policies, roles
+
+
+def find_principal(tx: Connection, access_key_id: str, box: SecretBox) -> Principal | None:
+    """The owner of an access key; None when there is no such key."""
+    owner = accounts.key_owner(tx, access_key_id)
+    if owner is None:
+        return None
+    default, instances = _instances(tx, owner.account_id)
+    grants: tuple[Grant, ...] = ()
+    if owner.ram_user_id is not None:
+        attached = policies.policies_of_user(tx, owner.ram_user_id)
+        grants = (Grant(PolicyType.IDENTITY, statements_of(attached)),)
+    return Principal(
+        access_key_id=access_key_id,
+        secret=box.open(owner.secret_sealed),
+        active=owner.active,
+        account_id=owner.account_id,
+        account_uid=owner.account_uid,
+        kind=Kind.ACCOUNT if owner.user is None else Kind.USER,
+        name=owner.user or ROOT,
+        grants=grants,
+        default_instance=default,
+        instances=instances,
+    )
+
+
+def find_role(tx: Connection, role_id: str) -> Role | None:
+    """The role with this `RoleId`; None when there is none any more."""
+    owner = roles.role_owner(tx, role_id)
+    if owner is None:
+        return None
+    default, instances = _instances(tx, owner.account_id)
+    return Role(
+        account_id=owner.account_id,
+        account_uid=owner.account_uid,
+        name=owner.name,
+        grant=Grant(PolicyType.IDENTITY, statements_of(policies.policies_of_role(tx, owner.id))),
+        default_instance=default,
+        instances=instances,
+    )
+
+
+def _instances(tx: Connection, account_id: int) -> tuple[Instance, dict[str, Instance]]:
+    """The account's default instance, and all of them by name."""
+    records = accounts.instances_of(tx, account_id)
+    instances = {item.name: Instance(item.id, item.account_id, item.name, item.cancel_by_device) for item in records}
+    return next(instances[item.name] for item in records if item.is_default), instances
