@@ -4,6 +4,7 @@ They are scenarios, and unit tests where a scenario would have to wait for minut
 """
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,11 @@ from typing import Final
 
 SUBJECTS: Final = {"devices": "The device protocol", "accounts": "Accounts and instances"}
 """What a rule can belong to besides operations, and the heading under which it is listed."""
+
+
+_SPELLINGS: Final = {
+    word.lower(): word for word in ("API", "JSON", "MD5", "MQTT", "RAM", "SHA256", "SQL", "URL", "XML")
+}
 
 
 @dataclass(frozen=True)
@@ -58,5 +64,6 @@ def _subjects(expression: ast.expr, named: Mapping[str, frozenset[str]]) -> Iter
 
 
 def _sentence(name: str) -> str:
-    words = name.removeprefix("test_").replace("_s_", "'s_").split("_")
-    return " ".join(words).capitalize()
+    words = re.sub(r"_s(?=_|$)", "'s", name.removeprefix("test_")).split("_")
+    sentence = " ".join(_SPELLINGS.get(word, word) for word in words)
+    return sentence[0].upper() + sentence[1:]

@@ -85,13 +85,13 @@ def test_rules_are_read_from_the_tests(tmp_path: Path) -> None:
         'D = pytest.mark.rule("D")\n'
         '@pytest.mark.rule("B", "C")\n'
         "@D\n"
-        "def test_a_job_s_end_is_told(): ...\n"
+        "def test_an_api_job_s_end_is_job_s(): ...\n"
         "def helper(): ...\n"
     )
     (scenarios / "test_two.py").write_text("def test_without_a_rule(): ...\n")
 
     [rule] = rules(tmp_path)
 
-    assert rule.sentence == "A job's end is told"
+    assert rule.sentence == "An API job's end is job's"
     assert rule.subjects == {"A", "B", "C", "D"}
     assert rule.test == Path("tests/anywhere/test_one.py")

@@ -42,6 +42,7 @@ async def clean(server: ObjectServer, batch: int = 500) -> int:
     return await remove_orphans(server.store, server.objects, server.clock, limits)
 
 
+@pytest.mark.rule("GenerateOTAUploadURL", "GenerateDeviceNameListURL")
 async def test_unused_file_is_removed_after_an_hour(server: ObjectServer) -> None:
     key = await server.put(b"abc")
     server.clock.now += HOUR_MS

@@ -129,6 +129,7 @@ async def test_refusals_name_what_was_given(server: ObjectServer) -> None:
     assert mismatch.element("StringToSign") == fields["policy"]
 
 
+@pytest.mark.rule("GenerateOTAUploadURL", "GenerateDeviceNameListURL")
 async def test_expired_policy_is_refused(server: ObjectServer) -> None:
     server.clock.now += 30_001
     reply = await server.post(body_of(signed([])))
@@ -137,6 +138,7 @@ async def test_expired_policy_is_refused(server: ObjectServer) -> None:
     await assert_nothing_is_left(server)
 
 
+@pytest.mark.rule("GenerateOTAUploadURL")
 async def test_file_over_the_servers_limit_is_refused_while_it_arrives(server: ObjectServer) -> None:
     head = body_of(signed([]), b"").partition(b"--" + BOUNDARY.encode() + b"--")[0].removesuffix(b"\r\n")
     lines = {"Host": "files.test", "Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
@@ -214,6 +216,7 @@ async def test_second_upload_replaces_the_first(server: ObjectServer) -> None:
     assert len(server.files()) == 1
 
 
+@pytest.mark.rule("GenerateOTAUploadURL")
 async def test_object_of_a_package_is_never_replaced(server: ObjectServer) -> None:
     await server.post(body_of(signed([]), b"first"))
     await server.store.write(add_package_of, KEY)

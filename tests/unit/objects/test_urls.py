@@ -36,6 +36,7 @@ def test_signed_url_suits_parsers_in_the_field(key: str, now_ms: int, secret: by
     assert path.isprintable()
 
 
+@pytest.mark.rule("devices")
 @given(object_keys, st.integers(NOW_MS, NOW_MS + 10**12))
 def test_signed_url_is_good_for_a_day(key: str, now_ms: int) -> None:
     query = query_of(URLS.sign(key, now_ms))
