@@ -1,6 +1,6 @@
 """A small model of packages, jobs, tasks and devices, for the stateful tests of the engine and of the whole server.
 
-It is written from the control-plane reference §5.6-5.7, §6.5-6.10 and §7 and the device-plane reference §2.11 and §3,
+It is written from the control-plane reference §5.6-5.7, §6.3-6.10 and §7 and the device-plane reference §2.11 and §3,
 and shares nothing with the server: states are the words of the API, refusals its codes, times milliseconds.
 """
 
@@ -10,6 +10,7 @@ from typing import Final
 
 CONFIRM, QUEUED, NOTIFIED, IN_PROGRESS = "CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS"
 SUCCEEDED, FAILED, CANCELED = "SUCCEEDED", "FAILED", "CANCELED"
+COMPLETED: Final = "COMPLETED"
 PENDING: Final = frozenset({CONFIRM, QUEUED, NOTIFIED})
 OPEN: Final = PENDING | {IN_PROGRESS}
 OFFERED: Final = frozenset({QUEUED, NOTIFIED, IN_PROGRESS})
@@ -20,6 +21,8 @@ NOT_VERSIONED: Final = "iot.firmware.NonVersionedDeviceInArray"
 AT_TARGET: Final = "iot.firmware.DeviceWithDestinationVersionInArray"
 WRONG_SOURCE: Final = "iot.firmware.SrcVersionMismatch"
 NOTHING_TO_CANCEL: Final = "iot.firmware.DeviceUpgradeRecordNotFound"
+WRONG_TASK_STATUS: Final = "iot.firmware.InvalidTaskStatus"
+ALREADY_CANCELED: Final = "iot.firmware.JobAlreadyCanceled"
 WRONG_STATUS: Final = "iot.firmware.IncorrectDeviceUpgradeJobStatus"
 
 
@@ -82,15 +85,21 @@ class Task:
 
 @dataclass(eq=False)
 class Job:
-    """A job and its tasks by the device's name."""
+    """A job and its tasks by the device's name; `end` is its status when none of them is open."""
 
     package: Package
     options: Options
     tasks: dict[str, Task] = field(default_factory=dict)
+    end: str = COMPLETED
 
     @property
     def status(self) -> str:
-        return IN_PROGRESS if any(task.state in OPEN for task in self.tasks.values()) else "COMPLETED"
+        return IN_PROGRESS if any(task.state in OPEN for task in self.tasks.values()) else self.end
+
+    @property
+    def overwrites(self) -> bool:
+        """Whether its tasks may replace others."""
+        return self.options.overwrite == 2 or self.options.multi_module
 
     @property
     def states(self) -> dict[str, str]:
@@ -144,6 +153,47 @@ class Model:
             raise RefusedError(WRONG_STATUS if known else NOTHING_TO_CANCEL)
         for task in found:
             task.end(CANCELED)
+
+    def cancel_job(self, job: Job, states: frozenset[str]) -> None:
+        """CancelOTATaskByJob."""
+        if job.status == CANCELED:
+            raise RefusedError(ALREADY_CANCELED)
+        running = job.status == IN_PROGRESS
+        for task in job.tasks.values():
+            if task.state in states:
+                task.end(CANCELED)
+        if running and job.status != IN_PROGRESS:
+            job.end = CANCELED
+
+    def confirm(self, tasks: Sequence[Task], now: int) -> None:
+        """ConfirmOTATask."""
+        if any(task.state != CONFIRM for task in tasks):
+            raise RefusedError(WRONG_TASK_STATUS)
+        for task in tasks:
+            self._release(task, now)
+
+    def rerun(self, tasks: Sequence[Task], now: int) -> None:
+        """ReupgradeOTATask, of tasks of one job."""
+        if any(task.state not in {FAILED, CANCELED} for task in tasks):
+            raise RefusedError(WRONG_TASK_STATUS)
+        for task in tasks:
+            version, package = self.devices[task.device].versions[task.module], task.job.package
+            if version == package.version:
+                raise RefusedError(AT_TARGET)
+            if package.source not in {None, version}:
+                raise RefusedError(WRONG_SOURCE)
+        others = [other for task in tasks for other in self._in_the_way(task.job, task.device)]
+        if others and not (tasks[0].job.overwrites and all(other.state in PENDING for other in others)):
+            raise RefusedError(WRONG_TASK_STATUS)
+        for other in others:
+            other.end(CANCELED)
+        for task in tasks:
+            task.source = self.devices[task.device].versions[task.module]
+            task.told_at, task.told_on, task.job.end = 0, None, COMPLETED
+            if task.job.options.confirm:
+                task.state = CONFIRM
+            else:
+                self._release(task, now)
 
     # --- the devices
 
@@ -270,9 +320,8 @@ class Model:
     def _new_task(self, job: Job, name: str, now: int) -> Task:
         device = self.devices[name]
         task = Task(job, name, device.versions[job.package.module], CONFIRM if job.options.confirm else QUEUED)
-        others = self._open(name, job.package.module if job.options.multi_module else None)
-        overwrites = job.options.overwrite == 2 or job.options.multi_module
-        if overwrites and all(other.state in PENDING for other in others):
+        others = self._in_the_way(job, name)
+        if job.overwrites and all(other.state in PENDING for other in others):
             for other in others:
                 other.end(CANCELED)
             others = []
@@ -281,6 +330,16 @@ class Model:
         elif job.options.push and not job.options.confirm and device.online:
             task.due_at = now
         return task
+
+    def _in_the_way(self, job: Job, name: str) -> list[Task]:
+        return self._open(name, job.package.module if job.options.multi_module else None)
+
+    def _release(self, task: Task, now: int) -> None:
+        """The task is queued, and its device told now if it can hear it."""
+        device, package = self.devices[task.device], task.job.package
+        fits = package.source is None or device.versions[task.module] == task.source
+        task.state = QUEUED
+        task.due_at = now if task.job.options.push and device.online and fits else None
 
     def _wants_push(self, task: Task, now: int) -> bool:
         if not task.job.options.push or task.state not in OFFERED:

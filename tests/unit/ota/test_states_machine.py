@@ -25,8 +25,9 @@ from skyferry.devices.payloads import read_offer
 from skyferry.errors import ApiError
 from skyferry.events import subscriptions
 from skyferry.events.models import EventType
-from skyferry.ota import cancel, deadlines, reports
+from skyferry.ota import cancel, cancel_job, deadlines, reports, stopping
 from skyferry.ota.cancel import CancelScope
+from skyferry.ota.cancel_job import CancelFlags
 from skyferry.ota.models import EngineLimits
 from skyferry.ota.states import TaskStatus
 from skyferry.store import tables
@@ -55,6 +56,7 @@ LIMITS: Final = EngineLimits(chunk_devices=2, push_jitter_ms=0, connect_delay_ms
 names = st.sampled_from(NAMES)
 modules = st.sampled_from(MODULES)
 packages = st.sampled_from(PACKAGES)
+open_states = st.sampled_from(sorted(model.OPEN))
 some_names = st.lists(names, unique=True, max_size=4)
 options = st.one_of(
     st.builds(
@@ -174,6 +176,49 @@ class Engine(RuleBasedStateMachine):
             ),
         )
 
+    @precondition(lambda self: self.jobs)
+    @rule(number=st.integers(0, 7), states=st.frozensets(open_states, min_size=1))
+    def cancel_job(self, number: int, states: frozenset[str]) -> None:
+        self.tick(1)
+        number %= len(self.jobs)
+        flags = CancelFlags(
+            queued="QUEUED" in states,
+            notified="NOTIFIED" in states,
+            in_progress="IN_PROGRESS" in states,
+            unconfirmed="CONFIRM" in states,
+        )
+
+        def by_job() -> None:
+            job_id, limits, now = self.jobs[number].job_id, LIMITS, self.now
+            instance_id = self.world.instance.id
+            cancel_job.cancel_tasks(
+                self.world.tx, instance_id=instance_id, job_id=job_id, flags=flags, limits=limits, now=now
+            )
+            while stopping.stop_next(self.world.tx, limits, now):
+                pass
+
+        self.same_refusal(by_job, lambda: self.model.cancel_job(self.model.jobs[number], states))
+
+    @precondition(lambda self: self.jobs)
+    @rule(number=st.integers(0, 7), chosen=some_names, again=st.booleans())
+    def release(self, number: int, chosen: Sequence[str], *, again: bool) -> None:
+        """Confirms tasks of a job, or runs them again."""
+        self.tick(1)
+        number %= len(self.jobs)
+        job, modelled = self.jobs[number], self.model.jobs[number]
+        named = [name for name in chosen if name in modelled.tasks]
+        if not named:
+            return
+        keys = {
+            task.device_name: task_id
+            for task, task_id in zip(self.world.tasks(job), self.world.task_ids(job), strict=True)
+        }
+        task_ids, tasks = [keys[name] for name in named], [modelled.tasks[name] for name in named]
+        if again:
+            self.same_refusal(lambda: self.world.rerun(job, *task_ids), lambda: self.model.rerun(tasks, self.now))
+        else:
+            self.same_refusal(lambda: self.world.confirm(*task_ids), lambda: self.model.confirm(tasks, self.now))
+
     # --- the devices
 
     @rule(batch=st.lists(said, min_size=1, max_size=5))
@@ -261,7 +306,7 @@ class Engine(RuleBasedStateMachine):
             status = select(tables.jobs.c.status, tables.jobs.c.ended_at).where(tables.jobs.c.id == job.id)
             found = self.world.tx.execute(status).one()
             assert found.status == expected.status
-            assert (found.ended_at is not None) == (expected.status == "COMPLETED")
+            assert (found.ended_at is not None) == (expected.status in {"COMPLETED", "CANCELED"})
 
     @invariant()
     def presence_and_versions_are_the_same(self) -> None:
