@@ -3,15 +3,16 @@
 from collections.abc import Callable, Sequence
 
 import pytest
-from sqlalchemy import event, func, insert, select
+from sqlalchemy import event, func, insert, select, update
 
 from skyferry.bus.messages import Connected, Disconnected, ProgressReported, Report, VersionReported
 from skyferry.events import subscriptions
 from skyferry.events.models import EventType
 from skyferry.fleet import groups, memberships, names, registrations
 from skyferry.fleet.registrations import WantedDevice
-from skyferry.ota import cancel, dispatch
+from skyferry.ota import cancel, cancel_job, dispatch
 from skyferry.ota.cancel import CancelScope
+from skyferry.ota.cancel_job import CancelFlags
 from skyferry.ota.states import TaskStatus
 from skyferry.search.parsing import parse_statement
 from skyferry.store import device_search
@@ -147,6 +148,45 @@ def test_a_batch_of_reports_that_nobody_wants_to_hear_of(name: str) -> None:
 
 def test_cancelling_named_devices() -> None:
     few, many = (statements(200, cancel_named(count)) for count in (FEW, 200))
+    assert len(many) == len(few)
+    assert len(few) <= 9
+
+
+def cancel_job_of_all(made: World, job: JobRecord) -> None:
+    canceled = cancel_job.cancel_tasks(
+        made.tx,
+        instance_id=made.instance.id,
+        job_id=job.job_id,
+        flags=CancelFlags(queued=True),
+        limits=made.limits,
+        now=START,
+    )
+    assert len(canceled) == len(made.tasks(job))
+
+
+def test_cancelling_a_job() -> None:
+    few, many = (statements(count, cancel_job_of_all) for count in (FEW, MANY))
+    assert len(many) == len(few)
+    assert len(few) <= 12
+
+
+def test_running_tasks_again() -> None:
+    def rerun(count: int) -> Step:
+        return lambda made, job: made.rerun(job, *made.task_ids(job)[:count])
+
+    few, many = (statements(FEW, rerun(count), cancel_job_of_all) for count in (1, 10))
+    assert len(many) == len(few)
+    assert len(few) <= 14
+
+
+def test_confirming_tasks() -> None:
+    def unconfirmed(made: World, job: JobRecord) -> None:
+        made.tx.execute(update(tasks).values(status=TaskStatus.CONFIRM, dispatch_at=None))
+
+    def confirm(count: int) -> Step:
+        return lambda made, job: made.confirm(*made.task_ids(job)[:count])
+
+    few, many = (statements(FEW, confirm(count), unconfirmed) for count in (1, 10))
     assert len(many) == len(few)
     assert len(few) <= 9
 
