@@ -31,7 +31,7 @@ def select_head(tx: Connection, job: JobRecord, head: bytes, limits: EngineLimit
 
 def give_up(tx: Connection, job: JobRecord, now: int) -> None:
     """Ends the selection of a job whose list file is gone: it goes on with the tasks that it has."""
-    statements.set_selected(tx, job.id, old=job.selected_up_to, new=job.select_up_to, now=now, more={"list_key": None})
+    statements.set_selected(tx, job, new=job.select_up_to, now=now, more={"list_key": None})
     endings.end_finished_jobs(tx, {job.id}, now)
 
 
@@ -56,7 +56,7 @@ def select_listed(tx: Connection, job: JobRecord, data: bytes, limits: EngineLim
         "unknown_sample": sample or None,
         "list_key": None if end >= size else job.list_key,
     }
-    if not statements.set_selected(tx, job.id, old=begin, new=end, now=now, more=more):
+    if not statements.set_selected(tx, job, new=end, now=now, more=more):
         return 0
     rule = dataclasses.replace(selection.rule_of(tx, job), device_ids=known.values(), without_task_of=job.id)
     made = selection.make_tasks(tx, job, rule, limits, now)

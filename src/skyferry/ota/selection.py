@@ -71,9 +71,7 @@ def select_portion(tx: Connection, job: JobRecord, limits: EngineLimits, now: in
         candidates = statements.device_ids(tx, rule)
         rule = dataclasses.replace(rule, device_ids=gray.choose(candidates, looked_at, job.gray_share))
         looked_at += len(candidates)
-    if not job_statements.set_selected(
-        tx, job.id, old=job.selected_up_to, new=end, now=now, more={"looked_at": looked_at}
-    ):
+    if not job_statements.set_selected(tx, job, new=end, now=now, more={"looked_at": looked_at}):
         return
     make_tasks(tx, job, rule, limits, now)
     if job.gray_share is not None and end >= job.select_up_to and gray.is_too_few(looked_at, job.gray_share):

@@ -169,22 +169,27 @@ def next_selecting(tx: Connection) -> JobRecord | None:
     return rows.one_of(JobRecord, tx.execute(statement))
 
 
-def set_selected(
-    tx: Connection, key: int, *, old: int, new: int, now: int, more: Mapping[str, Any] | None = None
-) -> bool:
-    """Notes that the devices up to `new` have their tasks; False when someone else did so before.
+def set_selected(tx: Connection, job: JobRecord, *, new: int, now: int, more: Mapping[str, Any] | None = None) -> bool:
+    """Notes that the devices up to `new` have their tasks.
 
     Args:
         tx: the transaction.
-        key: the job.
-        old: up to where devices had their tasks before,
-        new: and have now.
+        job: as it was read before.
+        new: up to where devices have their tasks now.
         now: the time.
         more: what else has changed of the job.
+
+    Returns:
+        False when nothing may be made of it: someone else made these tasks, or the job was stopped meanwhile.
     """
     values = {**(more or {}), "selected_up_to": new, "modified_at": now}
-    statement = update(jobs).where(jobs.c.id == key, jobs.c.selected_up_to == old).values(**values)
-    return tx.execute(statement).rowcount == 1
+    statement = update(jobs).where(
+        jobs.c.id == job.id,
+        jobs.c.selected_up_to == job.selected_up_to,
+        jobs.c.select_up_to == job.select_up_to,
+        jobs.c.ended_at.is_(None),
+    )
+    return tx.execute(statement.values(**values)).rowcount == 1
 
 
 def has_running_dynamic(tx: Connection, package_id: int) -> bool:

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from skyferry.ota import stopping
+from skyferry.ota import selection, stopping
 from skyferry.ota.states import JobStatus, TaskEvent, TaskStatus
 from skyferry.store import jobs as job_statements
 from skyferry.store.jobs import JobRecord
@@ -69,6 +69,18 @@ def test_devices_without_a_task_get_none_any_more(world: World) -> None:
     assert job_statements.next_selecting(world.tx) is None
     assert len(world.tasks(job)) == 2
     assert job_of(world, job).status == JobStatus.CANCELED
+
+
+def test_a_portion_that_was_under_way_when_the_job_was_stopped_makes_nothing(world: World) -> None:
+    for number in range(5):
+        world.make_device(f"dev{number}")
+    world.in_portions_of(2)
+    job = world.make_job(world.make_package())
+    read_before = world.job(job)
+    stop(world, job, TaskStatus.QUEUED)
+    stopping.stop_next(world.tx, world.limits, world.now)
+    selection.select_portion(world.tx, read_before, world.limits, world.now)
+    assert list(world.states(job).values()) == [TaskStatus.CANCELED] * 2
 
 
 def test_stopping_again_while_it_goes_on_adds_to_it(world: World) -> None:
