@@ -168,7 +168,12 @@ def _details(
     return device, product, statements.module_version(tx, device.id, DEFAULT_MODULE)
 
 
-@operation("QueryDeviceDetail", qps=50, access=Access.READ)
+@operation(
+    "QueryDeviceDetail",
+    qps=50,
+    access=Access.READ,
+    deviations=("Region is a setting of the server, and Owner is always true.",),
+)
 async def query_device_detail(call: Call, request: DeviceRequest) -> QueryDeviceDetailResponse:
     """Tells everything about one device."""
     services = call.services

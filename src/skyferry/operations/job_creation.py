@@ -70,7 +70,12 @@ class CreateOTAVerifyJobRequest(JobRequest):
     """1 to 10 devices that can take the package, each once."""
 
 
-@operation("CreateOTAVerifyJob", qps=10, access=Access.WRITE)
+@operation(
+    "CreateOTAVerifyJob",
+    qps=10,
+    access=Access.WRITE,
+    deviations=("DownloadProtocol=MQTT is refused: there is no download over MQTT yet.",),
+)
 async def create_ota_verify_job(call: Call, request: CreateOTAVerifyJobRequest) -> CreateJobResponse:
     """Starts the verification of a package on up to ten devices."""
     services = call.services
@@ -182,7 +187,16 @@ async def create_static(call: Call, new: NewStaticJob) -> CreateJobResponse:
     return _created(job)
 
 
-@operation("CreateOTAStaticUpgradeJob", qps=20, access=Access.WRITE)
+@operation(
+    "CreateOTAStaticUpgradeJob",
+    qps=20,
+    access=Access.WRITE,
+    deviations=(
+        "DownloadProtocol=MQTT is refused: there is no download over MQTT yet.",
+        "A named device that runs the destination version, or reported none, is an error; others like it are left out.",
+        "At ScheduleFinishTime, what has not begun is cancelled and the job is COMPLETED; updates in progress run on.",
+    ),
+)
 async def create_ota_static_upgrade_job(call: Call, request: CreateOTAStaticUpgradeJobRequest) -> CreateJobResponse:
     """Starts the update of the devices of a product: all, a share of them, a group, or named ones."""
     return await create_static(call, await told(call, request))
@@ -195,7 +209,15 @@ class CreateOTADynamicUpgradeJobRequest(UpgradeRequest):
     """1 (when absent): devices that match now or later, 2: devices that report later."""
 
 
-@operation("CreateOTADynamicUpgradeJob", qps=20, access=Access.WRITE)
+@operation(
+    "CreateOTADynamicUpgradeJob",
+    qps=20,
+    access=Access.WRITE,
+    deviations=(
+        "DownloadProtocol=MQTT is refused: there is no download over MQTT yet.",
+        "A package has one running dynamic job, whatever its source versions are.",
+    ),
+)
 async def create_ota_dynamic_upgrade_job(call: Call, request: CreateOTADynamicUpgradeJobRequest) -> CreateJobResponse:
     """Updates devices as soon as they report one of the source versions, or are in a dynamic group."""
     services = call.services

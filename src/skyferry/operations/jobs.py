@@ -102,7 +102,7 @@ def _job(tx: Connection, instance_id: int, job_id: str) -> tuple[JobRecord, Pack
     return job, package, groups.find_any(tx, instance_id, job.group_id) if job.group_id else None
 
 
-@operation("QueryOTAJob", qps=10, access=Access.READ)
+@operation("QueryOTAJob", qps=10, access=Access.READ, deviations=("JobDesc of a verify job is `verify firmware`.",))
 async def query_ota_job(call: Call, request: QueryOTAJobRequest) -> QueryOTAJobResponse:
     """Tells everything about one job."""
     job, package, group = await call.services.store.read(_job, call.instance.id, request.job_id)

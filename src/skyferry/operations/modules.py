@@ -100,7 +100,12 @@ def _of_product(tx: Connection, instance_id: int, product_key: str) -> Sequence[
     return modules.of_product(tx, products.find(tx, instance_id, product_key))
 
 
-@operation("ListOTAModuleByProduct", qps=10, access=Access.READ)
+@operation(
+    "ListOTAModuleByProduct",
+    qps=10,
+    access=Access.READ,
+    deviations=("The `default` module, which every product has, is listed.",),
+)
 async def list_ota_module_by_product(
     call: Call, request: ListOTAModuleByProductRequest
 ) -> ListOTAModuleByProductResponse:

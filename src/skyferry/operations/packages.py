@@ -128,7 +128,12 @@ class ModifyOTAFirmwareRequest(InstanceRequest):
     """Up to 4,096 characters for the devices; absent: they stay; empty: they are removed."""
 
 
-@operation("ModifyOTAFirmware", qps=5, access=Access.WRITE)
+@operation(
+    "ModifyOTAFirmware",
+    qps=5,
+    access=Access.WRITE,
+    deviations=("The name of a package can be changed, which the documentation of CreateOTAFirmware denies.",),
+)
 async def modify_ota_firmware(call: Call, request: ModifyOTAFirmwareRequest) -> Empty:
     """Changes the name, the description or the custom information of a package."""
     await call.services.store.write(
@@ -322,7 +327,12 @@ def _package(tx: Connection, instance_id: int, firmware_id: str) -> tuple[Packag
     return package, statements.files_of(tx, [package.id])[package.id], packages.verify_progress(tx, package)
 
 
-@operation("QueryOTAFirmware", qps=20, access=Access.READ)
+@operation(
+    "QueryOTAFirmware",
+    qps=20,
+    access=Access.READ,
+    deviations=("VerifyProgress is the percentage of the verification's tasks that have ended.",),
+)
 async def query_ota_firmware(call: Call, request: QueryOTAFirmwareRequest) -> QueryOTAFirmwareResponse:
     """Tells everything about one package, with signed URLs of its files."""
     urls, now = call.services.urls, call.services.clock.now_ms()

@@ -206,7 +206,12 @@ def _with_device_count(tx: Connection, instance_id: int, product_key: str) -> tu
     return product, device_statements.count(tx, product.id)
 
 
-@operation("QueryProduct", qps=50, access=Access.READ)
+@operation(
+    "QueryProduct",
+    qps=50,
+    access=Access.READ,
+    deviations=("ProductStatus is always `DEVELOPMENT_STATUS`, and CategoryName is what CategoryKey is.",),
+)
 async def query_product(call: Call, request: QueryProductRequest) -> QueryProductResponse:
     """Tells everything about one product."""
     product, device_count = await call.services.store.read(_with_device_count, call.instance.id, request.product_key)

@@ -115,7 +115,15 @@ def _offset(request: ListOTATaskByJobRequest) -> int:
     return offset
 
 
-@operation("ListOTATaskByJob", qps=10, access=Access.READ)
+@operation(
+    "ListOTATaskByJob",
+    qps=10,
+    access=Access.READ,
+    deviations=(
+        "PageSize is 10 when absent.",
+        "TaskDesc holds sentences of our own, but for `timeout` and `report version is not conform`.",
+    ),
+)
 async def list_ota_task_by_job(call: Call, request: ListOTATaskByJobRequest) -> ListOTATaskByJobResponse:
     """Pages the tasks of a job, or shows those of named devices."""
     offset = 0 if request.device_names else _offset(request)
@@ -216,7 +224,12 @@ def _unfinished(
     return device, named_tasks.unfinished_of_device(tx, device.id, statuses=statuses, module=module)
 
 
-@operation("ListOTAUnfinishedTaskByDevice", qps=10, access=Access.READ)
+@operation(
+    "ListOTAUnfinishedTaskByDevice",
+    qps=10,
+    access=Access.READ,
+    deviations=("When both are given, TaskStatusList counts and TaskStatus does not.",),
+)
 async def list_ota_unfinished_task_by_device(
     call: Call, request: ListOTAUnfinishedTaskByDeviceRequest
 ) -> ListOTAUnfinishedTaskByDeviceResponse:
