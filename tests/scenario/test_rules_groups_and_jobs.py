@@ -113,6 +113,23 @@ def test_dynamic_jobs_of_a_group_treat_older_tasks_alike(fleet: Fleet, thermosta
     assert fleet.api.call("CreateOTADynamicUpgradeJob", **later, OverwriteMode=2)["Success"]
 
 
+@pytest.mark.rule("UpdateOTAJob")
+def test_a_job_for_a_group_can_be_changed_but_has_no_source_versions(fleet: Fleet, thermostats: str) -> None:
+    """§5.8 (TargetSelection, SrcVersionList): a dynamic job for a group is told as ALL or GROUP."""
+    static = group_job(fleet, fleet.package(), group_of(fleet, fleet.device()))
+    dynamic = dynamic_job(fleet, fleet.package("3.0.0"), {"GroupId": thermostats, "GroupType": DYNAMIC})
+
+    for job, kind, selection in (
+        (static, "STATIC", "GROUP"),
+        (dynamic, "DYNAMIC", "ALL"),
+        (dynamic, "DYNAMIC", "GROUP"),
+    ):
+        told = {"JobId": job, "UpgradeType": kind, "TargetSelection": selection, "MaximumPerMinute": 20}
+        fleet.api.call("UpdateOTAJob", **told)
+        assert fleet.api.call("QueryOTAJob", JobId=job)["Data"]["MaximumPerMinute"] == 20
+    assert fleet.api.refusal("UpdateOTAJob", **told, SrcVersionList=["1.0.0"]) == "iot.firmware.SrcVersionsNotAllowed"
+
+
 @pytest.mark.rule("CreateOTADynamicUpgradeJob")
 def test_a_dynamic_job_leaves_a_device_to_the_job_that_it_is_in(fleet: Fleet) -> None:
     """§5.7 dynamic rule 6."""

@@ -172,7 +172,7 @@ def cancel_of_devices(
             task_is_open,
             tasks.c.status.in_(sources),
         )
-        .values(status=target, description=description, dispatch_at=None, modified_at=now)
+        .values(status=target, description=description, dispatch_at=None, retry_at=None, modified_at=now)
         .returning(*_CHANGED)
     )
     if package_id is not None:

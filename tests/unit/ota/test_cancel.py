@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 
 import pytest
+from sqlalchemy import select
 
 from skyferry.errors import ApiError
 from skyferry.ota.cancel import CancelScope, cancel_by_device
 from skyferry.ota.states import TaskStatus
 from skyferry.store import jobs as job_statements
 from skyferry.store.jobs import JobRecord
+from skyferry.store.tables import tasks
 from tests.support.rows import World
 
 
@@ -181,3 +183,17 @@ def test_a_device_of_the_same_name_in_another_product_is_left_alone(world: World
     assert code(caught) == "iot.firmware.FirmwareAndProductKeyMismatch"
     world.product = own
     assert cancel(world, package, ["dev0"]) == 1
+
+
+def test_a_cancelled_task_waits_for_no_retry(world: World) -> None:
+    device = world.make_device("dev0")
+    package = world.make_package()
+    job = world.make_job(package, retry_interval_minutes=10, retry_count=1)
+    world.connect(device)
+    world.say_version(device, "1.0.0")
+    world.dispatch()
+    world.say_progress(device, -1)
+    assert world.dues(job) == [world.now + 600_000]
+    cancel(world, package, ["dev0"])
+    assert world.dues(job) == [None]
+    assert world.tx.execute(select(tasks.c.retry_at)).scalars().all() == [None]
