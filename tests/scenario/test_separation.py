@@ -186,6 +186,7 @@ NAMING_NOTHING = {
     "QueryDeviceByTags",
     "CreateEventSubscription",
     "ListEventSubscriptions",
+    "AssumeRole",  # roles belong to accounts, not to instances: test_roles.py
 }
 
 

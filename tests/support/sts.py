@@ -7,6 +7,7 @@ from alibabacloud_sts20150401.client import Client
 from alibabacloud_tea_openapi.exceptions import ClientException
 from alibabacloud_tea_openapi.models import Config
 
+from tests.support import answered
 from tests.support.api import GatewayError
 
 
@@ -35,4 +36,5 @@ class StsClient:
             request = models.AssumeRoleRequest(role_arn=arn, role_session_name=session, **more)
             return self._client.assume_role(request).body
         except ClientException as error:
+            answered.note("AssumeRole", error.code, str(error.message).partition(", ")[2])
             raise GatewayError(error.code, str(error.message), error.status_code) from None
