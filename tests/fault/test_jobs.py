@@ -81,6 +81,24 @@ def test_kill_while_tasks_are_made(fresh_server: Server) -> None:
     assert application.job_status(job) == "IN_PROGRESS"
 
 
+def test_kill_while_a_job_is_cancelled(fresh_server: Server) -> None:
+    server = fresh_server
+    application = root(server.http)
+    product = application.create_product("killed_cancel")
+    many_devices(server, product)
+    firmware = application.create_package(product, b"content", "2.0.0", NeedToVerify=False)
+    job = application.create_job(firmware, product)
+    wait_until(lambda: application.count(job) == MANY, what=f"{MANY} tasks", interval=0.5)
+    application.call("CancelOTATaskByJob", JobId=job, CancelQueuedTask=True)
+    server.kill()
+    server.start()
+
+    application = root(server.http)
+    application.wait_for_job(job, "CANCELED")
+
+    assert application.count(job, "CANCELED") == application.count(job) == MANY
+
+
 def test_kill_while_a_list_file_is_worked_off(fresh_server: Server) -> None:
     server = fresh_server
     application = root(server.http)
