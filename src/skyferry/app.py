@@ -26,6 +26,7 @@ from skyferry.objects.limits import ObjectLimits
 from skyferry.objects.local import LocalObjectStore
 from skyferry.objects.urls import DownloadUrls
 from skyferry.operations import OPERATIONS
+from skyferry.operations.audit import StoredAuditTrail
 from skyferry.operations.services import Services
 from skyferry.ota.models import EngineLimits
 from skyferry.ram.principal import Principal, Role
@@ -172,6 +173,7 @@ class Server:
             limits=self._engine_limits,
             objects=self._objects,
             object_limits=self._object_limits,
+            audit_ms=self._settings.audit_days * 86_400_000,
         )
         self._runner = Runner(self._store, self._clock, chores.all())
         self._bus.attach_worker(self._reports.submit, self._runner.wake)
@@ -229,6 +231,7 @@ class Server:
                 tokens=self._tokens,
             ),
             self._clock,
+            StoredAuditTrail(self._store),
             limits=Limits(window_ms=self._settings.clock_window_minutes * 60_000),
             quotas=self._settings.quotas,
             trusted_proxies=self._settings.trusted_proxies,

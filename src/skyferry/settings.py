@@ -120,6 +120,8 @@ class Settings(BaseSettings):
 
     history_days: int = Field(default=365, ge=1, le=3_650)
     """How long what happened to each task is kept."""
+    audit_days: int = Field(default=90, ge=1, le=3_650)
+    """How long it is kept who changed what."""
     event_attempts: int = Field(default=15, ge=1, le=100)
     """How often a message to the business server is tried."""
     event_retry_seconds: float = Field(default=2.0, ge=0.1, le=3_600)

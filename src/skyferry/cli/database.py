@@ -20,10 +20,10 @@ from skyferry.errors import ApiError
 from skyferry.fleet import accounts
 from skyferry.fleet.accounts import AccountError
 from skyferry.keys import KeyFileError, KeyRing, SecretBox
+from skyferry.ram.audit import OK, AuditRecord
 from skyferry.settings import Settings
 from skyferry.store import audit
 from skyferry.store.accounts import AccountRecord
-from skyferry.store.audit import AuditRecord
 from skyferry.store.engine import Store
 
 Directory = Annotated[Path, typer.Option(envvar="SKYFERRY_DATA_DIR", help="The server's data directory.")]
@@ -93,7 +93,7 @@ def write_down(tx: Connection, account: AccountRecord, action: str, parameters: 
         action=action,
         parameters=parameters,
         request_id=str(uuid.uuid4()).upper(),
-        outcome="OK",
+        outcome=OK,
     )
     audit.insert_records(tx, [record])
 

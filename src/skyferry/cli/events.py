@@ -8,7 +8,19 @@ from typing import Annotated, Final
 import typer
 from sqlalchemy import Connection
 
-from skyferry.cli.database import DEFAULT_DATA_DIR, Account, Database, Directory, now, run, show, time, yes
+from skyferry.cli.database import (
+    DEFAULT_DATA_DIR,
+    Account,
+    Database,
+    Directory,
+    Target,
+    change,
+    now,
+    run,
+    show,
+    time,
+    yes,
+)
 from skyferry.events import subscriptions
 from skyferry.events.models import EventType, Kind
 from skyferry.events.subscriptions import NewSubscription, SubscriptionState
@@ -16,6 +28,7 @@ from skyferry.fleet import accounts
 from skyferry.fleet.accounts import AccountError
 from skyferry.keys import SecretBox
 from skyferry.store import accounts as statements
+from skyferry.store.accounts import AccountRecord
 from skyferry.store.outbox import DeadMessage
 
 app = typer.Typer(help="Messages to the business server: docs/guide/events.md.", no_args_is_help=True)
@@ -38,11 +51,12 @@ def create(
 ) -> None:
     """Subscribe to messages. A webhook's secret is shown this once."""
 
-    def work(tx: Connection, box: SecretBox) -> NewSubscription:
-        instance_id = _instance(tx, account, instance)
+    def work(tx: Connection, box: SecretBox, owner: AccountRecord) -> NewSubscription:
+        instance_id = _instance(tx, owner, instance)
         return subscriptions.create(tx, box, instance_id=instance_id, kind=kind, target=target, types=types, now=now())
 
-    made = run(data_dir, database, work)
+    parameters = _given(instance, Kind=kind, Target=subscriptions.place_of(target), Types=", ".join(types))
+    made = change(Target(data_dir, database, account), "events create", parameters, work)
     typer.echo(f"SubscriptionId: {made.subscription_id}")
     if made.secret:
         typer.echo(f"Secret: {made.secret}")
@@ -58,7 +72,7 @@ def list_subscriptions(
     """List the subscriptions of an instance, and how many of their messages wait or are dead."""
 
     def work(tx: Connection, _: SecretBox) -> list[SubscriptionState]:
-        return subscriptions.states(tx, _instance(tx, account, instance))
+        return subscriptions.states(tx, _instance(tx, accounts.account_named(tx, account), instance))
 
     show(
         ("SubscriptionId", "Kind", "Target", "Types", "Active", "Waiting", "Dead", "Created"),
@@ -93,11 +107,11 @@ def update(
 ) -> None:
     """Change a subscription; what is not given stays."""
 
-    def work(tx: Connection, box: SecretBox) -> str | None:
+    def work(tx: Connection, box: SecretBox, owner: AccountRecord) -> str | None:
         return subscriptions.update(
             tx,
             box,
-            instance_id=_instance(tx, account, instance),
+            instance_id=_instance(tx, owner, instance),
             subscription_id=subscription,
             target=target,
             types=types or None,
@@ -105,7 +119,15 @@ def update(
             new_secret=new_secret,
         )
 
-    secret = run(data_dir, database, work)
+    parameters = _given(
+        instance,
+        SubscriptionId=subscription,
+        Target=None if target is None else subscriptions.place_of(target),
+        Types=", ".join(types or ()) or None,
+        Active=None if active is None else yes(active),
+        NewSecret=yes(new_secret),
+    )
+    secret = change(Target(data_dir, database, account), "events update", parameters, work)
     if secret:
         typer.echo(f"Secret: {secret}")
 
@@ -120,10 +142,11 @@ def delete(
 ) -> None:
     """End a subscription; what has not been delivered is lost."""
 
-    def work(tx: Connection, _: SecretBox) -> None:
-        subscriptions.delete(tx, instance_id=_instance(tx, account, instance), subscription_id=subscription, now=now())
+    def work(tx: Connection, _: SecretBox, owner: AccountRecord) -> None:
+        subscriptions.delete(tx, instance_id=_instance(tx, owner, instance), subscription_id=subscription, now=now())
 
-    run(data_dir, database, work)
+    parameters = _given(instance, SubscriptionId=subscription)
+    change(Target(data_dir, database, account), "events delete", parameters, work)
 
 
 @app.command("dead")
@@ -138,7 +161,11 @@ def dead(
 
     def work(tx: Connection, _: SecretBox) -> tuple[int, list[DeadMessage]]:
         total, page = subscriptions.dead(
-            tx, instance_id=_instance(tx, account, instance), subscription_id=subscription, offset=0, limit=_SHOWN
+            tx,
+            instance_id=_instance(tx, accounts.account_named(tx, account), instance),
+            subscription_id=subscription,
+            offset=0,
+            limit=_SHOWN,
         )
         return total, list(page)
 
@@ -166,29 +193,38 @@ def redeliver(
 ) -> None:
     """Let messages that could not be delivered go again."""
 
-    def work(tx: Connection, _: SecretBox) -> int:
+    def work(tx: Connection, _: SecretBox, owner: AccountRecord) -> int:
         return subscriptions.redeliver(
             tx,
-            instance_id=_instance(tx, account, instance),
+            instance_id=_instance(tx, owner, instance),
             subscription_id=subscription,
             message_ids=messages or None,
             now=now(),
         )
 
-    total = count = run(data_dir, database, work)
+    def portion() -> int:
+        parameters = _given(instance, SubscriptionId=subscription, Messages=str(len(messages)) if messages else "all")
+        return change(Target(data_dir, database, account), "events redeliver", parameters, work)
+
+    total = count = portion()
     while count == subscriptions.MOST_REDELIVERED and not messages:
-        count = run(data_dir, database, work)
+        count = portion()
         total += count
     typer.echo(f"{total} go again.")
 
 
-def _instance(tx: Connection, account: str, name: str | None) -> int:
+def _instance(tx: Connection, account: AccountRecord, name: str | None) -> int:
     """The key of an account's instance."""
-    found = statements.instances_of(tx, accounts.account_named(tx, account).id)
+    found = statements.instances_of(tx, account.id)
     for instance in found:
         if instance.name == name or (name is None and instance.is_default):
             return instance.id
-    raise AccountError(f"The account {account} has no instance {name}.")
+    raise AccountError(f"The account {account.name} has no instance {name}.")
+
+
+def _given(instance: str | None, **parameters: str | None) -> dict[str, str]:
+    """What was given to a command, for the audit trail."""
+    return {name: value for name, value in {"Instance": instance, **parameters}.items() if value is not None}
 
 
 def _count(number: int) -> str:

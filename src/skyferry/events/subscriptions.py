@@ -141,6 +141,15 @@ def delete(tx: Connection, *, instance_id: int, subscription_id: str, now: int) 
         raise ApiError(codes.EVENT_SUBSCRIPTION_NOT_FOUND)
 
 
+def place_of(target: str) -> str:
+    """Where messages go, without what may be a secret in a webhook's URL: what the audit trail keeps."""
+    try:
+        url = urlsplit(target)
+    except ValueError:
+        return "…"
+    return f"{url.scheme}://{url.hostname}/…" if url.hostname else target
+
+
 def find(tx: Connection, instance_id: int, subscription_id: str) -> SubscriptionRecord:
     """The subscription of this SubscriptionId.
 

@@ -1,7 +1,7 @@
 """Operations on messages to the business server. They are our own: the platform has them in its console only."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -12,7 +12,7 @@ from skyferry.events.models import Kind
 from skyferry.events.subscriptions import SubscriptionState
 from skyferry.operations import formats
 from skyferry.operations.services import Call, InstanceRequest
-from skyferry.rpc.operation import Access, Empty, ResponseModel, operation
+from skyferry.rpc.operation import Access, Empty, ResponseModel, Shortened, operation
 from skyferry.store.outbox import DeadMessage
 
 _DEFAULT_PAGE: Final = 10
@@ -24,7 +24,7 @@ class CreateEventSubscriptionRequest(InstanceRequest):
 
     kind: str = Kind.WEBHOOK
     """`webhook` or `nats`."""
-    target: str = ""
+    target: Annotated[str, Shortened(subscriptions.place_of)] = ""
     """The URL of the webhook; with `nats`, the beginning of the subjects (`skyferry.events` when absent)."""
     type: list[str] = Field(default_factory=list)
     """Which messages: `task.ended`, `task.status`, `module.version`, `device.status`, `job.status`."""
@@ -137,7 +137,7 @@ class UpdateEventSubscriptionRequest(InstanceRequest):
     """Parameters of UpdateEventSubscription: what is absent stays."""
 
     subscription_id: str
-    target: str | None = None
+    target: Annotated[str | None, Shortened(subscriptions.place_of)] = None
     """The new URL, or the new beginning of the subjects."""
     type: list[str] | None = None
     """The new types of messages."""

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 from aiohttp import web
 
 from skyferry.clock import Clock
+from skyferry.ram.audit import AuditTrail
 from skyferry.ram.principal import Instance, Principal
 from skyferry.ram.tokens import Session
 from skyferry.rpc.call import Call
@@ -52,6 +53,7 @@ class Environment(Generic[ServicesT]):
         nonces: the nonces that were used.
         quota: the calls of the last second.
         trusted_proxies: whose word on the origin of requests counts.
+        audit: where calls are written down that change something.
     """
 
     operations: Mapping[str, Operation[ServicesT]]
@@ -63,6 +65,7 @@ class Environment(Generic[ServicesT]):
     nonces: NonceCache
     quota: Quota
     trusted_proxies: Sequence[Network]
+    audit: AuditTrail
 
 
 @dataclass(slots=True)
@@ -85,6 +88,7 @@ class RequestContext(Generic[ServicesT]):
         operation: what it calls.
         instance: the instance that it is about.
         request: its parameters as the operation's model.
+        begun: the audit trail knows that the operation has begun.
         response: what the operation answered, as JSON values.
     """
 
@@ -103,6 +107,7 @@ class RequestContext(Generic[ServicesT]):
     operation: Operation[ServicesT] | None = None
     instance: Instance | None = None
     request: RequestModel | None = None
+    begun: bool = False
     response: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -7,7 +7,8 @@ from aiohttp import web
 
 from skyferry.clock import Clock
 from skyferry.errors import ApiError
-from skyferry.rpc import access_log, gateway_errors, rendering
+from skyferry.ram.audit import AuditTrail
+from skyferry.rpc import access_log, audit, gateway_errors, rendering
 from skyferry.rpc.context import Environment, Limits, RequestContext
 from skyferry.rpc.nonces import NonceCache
 from skyferry.rpc.operation import Operation
@@ -31,6 +32,7 @@ class Gateway(Generic[ServicesT]):
         services: ServicesT,
         directory: Directory,
         clock: Clock,
+        audit_trail: AuditTrail,
         *,
         limits: Limits | None = None,
         quotas: Mapping[str, int] | None = None,
@@ -43,6 +45,7 @@ class Gateway(Generic[ServicesT]):
             services: what operations work with; they find it in their `Call`.
             directory: who may sign; its answers are usually `Remembered`.
             clock: the time, for timestamps, nonces and quotas.
+            audit_trail: where calls are written down that change something.
             limits: what a request may have.
             quotas: calls per second and account by operation name, in place of what the operations declare.
             trusted_proxies: networks of the proxies whose `X-Forwarded-…` headers count.
@@ -62,6 +65,7 @@ class Gateway(Generic[ServicesT]):
             nonces=NonceCache(),
             quota=Quota(quotas),
             trusted_proxies=trusted_proxies,
+            audit=audit_trail,
         )
 
     def routes(self) -> list[web.RouteDef]:
@@ -86,6 +90,7 @@ class Gateway(Generic[ServicesT]):
             response = rendering.render(context, error)
         if error is not None and error.kind in _ENDS_CONNECTION:
             response.force_close()
+        await audit.end(context, error)
         access_log.write(context, error, status=response.status)
         return response
 

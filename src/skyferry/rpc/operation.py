@@ -46,6 +46,17 @@ class JsonObject:
     """Marks a member of an answer, a text that is a JSON object: in XML it is an element for each of its members."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shortened:
+    """Marks a parameter that holds more than the audit trail may keep.
+
+    Attributes:
+        by: what of it is kept.
+    """
+
+    by: Callable[[str], str]
+
+
 class Empty(ResponseModel):
     """The answer of an operation that has nothing to tell but its success."""
 

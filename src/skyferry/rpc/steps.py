@@ -20,7 +20,7 @@ from skyferry.ram.conditions import facts_of
 from skyferry.ram.errors import TokenError
 from skyferry.ram.policies import AccessRequest, resource_of
 from skyferry.ram.tokens import TEMPORARY_KEYS
-from skyferry.rpc import gateway_errors
+from skyferry.rpc import audit, gateway_errors
 from skyferry.rpc.context import RequestContext
 from skyferry.rpc.encoding import read_form
 from skyferry.rpc.parameters import pick, read_request
@@ -307,5 +307,6 @@ STEPS: Final[tuple[Step, ...]] = (
     throttle,
     find_instance,
     parse,
+    audit.begin,
     carry_out,
 )

@@ -17,7 +17,7 @@ from skyferry.objects.urls import DownloadUrls
 from skyferry.ota import deadlines, deletion, dispatch, listfile, listing, rollout, schedule, selection, stopping
 from skyferry.ota.deletion import DeletionLimits
 from skyferry.ota.models import EngineLimits
-from skyferry.store import history, jobs
+from skyferry.store import audit, history, jobs
 from skyferry.store.engine import Store
 from skyferry.store.jobs import JobRecord
 
@@ -28,6 +28,7 @@ _DEVICES_AT_ONCE = 500
 _OVERDUE_AT_ONCE = 500
 _JOBS_AT_ONCE = 100
 _HISTORY_AT_ONCE = 5_000
+_RECORDS_AT_ONCE = 5_000
 _SECOND = 1
 _CLEANING_SECONDS = 60
 
@@ -63,6 +64,7 @@ class Chores:
     limits: EngineLimits
     objects: ObjectStore
     object_limits: ObjectLimits
+    audit_ms: int
 
     def all(self) -> Mapping[str, Chore]:
         """Every chore by its name; those that someone waits for come first."""
@@ -77,6 +79,7 @@ class Chores:
             "end_overdue": every(_SECOND, self.clock, self.end_overdue),
             "remove_deleted": every(_SECOND, self.clock, self.remove_deleted),
             "forget_history": every(_CLEANING_SECONDS, self.clock, self.forget_history),
+            "forget_audit": every(_CLEANING_SECONDS, self.clock, self.forget_audit),
             "clean_objects": every(_CLEANING_SECONDS, self.clock, self.clean_objects),
         }
 
@@ -84,6 +87,11 @@ class Chores:
         """Removes what happened to tasks so long ago that it need not be kept."""
         before = self.clock.now_ms() - self.limits.history_ms
         return await self.store.write(history.forget, before, _HISTORY_AT_ONCE) == _HISTORY_AT_ONCE
+
+    async def forget_audit(self) -> bool:
+        """Removes what was written down of calls so long ago that it need not be kept."""
+        before = self.clock.now_ms() - self.audit_ms
+        return await self.store.write(audit.delete_before, before, _RECORDS_AT_ONCE) == _RECORDS_AT_ONCE
 
     async def dispatch(self) -> bool:
         """Sends pushes that are due."""

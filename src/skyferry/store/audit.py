@@ -2,31 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
+from skyferry.ram.audit import BEGUN, AuditRecord
 from skyferry.store import rows
 from skyferry.store.tables import accounts, audit_records, instances
-
-BEGUN: Final = "BEGUN"
-"""The outcome of a call that has begun and not ended: its server is at it, or ended before the call did."""
-
-
-@dataclass(frozen=True, slots=True)
-class AuditRecord:
-    """A row of `audit_records` without its key."""
-
-    account_id: int
-    instance_id: int | None
-    at: int
-    caller: str
-    access_key_id: str
-    source_address: str
-    action: str
-    parameters: Mapping[str, str]
-    request_id: str
-    outcome: str
 
 
 @dataclass(frozen=True, slots=True)

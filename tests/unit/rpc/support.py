@@ -16,6 +16,7 @@ from typing import Annotated, Any
 from aiohttp import web
 
 from skyferry.keys import KeyRing
+from skyferry.ram.audit import AuditRecord
 from skyferry.ram.policies import Statement
 from skyferry.ram.principal import Grant, Instance, Kind, PolicyType, Principal, Role
 from skyferry.ram.tokens import SecurityTokens
@@ -153,6 +154,24 @@ class Reply:
 
 
 @dataclass
+class RecordingTrail:
+    """An audit trail: what was written down, in its order; an outcome stands with its RequestId."""
+
+    written: list[AuditRecord | tuple[str, str]] = field(default_factory=list)
+    failure: Exception | None = None
+
+    async def record(self, record: AuditRecord) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.written.append(record)
+
+    async def end(self, request_id: str, outcome: str) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.written.append((request_id, outcome))
+
+
+@dataclass
 class Server:
     """A gateway that listens."""
 
@@ -162,6 +181,7 @@ class Server:
     principals: dict[str, Principal]
     roles: dict[str, Role]
     tokens: SecurityTokens
+    trail: RecordingTrail
 
     @property
     def host(self) -> str:
@@ -241,7 +261,7 @@ async def serving(
     tokens: SecurityTokens | None = None,
 ) -> AsyncIterator[Server]:
     """A gateway with toy operations on a free port of 127.0.0.1."""
-    clock, recorder = FrozenClock(), services or Recorder()
+    clock, recorder, trail = FrozenClock(), services or Recorder(), RecordingTrail()
     principals, roles = {KEY: principal()}, dict[str, Role]()
 
     async def key_owner(access_key_id: str) -> Principal | None:
@@ -253,7 +273,7 @@ async def serving(
     directory = Directory(key_owner, find_role, tokens or SecurityTokens(KeyRing(bytes(32))))
     networks = [ip_network(text) for text in trusted_proxies]
     gateway = Gateway(
-        index(operations), recorder, directory, clock, limits=limits, quotas=quotas, trusted_proxies=networks
+        index(operations), recorder, directory, clock, trail, limits=limits, quotas=quotas, trusted_proxies=networks
     )
     application = web.Application()
     application.add_routes(gateway.routes())
@@ -262,7 +282,7 @@ async def serving(
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     try:
-        yield Server(runner.addresses[0][1], clock, recorder, principals, roles, directory.tokens)
+        yield Server(runner.addresses[0][1], clock, recorder, principals, roles, directory.tokens, trail)
     finally:
         await runner.cleanup()
 

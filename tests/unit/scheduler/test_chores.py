@@ -63,6 +63,7 @@ async def test_a_deleted_product_goes_with_its_files_and_connections(store: Stor
         limits=EngineLimits(),
         objects=objects,
         object_limits=ObjectLimits(),
+        audit_ms=86_400_000,
     )
     keys, blob = await store.write(delete_product)
     writer = await objects.create()
