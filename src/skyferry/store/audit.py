@@ -103,4 +103,4 @@ def delete_before(tx: Connection, time: int, most: int) -> int:
         .order_by(audit_records.c.at, audit_records.c.id)
         .limit(most)
     )
-    return tx.execute(delete(audit_records).where(audit_records.c.id.in_(old.scalar_subquery()))).rowcount
+    return tx.execute(delete(audit_records).where(audit_records.c.id.in_(old))).rowcount

@@ -15,8 +15,11 @@ from skyferry.objects.local import LocalObjectStore
 from skyferry.objects.urls import DownloadUrls
 from skyferry.ota import deletion
 from skyferry.ota.models import EngineLimits, NewFile
+from skyferry.ram.audit import AuditRecord
 from skyferry.scheduler.chores import Chores
+from skyferry.store import audit
 from skyferry.store import objects as object_statements
+from skyferry.store.audit import AuditFilter
 from skyferry.store.engine import Store
 from skyferry.store.tables import devices, metadata, products
 from tests.support.rows import World
@@ -45,16 +48,8 @@ def rows(tx: Connection) -> list[int]:
     return [tx.execute(select(func.count()).select_from(table)).scalar_one() for table in (products, devices)]
 
 
-async def test_a_deleted_product_goes_with_its_files_and_connections(store: Store, tmp_path: Path) -> None:
-    objects = LocalObjectStore(tmp_path / "objects")
-    sent: list[Command] = []
-    bus = LocalBus()
-
-    async def note(commands: Sequence[Command]) -> None:
-        sent.extend(commands)
-
-    bus.attach_gateway(note)
-    chores = Chores(
+def chores_of(store: Store, bus: LocalBus, objects: LocalObjectStore) -> Chores:
+    return Chores(
         store=store,
         bus=bus,
         clock=SystemClock(),
@@ -65,6 +60,18 @@ async def test_a_deleted_product_goes_with_its_files_and_connections(store: Stor
         object_limits=ObjectLimits(),
         audit_ms=86_400_000,
     )
+
+
+async def test_a_deleted_product_goes_with_its_files_and_connections(store: Store, tmp_path: Path) -> None:
+    objects = LocalObjectStore(tmp_path / "objects")
+    sent: list[Command] = []
+    bus = LocalBus()
+
+    async def note(commands: Sequence[Command]) -> None:
+        sent.extend(commands)
+
+    bus.attach_gateway(note)
+    chores = chores_of(store, bus, objects)
     keys, blob = await store.write(delete_product)
     writer = await objects.create()
     await writer.commit(blob)
@@ -75,3 +82,21 @@ async def test_a_deleted_product_goes_with_its_files_and_connections(store: Stor
     assert sent == [DisconnectDevice(key) for key in keys]
     assert [item async for item in objects.blobs()] == []
     assert await store.read(rows) == [0, 0]
+
+
+async def test_records_are_kept_as_long_as_they_should_be(store: Store, tmp_path: Path) -> None:
+    clock, day = SystemClock(), 86_400_000
+    made = chores_of(store, LocalBus(), LocalObjectStore(tmp_path / "objects"))
+
+    def fill(tx: Connection) -> None:
+        account_id = World(tx).instance.account_id
+        for name, age in {"old": day + 60_000, "young": day - 60_000}.items():
+            at = clock.now_ms() - age
+            record = AuditRecord(account_id, None, at, "root", "key", "::1", "CreateProduct", {}, name, "OK")
+            audit.insert_records(tx, [record])
+
+    await store.write(fill)
+
+    assert await made.forget_audit() is False
+
+    assert [line.request_id for line in await store.read(audit.latest, AuditFilter(), 10)] == ["young"]
