@@ -60,7 +60,10 @@ def _methods(operation: Operation[Any]) -> str:
 def _extra(names: Sequence[str], found: Sequence[Rule]) -> str:
     if not names:
         return ""
-    text = "These actions are Skyferry's own. They are called in the same way; the vendor's SDKs for `Iot` do not have them."
+    text = (
+        "These actions are Skyferry's own. They are called in the same way; the vendor's SDKs for `Iot` do not have"
+        " them."
+    )
     return f"### Actions that Skyferry adds\n\n{text}\n\n" + table(_HEADS, [_row(name, found) for name in names])
 
 
