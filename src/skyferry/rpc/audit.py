@@ -18,8 +18,6 @@ from skyferry.rpc.shapes import structure_of
 _MOST_CHARACTERS: Final = 256
 _MOST_ENTRIES: Final = 10
 _MOST_LINES: Final = 200
-_UNRECORDED: Final = frozenset({gateway_errors.THROTTLING_USER})
-"""Nothing was looked at yet; a caller who does not stop must not fill the audit trail."""
 
 
 async def begin(context: RequestContext[Any]) -> None:
@@ -37,7 +35,7 @@ async def end(context: RequestContext[Any], error: ApiError | None) -> None:
     try:
         if context.begun:
             await context.environment.audit.end(context.request_id, outcome)
-        elif error is None or error.kind not in _UNRECORDED:
+        elif _is_kept(context, error):
             await context.environment.audit.record(_record(context, outcome))
     except Exception as failure:  # noqa: BLE001 - whatever it was, the change was made or refused
         access_log.write_failure(context, failure)
@@ -68,6 +66,18 @@ def written(model: type[RequestModel], sent: Mapping[str, str]) -> dict[str, str
 def _changes(context: RequestContext[Any]) -> bool:
     """True for an operation that changes something. Who called is certain once the operation is known."""
     return context.operation is not None and context.operation.access is Access.WRITE
+
+
+def _is_kept(context: RequestContext[Any], error: ApiError | None) -> bool:
+    """False for refusals that would only fill the audit trail: callers who do not stop, without rights or quota."""
+    operation, principal = context.operation, context.principal
+    assert operation is not None
+    assert principal is not None
+    if error is None or error.kind is not gateway_errors.NO_PERMISSION:
+        return error is None or error.kind is not gateway_errors.THROTTLING_USER
+    denied = f"{operation.name} denied"
+    wait_ms = context.environment.quota.take(principal.account_id, denied, operation.qps, now_ms=context.received_ms)
+    return wait_ms is None
 
 
 def _record(context: RequestContext[Any], outcome: str) -> AuditRecord:

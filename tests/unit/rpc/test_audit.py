@@ -176,6 +176,17 @@ class TestCall:
             assert codes == [None, None, "Throttling.User", "Throttling.User"]
             assert len(records(server)) == 2
 
+    async def test_denied_calls_do_not_fill_it_either(self) -> None:
+        async with serving([change]) as server:
+            server.principals["user"] = principal("user", user="alice")
+            for _ in range(4):
+                assert (await server.v1("Change", AccessKeyId="user")).code == "NoPermission"
+            assert len(records(server)) == 2
+            server.clock.ms += 1_000
+            assert (await server.v1("Change", AccessKeyId="user")).code == "NoPermission"
+            assert len(records(server)) == 3
+            assert (await server.v1("Change")).status == 200
+
     async def test_without_a_record_nothing_is_changed(self) -> None:
         async with serving([change]) as server:
             server.trail.failure = OSError("disk full")
