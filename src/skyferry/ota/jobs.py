@@ -46,13 +46,14 @@ def create_verify(
         ApiError: the package is verified or verifying, or a device cannot take it (control-plane reference §5.6).
     """
     package = packages.find_of_product(tx, instance_id, firmware_id, product_key)
-    if package.status == PackageStatus.VERIFYING:
+    if package.status == PackageStatus.VERIFYING or statements.has_running_verification(tx, package.id):
         raise ApiError(codes.IN_PROGRESS_VERIFY_JOB_EXISTED)
     if not PackageStatus(package.status).may_verify:
         raise ApiError(codes.VERIFY_FIRMWARE_FAILED)
     options.check(told)
     device_ids = targets.named_devices(tx, package, device_names, most=MOST_VERIFY_DEVICES)
-    package_statements.set_status(tx, package.id, old=[package.status], new=PackageStatus.VERIFYING, now=now)
+    if not package_statements.set_status(tx, package.id, old=[package.status], new=PackageStatus.VERIFYING, now=now):
+        raise ApiError(codes.IN_PROGRESS_VERIFY_JOB_EXISTED)
     values = {"type": JobType.VERIFY, "target_selection": "SPECIFIC", "src_versions": [], **options.columns(told)}
     job = _insert(tx, package, values, now)
     selection.select_named(tx, job, device_ids, limits, now)

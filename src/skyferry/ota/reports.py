@@ -1,7 +1,8 @@
 """What devices report, applied to their tasks: many reports in one transaction, in the order in which they came.
 
 The state of the devices concerned is read once, the reports are applied to it in memory by the one transition table,
-and what has changed is written once, each write on the condition of the state that was read.
+and what has changed is written once, each write on the condition of the state that was read. Only a device that asks
+for a package after a version of it is looked at twice (`rounds`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -22,7 +23,7 @@ from skyferry.bus.messages import (
 )
 from skyferry.fleet.names import DEFAULT_MODULE
 from skyferry.objects.urls import DownloadUrls
-from skyferry.ota import changes, matching, notices, rate, timezones
+from skyferry.ota import changes, matching, notices, rate, rounds, timezones
 from skyferry.ota.models import EngineLimits
 from skyferry.ota.packages import DIFFERENTIAL
 from skyferry.ota.states import TaskEvent, TaskStatus, sources
@@ -49,6 +50,18 @@ def apply(
     Returns:
         What the devices are to be told, and whether a push is due or will be.
     """
+    answers: list[Command] = []
+    push_due = False
+    for part in rounds.split(reports):
+        told, waits = _apply_round(tx, part, limits=limits, urls=urls, now=now)
+        answers += told
+        push_due |= waits
+    return answers, push_due
+
+
+def _apply_round(
+    tx: Connection, reports: Sequence[Report], *, limits: EngineLimits, urls: DownloadUrls, now: int
+) -> tuple[list[Command], bool]:
     devices = load(tx, {report.device_id for report in reports})
     batch = _Batch(tx, limits, urls, now)
     for report in reports:
@@ -152,8 +165,6 @@ class _Batch:
                 task.deadline_at = report.at + task.read.timeout_minutes * 60_000
 
     def _requested(self, device: DeviceState, report: PackageRequested) -> None:
-        if report.version is not None:
-            self._version(device, report.module or DEFAULT_MODULE, report.version, report.at)
         task = _named([task for task in device.tasks if task.status in _PUSHABLE], report.module)
         if task is None or not self._may_send(task):
             self.answers.append(notices.answer(report, {}, None))

@@ -192,6 +192,12 @@ def set_selected(tx: Connection, job: JobRecord, *, new: int, now: int, more: Ma
     return tx.execute(statement.values(**values)).rowcount == 1
 
 
+def has_running_verification(tx: Connection, package_id: int) -> bool:
+    """True when a verify job of the package runs."""
+    found = select(jobs.c.id).where(jobs.c.package_id == package_id, jobs.c.type == "VERIFY_FIRMWARE", job_is_running)
+    return tx.execute(found).first() is not None
+
+
 def has_running_dynamic(tx: Connection, package_id: int) -> bool:
     """True when the package has a dynamic job that matches devices."""
     statement = select(jobs.c.id).where(jobs.c.package_id == package_id, job_is_matching)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Select, func, literal, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from skyferry.store import rows
-from skyferry.store.tables import package_files, package_is_kept, packages, products
+from skyferry.store.tables import job_is_running, jobs, package_files, package_is_kept, packages, products, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,3 +184,19 @@ def set_status(tx: Connection, package_id: int, *, old: Collection[int], new: in
         .values(status=new, modified_at=now)
     )
     return tx.execute(statement).rowcount == 1
+
+
+def move_verified_by(tx: Connection, device_id: int, *, old: int, new: int, but_in: int, now: int) -> int:
+    """Moves on the packages that running verify jobs try out on a device, unless its task is in a state `but_in`."""
+    tried = (
+        select(tasks.c.package_id)
+        .join(jobs, tasks.c.job_id == jobs.c.id)
+        .where(
+            tasks.c.device_id == device_id,
+            tasks.c.status != but_in,
+            jobs.c.type == "VERIFY_FIRMWARE",
+            job_is_running,
+        )
+    )
+    statement = update(packages).where(packages.c.id.in_(tried), packages.c.status == old)
+    return tx.execute(statement.values(status=new, modified_at=now)).rowcount

@@ -62,6 +62,32 @@ def test_a_verification_by_a_removed_device_has_failed(world: World) -> None:
     assert package.status == PackageStatus.FAILED
 
 
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_verification_that_lost_a_device_fails_whatever_the_others_do(world: World, *, begun: bool) -> None:
+    lost, other = world.make_device("dev1"), world.make_device("dev2")
+    firmware = world.make_package(need_to_verify=True)
+    world.make_verify_job(firmware, ["dev1", "dev2"])
+    if begun:
+        world.say_progress(lost, -1)
+    remove(world, lost)
+    with pytest.raises(ApiError) as running:
+        world.make_verify_job(firmware, ["dev2"])
+    assert running.value.kind.code == "iot.firmware.InProgressVerifyJobExisted"
+    world.say_version(other, "2.0.0")
+    assert packages.find(world.tx, world.instance.id, firmware).status == PackageStatus.FAILED
+
+
+def test_a_device_that_has_verified_a_package_may_go(world: World) -> None:
+    done, other = world.make_device("dev1"), world.make_device("dev2")
+    firmware = world.make_package(need_to_verify=True)
+    world.make_verify_job(firmware, ["dev1", "dev2"])
+    world.say_version(done, "2.0.0")
+    remove(world, done)
+    assert packages.find(world.tx, world.instance.id, firmware).status == PackageStatus.VERIFYING
+    world.say_version(other, "2.0.0")
+    assert packages.find(world.tx, world.instance.id, firmware).status == PackageStatus.VERIFIED
+
+
 def test_a_device_of_another_instance_is_not_removed(world: World) -> None:
     device = world.make_device("dev1")
     with pytest.raises(ApiError) as caught:
