@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from tests.scenario.support import Fleet, ScriptedDevice
 from tests.support import model
 from tests.support.api import Application, BusinessError, Device
-from tests.support.model import Model, Options, Package, RefusedError
+from tests.support.model import Model, Options, Package, RefusedError, Target
 from tests.support.server import Server, wait_until
 
 NAMES: Final = ("device-1", "device-2", "device-3")
@@ -63,7 +63,8 @@ class Outside(RuleBasedStateMachine):
             )
             self.jobs.append(job)
 
-        self.same_refusal(make, lambda: self.model.create_job(package, chosen, chosen_options, self.now))
+        target = Target("SPECIFIC", names=tuple(chosen)) if chosen else Target()
+        self.same_refusal(make, lambda: self.model.create_static(package, target, chosen_options, self.now))
         self.settle()
 
     @rule(package=packages, chosen=some_names, number=st.none() | st.integers(0, 4))
@@ -73,7 +74,7 @@ class Outside(RuleBasedStateMachine):
         package = job.package if job else package
         self.same_refusal(
             lambda: self.fleet.cancel(self.firmware[package], [*chosen, "nobody"], **narrowed),
-            lambda: self.model.cancel(package, chosen, job),
+            lambda: self.model.cancel(package, chosen, job, self.now),
         )
         self.settle()
 

@@ -28,7 +28,7 @@ from skyferry.fleet import accounts, devices, names, principals, products
 from skyferry.fleet.products import NewProduct
 from skyferry.keys import SecretBox
 from skyferry.objects.urls import DownloadUrls
-from skyferry.ota import cancel, confirm, dispatch, jobs, modules, packages, reports, rerun, selection
+from skyferry.ota import cancel, confirm, dispatch, jobs, modules, packages, reports, rerun, selection, stopping
 from skyferry.ota.cancel import CancelScope
 from skyferry.ota.models import EngineLimits, JobOptions, NewDynamicJob, NewFile, NewPackage, NewStaticJob
 from skyferry.ota.states import TaskStatus
@@ -216,6 +216,10 @@ class World:
         if job is not None:
             selection.select_portion(self.tx, job, self.limits, self.now)
         return job is not None
+
+    def stop_portion(self) -> bool:
+        """The worker's next portion of a job that is being cancelled, or whose time is over."""
+        return bool(stopping.stop_next(self.tx, self.limits, self.now))
 
     def dispatch(self) -> list[Notice]:
         """Sends what is due."""

@@ -25,6 +25,11 @@ class Told:
             self.seen = key
             self._take(kind, json.loads(body))
 
+    def forget(self, device: str) -> None:
+        """The device was deleted, which no message tells."""
+        self.presence.pop(device, None)
+        self.versions = {place: version for place, version in self.versions.items() if place[0] != device}
+
     def _take(self, kind: str, payload: dict[str, str]) -> None:
         match kind:
             case "task.status":
