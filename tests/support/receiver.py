@@ -91,13 +91,21 @@ class Receiver:
         """What was answered with 2xx."""
         return [item for item in self._received if 200 <= item.status < 300]
 
-    def wait_for(self, count: int, *, seconds: float = 60) -> list[Received]:
-        """Waits until so many messages have been taken, and gives them all."""
+    @property
+    def told(self) -> list[Received]:
+        """Each message that was taken, once: a server that died may have sent one again."""
+        first: dict[str, Received] = {}
+        for item in self.taken:
+            first.setdefault(item.headers["webhook-id"], item)
+        return list(first.values())
+
+    def wait_for(self, count: int, *, seconds: float = 60, each_once: bool = False) -> list[Received]:
+        """Waits until so many messages have been taken, and gives them all; `each_once` counts none a second time."""
         wait_until(
-            lambda: len(self.taken) >= count,
+            lambda: len(self.told if each_once else self.taken) >= count,
             seconds=seconds,
             interval=0.02,
             what=f"{count} messages",
             logs=lambda: "\n".join(f"{item.status} {item.body!r}" for item in self.all),
         )
-        return self.taken
+        return self.told if each_once else self.taken
