@@ -29,6 +29,7 @@ from skyferry.operations import OPERATIONS
 from skyferry.operations.audit import StoredAuditTrail
 from skyferry.operations.services import Services
 from skyferry.ota.models import EngineLimits
+from skyferry.ota.offers import OfferMaker
 from skyferry.ram.principal import Principal, Role
 from skyferry.ram.tokens import SecurityTokens
 from skyferry.rpc.context import Limits
@@ -163,13 +164,14 @@ class Server:
 
     def _connect_worker(self, public_url: str) -> None:
         self._urls = DownloadUrls(public_url, self._download_key, self._settings.download_url_hours * 3_600)
-        self._reports = ReportWorker(self._store, self._bus, self._clock, self._urls, self._engine_limits)
+        maker = OfferMaker(self._urls, self._box)
+        self._reports = ReportWorker(self._store, self._bus, self._clock, maker, self._engine_limits)
         chores = Chores(
             store=self._store,
             bus=self._bus,
             clock=self._clock,
             box=self._box,
-            urls=self._urls,
+            maker=maker,
             limits=self._engine_limits,
             objects=self._objects,
             object_limits=self._object_limits,

@@ -31,6 +31,7 @@ from skyferry.objects.urls import DownloadUrls
 from skyferry.ota import cancel, confirm, dispatch, jobs, modules, packages, reports, rerun, selection, stopping
 from skyferry.ota.cancel import CancelScope
 from skyferry.ota.models import EngineLimits, JobOptions, NewDynamicJob, NewFile, NewPackage, NewStaticJob
+from skyferry.ota.offers import OfferMaker
 from skyferry.ota.states import TaskStatus
 from skyferry.store import jobs as job_statements
 from skyferry.store import objects as object_statements
@@ -54,11 +55,11 @@ class World:
     now: int = START
     limits: EngineLimits = field(default_factory=lambda: EngineLimits(push_jitter_ms=0))
     box: SecretBox = field(default_factory=lambda: SecretBox(bytes(32)))
-    urls: DownloadUrls = field(default_factory=lambda: DownloadUrls("http://ota.test", bytes(32)))
     made: int = 0
     disconnected: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.maker = OfferMaker(DownloadUrls("http://ota.test", bytes(32)), self.box)
         accounts.ensure_root(self.tx, self.box, key_id="testid", secret="testsecret", now_ms=self.now)
         principal = principals.find_principal(self.tx, "testid", self.box)
         assert principal is not None
@@ -180,7 +181,7 @@ class World:
 
     def report(self, *items: Report) -> list[Notice]:
         """Applies reports in one batch and returns the answers; other commands are in `disconnected`."""
-        commands, _ = reports.apply(self.tx, items, limits=self.limits, urls=self.urls, now=self.now)
+        commands, _ = reports.apply(self.tx, items, limits=self.limits, maker=self.maker, now=self.now)
         self.disconnected += [command.device_id for command in commands if isinstance(command, DisconnectDevice)]
         return [command for command in commands if isinstance(command, Notice)]
 
@@ -223,7 +224,7 @@ class World:
 
     def dispatch(self) -> list[Notice]:
         """Sends what is due."""
-        return dispatch.claim_due(self.tx, self.urls, self.now, 1_000)
+        return dispatch.claim_due(self.tx, self.maker, self.now, 1_000)
 
     def cancel(self, firmware_id: str, names: Sequence[str], **more: object) -> Sequence[ChangedTask]:
         """CancelOTATaskByDevice."""

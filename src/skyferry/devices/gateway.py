@@ -13,10 +13,11 @@ from skyferry.clock import Clock
 from skyferry.devices import metrics
 from skyferry.devices.authentication import Authenticator, LoginRefusedError
 from skyferry.devices.limits import GatewaySettings
-from skyferry.devices.mqtt.interface import Session
+from skyferry.devices.mqtt.interface import Peer, Session
 from skyferry.devices.mqtt.packets import Connect, ConnectCode
 from skyferry.devices.mqtt.server import MqttServer
 from skyferry.devices.reports import Reports
+from skyferry.devices.requests import Requests
 from skyferry.devices.sessions import DeviceSession, SessionContext, Sessions
 from skyferry.keys import SecretBox
 from skyferry.store.engine import Store
@@ -42,7 +43,7 @@ class DeviceGateway:
         self._clock = clock
         self._sessions = Sessions()
         self._reports = Reports(bus)
-        self._context = SessionContext(self._sessions, self._reports, clock, settings)
+        self._context = SessionContext(self._sessions, self._reports, Requests({}), clock, settings)
         self._authenticator = Authenticator(store, box, logins_per_lookup=settings.logins_per_lookup)
         self._server = MqttServer(self, settings.mqtt)
         self._run_id = secrets.token_hex(_RUN_ID_BYTES)
@@ -87,23 +88,23 @@ class DeviceGateway:
                 case Notice():
                     self._deliver(command)
 
-    async def log_in(self, connect: Connect, address: str) -> Session | ConnectCode:
+    async def log_in(self, connect: Connect, peer: Peer) -> Session | ConnectCode:
         """See `skyferry.devices.mqtt.interface.Handler.log_in`."""
         try:
             identity = await self._authenticator.log_in(connect)
         except LoginRefusedError as refusal:
             metrics.LOGINS.labels(refusal.reason).inc()
             user = (connect.username or "")[:_LOGGED_LENGTH]
-            log.info("login_refused", user=user, address=address, reason=refusal.reason)
+            log.info("login_refused", user=user, address=peer.address, reason=refusal.reason)
             return refusal.code
         except SQLAlchemyError as error:
             metrics.LOGINS.labels("store_unavailable").inc()
-            log.warning("login_not_checked", address=address, error=repr(error))
+            log.warning("login_not_checked", address=peer.address, error=repr(error))
             return ConnectCode.SERVER_UNAVAILABLE
         _ACCEPTED.inc()
-        log.debug("login", user=connect.username, address=address)
+        log.debug("login", user=connect.username, address=peer.address)
         self._made += 1
-        return DeviceSession(self._context, identity, f"{self._run_id}-{self._made:x}", address)
+        return DeviceSession(self._context, identity, f"{self._run_id}-{self._made:x}", peer.address)
 
     def _disconnect(self, command: DisconnectDevice) -> None:
         session = self._sessions.get(command.device_id)

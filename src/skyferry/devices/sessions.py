@@ -1,7 +1,6 @@
 """The devices that are logged in here: one session for each, whatever it tries."""
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,13 +16,13 @@ from skyferry.devices.mqtt.interface import Channel
 from skyferry.devices.outbound import Outbox
 from skyferry.devices.payloads import PayloadError
 from skyferry.devices.reports import Reports
+from skyferry.devices.requests import Request, Requests
 from skyferry.devices.topics import DeviceTopics, Uplink
 
 log = structlog.get_logger(__name__)
 
 _PUBLISHED: Final = {uplink: metrics.PUBLISHES.labels(uplink.value) for uplink in Uplink}
 _FOREIGN_TOPIC: Final = metrics.DROPPED.labels("foreign_topic")
-_UNSUPPORTED: Final = metrics.DROPPED.labels("unsupported_request")
 _UNREADABLE: Final = metrics.DROPPED.labels("unreadable")
 _NOT_ACKNOWLEDGED: Final = metrics.DROPPED.labels("not_acknowledged")
 
@@ -61,6 +60,7 @@ class SessionContext:
 
     sessions: Sessions
     reports: Reports
+    requests: Requests
     clock: Clock
     settings: GatewaySettings
 
@@ -97,7 +97,7 @@ class DeviceSession:
         context.sessions.enter(self)
         context.reports.send(Connected(self.device_id, self._connection_id, self.address, context.clock.now_ms()))
 
-    def publish(self, topic: str, payload: bytes) -> asyncio.Future[None] | None:
+    def publish(self, topic: str, payload: bytes) -> Awaitable[None] | None:
         """See `Session.publish`. What is not understood is dropped, and the device is none the wiser."""
         uplink = self._topics.uplink(topic)
         if uplink is None:
@@ -106,8 +106,7 @@ class DeviceSession:
             return None
         _PUBLISHED[uplink].inc()
         if uplink is Uplink.OTHER:
-            _UNSUPPORTED.inc()
-            return None
+            return self._context.requests.handle(Request(self, topic, self._topics.service(topic), payload))
         try:
             report = read_report(uplink, payload, self.device_id, self._context.clock.now_ms())
         except PayloadError as error:
@@ -157,6 +156,10 @@ class DeviceSession:
     def withdraw(self, task_id: int) -> None:
         """Drops the push of a task if it was not sent yet."""
         self._outbox.withdraw(task_id)
+
+    def send(self, topic: str, payload: bytes) -> None:
+        """Publishes to the device at once, at QoS 0."""
+        self._channel.publish(topic, payload)
 
     def close(self, reason: str) -> None:
         """Ends the device's connection."""

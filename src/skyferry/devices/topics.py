@@ -68,6 +68,12 @@ class DeviceTopics:
             return Uplink.OTHER
         return None
 
+    def service(self, topic: str) -> str:
+        """What a topic that is `Uplink.OTHER` asks for: the topic without its family and the device's own part."""
+        before, _, after = topic.partition(self._owner + "/")
+        family = before.removeprefix("/sys").removeprefix("/ext/")
+        return f"{family}/{after}" if family else after
+
     def may_subscribe(self, topic_filter: str) -> bool:
         """True when a filter can match a topic of this device.
 

@@ -10,8 +10,8 @@ from typing import Final
 from sqlalchemy import Connection
 
 from skyferry.bus.messages import Notice
-from skyferry.objects.urls import DownloadUrls
 from skyferry.ota import changes, controls, notices, rate, timezones, windows
+from skyferry.ota.offers import OfferMaker
 from skyferry.ota.states import TRANSITIONS, TaskEvent, TaskStatus
 from skyferry.store import pushing
 from skyferry.store import tasks as statements
@@ -24,13 +24,13 @@ AGAIN: Final = (TaskStatus.IN_PROGRESS, TaskStatus.NOTIFIED)
 """The states of devices that are told again: they come first."""
 
 
-def claim_due(tx: Connection, urls: DownloadUrls, now: int, most: int) -> list[Notice]:
+def claim_due(tx: Connection, maker: OfferMaker, now: int, most: int) -> list[Notice]:
     """Claims up to `most` tasks whose push is due, and returns the pushes to send."""
     claimed: list[Notice] = []
     for job in pushing.due(tx, now, first=FIRST, again=AGAIN):
         if len(claimed) >= most:
             break
-        claimed += _claim_of_job(tx, job, urls, now, most - len(claimed))
+        claimed += _claim_of_job(tx, job, maker, now, most - len(claimed))
     return claimed
 
 
@@ -39,7 +39,7 @@ def next_due_at(tx: Connection) -> int | None:
     return pushing.next_due_at(tx, first=FIRST, again=AGAIN)
 
 
-def _claim_of_job(tx: Connection, job: JobRecord, urls: DownloadUrls, now: int, most: int) -> list[Notice]:
+def _claim_of_job(tx: Connection, job: JobRecord, maker: OfferMaker, now: int, most: int) -> list[Notice]:
     opens_at = windows.opens_at(controls.of(job), now)
     if opens_at > now:
         pushing.spend(tx, job.id, next_push_at=opens_at, first_pushes=0)
@@ -65,7 +65,7 @@ def _claim_of_job(tx: Connection, job: JobRecord, urls: DownloadUrls, now: int, 
             first_pushes += len(due)
     changes.follow(tx, moved, now)
     pushing.spend(tx, job.id, next_push_at=allowed.next_push_at(len(sent)), first_pushes=first_pushes)
-    return notices.pushes(notices.offer(tx, job, urls, now), [(task.id, task.device_id) for task in sent], now)
+    return notices.pushes(maker.offer(tx, job, now), [(task.id, task.device_id) for task in sent], now)
 
 
 def _claim(tx: Connection, due: Sequence[ChangedTask], status: TaskStatus, pushed: TaskStatus, now: int) -> None:

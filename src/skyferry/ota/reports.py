@@ -22,9 +22,9 @@ from skyferry.bus.messages import (
     VersionReported,
 )
 from skyferry.fleet.names import DEFAULT_MODULE
-from skyferry.objects.urls import DownloadUrls
 from skyferry.ota import changes, matching, notices, rate, rounds, timezones
 from skyferry.ota.models import EngineLimits
+from skyferry.ota.offers import NOTHING, OfferMaker
 from skyferry.ota.packages import DIFFERENTIAL
 from skyferry.ota.states import TaskEvent, TaskStatus, sources
 from skyferry.ota.working import DeviceState, WorkingTask, load, save
@@ -43,7 +43,7 @@ _WAITING: Final = frozenset({TaskStatus.QUEUED, TaskStatus.NOTIFIED})
 
 
 def apply(
-    tx: Connection, reports: Sequence[Report], *, limits: EngineLimits, urls: DownloadUrls, now: int
+    tx: Connection, reports: Sequence[Report], *, limits: EngineLimits, maker: OfferMaker, now: int
 ) -> tuple[list[Command], bool]:
     """Stores reports and what follows from them.
 
@@ -53,17 +53,17 @@ def apply(
     answers: list[Command] = []
     push_due = False
     for part in rounds.split(reports):
-        told, waits = _apply_round(tx, part, limits=limits, urls=urls, now=now)
+        told, waits = _apply_round(tx, part, limits=limits, maker=maker, now=now)
         answers += told
         push_due |= waits
     return answers, push_due
 
 
 def _apply_round(
-    tx: Connection, reports: Sequence[Report], *, limits: EngineLimits, urls: DownloadUrls, now: int
+    tx: Connection, reports: Sequence[Report], *, limits: EngineLimits, maker: OfferMaker, now: int
 ) -> tuple[list[Command], bool]:
     devices = load(tx, {report.device_id for report in reports})
-    batch = _Batch(tx, limits, urls, now)
+    batch = _Batch(tx, limits, maker, now)
     for report in reports:
         device = devices.get(report.device_id)
         if device is not None:
@@ -81,12 +81,12 @@ def _apply_round(
 class _Batch:
     """The rules, one method per kind of report."""
 
-    def __init__(self, tx: Connection, limits: EngineLimits, urls: DownloadUrls, now: int) -> None:
+    def __init__(self, tx: Connection, limits: EngineLimits, maker: OfferMaker, now: int) -> None:
         self.answers: list[Command] = []
         self.reported: dict[tuple[int, str], None] = {}
         self._tx = tx
         self._limits = limits
-        self._urls = urls
+        self._maker = maker
         self._now = now
 
     def apply(self, device: DeviceState, report: Report) -> None:
@@ -167,16 +167,15 @@ class _Batch:
     def _requested(self, device: DeviceState, report: PackageRequested) -> None:
         task = _named([task for task in device.tasks if task.status in _PUSHABLE], report.module)
         if task is None or not self._may_send(task):
-            self.answers.append(notices.answer(report, {}, None))
+            self.answers.append(notices.answer(report, NOTHING, None))
             return
         task.happen(TaskEvent.PUSHED, report.at)
         task.dispatch_at = task.retry_at = None
         task.notified_at = report.at
         job = job_statements.by_id(self._tx, task.read.job_id)
         if job is not None:
-            self.answers.append(
-                notices.answer(report, notices.offer(self._tx, job, self._urls, self._now), task.read.id)
-            )
+            offered = self._maker.offer(self._tx, job, self._now).data(task.read.id)
+            self.answers.append(notices.answer(report, offered, task.read.id))
 
     def _may_send(self, task: WorkingTask) -> bool:
         """Whether the job and its rate allow the device its first URL; a device that has had one may ask again."""

@@ -13,10 +13,10 @@ from skyferry.keys import SecretBox
 from skyferry.objects.cleaning import remove_blobs, remove_orphans
 from skyferry.objects.interface import ObjectStore
 from skyferry.objects.limits import ObjectLimits
-from skyferry.objects.urls import DownloadUrls
 from skyferry.ota import deadlines, deletion, dispatch, listfile, listing, rollout, schedule, selection, stopping
 from skyferry.ota.deletion import DeletionLimits
 from skyferry.ota.models import EngineLimits
+from skyferry.ota.offers import OfferMaker
 from skyferry.store import audit, history, jobs
 from skyferry.store.engine import Store
 from skyferry.store.jobs import JobRecord
@@ -60,7 +60,7 @@ class Chores:
     bus: Bus
     clock: Clock
     box: SecretBox
-    urls: DownloadUrls
+    maker: OfferMaker
     limits: EngineLimits
     objects: ObjectStore
     object_limits: ObjectLimits
@@ -95,7 +95,7 @@ class Chores:
 
     async def dispatch(self) -> bool:
         """Sends pushes that are due."""
-        claimed = await self.store.write(dispatch.claim_due, self.urls, self.clock.now_ms(), _PUSHES_AT_ONCE)
+        claimed = await self.store.write(dispatch.claim_due, self.maker, self.clock.now_ms(), _PUSHES_AT_ONCE)
         if claimed:
             await self.bus.command(claimed)
         return len(claimed) == _PUSHES_AT_ONCE

@@ -8,9 +8,9 @@ from skyferry.batching import Batcher
 from skyferry.bus.interface import Bus
 from skyferry.bus.messages import Report
 from skyferry.clock import Clock
-from skyferry.objects.urls import DownloadUrls
 from skyferry.ota import reports
 from skyferry.ota.models import EngineLimits
+from skyferry.ota.offers import OfferMaker
 from skyferry.scheduler import metrics
 from skyferry.store.engine import Store
 
@@ -20,11 +20,11 @@ _log = structlog.get_logger()
 class ReportWorker:
     """Takes reports from the bus, applies them, and sends the answers."""
 
-    def __init__(self, store: Store, bus: Bus, clock: Clock, urls: DownloadUrls, limits: EngineLimits) -> None:
+    def __init__(self, store: Store, bus: Bus, clock: Clock, maker: OfferMaker, limits: EngineLimits) -> None:
         self._store = store
         self._bus = bus
         self._clock = clock
-        self._urls = urls
+        self._maker = maker
         self._limits = limits
         self._batcher: Batcher[Report, None] = Batcher(self._store_batch)
 
@@ -63,7 +63,7 @@ class ReportWorker:
     async def _store_together(self, batch: Sequence[Report]) -> None:
         metrics.BATCHES.observe(len(batch))
         answers, push_due = await self._store.write(
-            reports.apply, batch, limits=self._limits, urls=self._urls, now=self._clock.now_ms()
+            reports.apply, batch, limits=self._limits, maker=self._maker, now=self._clock.now_ms()
         )
         if answers:
             await self._bus.command(answers)

@@ -48,7 +48,7 @@ class Speaking(Base):
         if not found:
             return
         self.model.settle(self.now)
-        answers, due = reports.apply(self.world.tx, found, limits=LIMITS, urls=self.world.urls, now=self.now)
+        answers, due = reports.apply(self.world.tx, found, limits=LIMITS, maker=self.world.maker, now=self.now)
         notices = [answer for answer in answers if isinstance(answer, Notice)]
         assert notices == answers
         assert sorted(self.offers(notices)) == sorted(expected)

@@ -270,7 +270,7 @@ def test_a_device_that_logged_in_while_it_was_deleted_is_cut_off(world: World) -
         world.tx,
         [Connected(device.id, "c1", "127.0.0.1", START)],
         limits=world.limits,
-        urls=world.urls,
+        maker=world.maker,
         now=START,
     )
 

@@ -30,8 +30,8 @@ def test_a_large_backlog_is_sent_in_portions(world: World) -> None:
     for number in range(12):
         world.connect(world.make_device(f"dev{number}"))
     world.make_job(world.make_package())
-    assert len(dispatch.claim_due(world.tx, world.urls, world.now, 5)) == 5
-    assert len(dispatch.claim_due(world.tx, world.urls, world.now + 1_000, 50)) == 7
+    assert len(dispatch.claim_due(world.tx, world.maker, world.now, 5)) == 5
+    assert len(dispatch.claim_due(world.tx, world.maker, world.now + 1_000, 50)) == 7
 
 
 def test_the_longest_waiting_is_sent_first(world: World) -> None:
@@ -41,7 +41,7 @@ def test_the_longest_waiting_is_sent_first(world: World) -> None:
         world.now += 1
         world.connect(device)
         world.say_version(device, "1.0.0")
-    claimed = dispatch.claim_due(world.tx, world.urls, world.now, 2)
+    claimed = dispatch.claim_due(world.tx, world.maker, world.now, 2)
     assert [notice.device_id for notice in claimed] == [devices[2].id, devices[1].id]
 
 

@@ -15,6 +15,7 @@ from skyferry.objects.local import LocalObjectStore
 from skyferry.objects.urls import DownloadUrls
 from skyferry.ota import deletion
 from skyferry.ota.models import EngineLimits, NewFile
+from skyferry.ota.offers import OfferMaker
 from skyferry.ram.audit import AuditRecord
 from skyferry.scheduler.chores import Chores
 from skyferry.store import audit
@@ -54,7 +55,7 @@ def chores_of(store: Store, bus: LocalBus, objects: LocalObjectStore) -> Chores:
         bus=bus,
         clock=SystemClock(),
         box=SecretBox(bytes(32)),
-        urls=DownloadUrls("http://ota.test", bytes(32)),
+        maker=OfferMaker(DownloadUrls("http://ota.test", bytes(32)), SecretBox(bytes(32))),
         limits=EngineLimits(),
         objects=objects,
         object_limits=ObjectLimits(),

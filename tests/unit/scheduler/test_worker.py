@@ -11,9 +11,11 @@ from sqlalchemy.exc import OperationalError
 from skyferry.bus.local import LocalBus
 from skyferry.bus.messages import Command, VersionReported
 from skyferry.clock import SystemClock
+from skyferry.keys import SecretBox
 from skyferry.objects.urls import DownloadUrls
 from skyferry.ota import reports
 from skyferry.ota.models import EngineLimits
+from skyferry.ota.offers import OfferMaker
 from skyferry.scheduler.chores import every
 from skyferry.scheduler.reports import ReportWorker
 from skyferry.scheduler.runner import Runner
@@ -53,7 +55,8 @@ def worker(store: Store) -> ReportWorker:
     async def ignore(_commands: Sequence[Command]) -> None:
         return None
 
-    made = ReportWorker(store, bus, SystemClock(), DownloadUrls("http://ota.test", bytes(32)), EngineLimits())
+    maker = OfferMaker(DownloadUrls("http://ota.test", bytes(32)), SecretBox(bytes(32)))
+    made = ReportWorker(store, bus, SystemClock(), maker, EngineLimits())
     bus.attach_worker(made.submit, lambda: None)
     bus.attach_gateway(ignore)
     return made

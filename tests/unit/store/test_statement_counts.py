@@ -104,7 +104,7 @@ def cancel_named(most: int) -> Step:
 def claim(made: World, _job: JobRecord) -> None:
     """Claims what is due; a job's rate lets no more than a second's worth go at a time."""
     due = count_of(made, TaskStatus.QUEUED)
-    claimed = len(dispatch.claim_due(made.tx, made.urls, START, 1_000))
+    claimed = len(dispatch.claim_due(made.tx, made.maker, START, 1_000))
     assert claimed == min(due, 164)
 
 

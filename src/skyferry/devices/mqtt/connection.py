@@ -9,7 +9,7 @@ import structlog
 
 from skyferry.devices.mqtt.codec import Decoder, encode
 from skyferry.devices.mqtt.errors import MalformedPacketError, UnsupportedProtocolError
-from skyferry.devices.mqtt.interface import Session
+from skyferry.devices.mqtt.interface import Peer, Session
 from skyferry.devices.mqtt.packets import (
     ConnAck,
     Connect,
@@ -184,7 +184,7 @@ class Connection(asyncio.Protocol):
 
     async def _log_in(self, connect: Connect) -> None:
         try:
-            outcome = await self._server.handler.log_in(connect, self._address())
+            outcome = await self._server.handler.log_in(connect, self._peer())
         except Exception:  # whatever failed, the device gets an answer and tries again
             log.exception("login_failed", address=self._address())
             outcome = ConnectCode.SERVER_UNAVAILABLE
@@ -312,6 +312,11 @@ class Connection(asyncio.Protocol):
         self.patience = self._server.limits.linger_s
         if was_open:
             self._session.closed(reason)
+
+    def _peer(self) -> Peer:
+        tls = self._transport.get_extra_info("ssl_object")
+        certificate = tls.getpeercert(binary_form=True) if tls is not None else None
+        return Peer(self._address(), tls is not None, certificate)
 
     def _address(self) -> str:
         peer = self._transport.get_extra_info("peername")

@@ -1,9 +1,25 @@
 """What the MQTT end asks of the layer above it."""
 
 from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from skyferry.devices.mqtt.packets import Connect, ConnectCode
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is at the other end of a connection, as far as the transport knows.
+
+    Attributes:
+        address: the client's IP address.
+        encrypted: the connection is TLS.
+        certificate: the client's certificate in DER, which the transport has verified; None when it gave none.
+    """
+
+    address: str
+    encrypted: bool = False
+    certificate: bytes | None = field(default=None, repr=False)
 
 
 class Channel(Protocol):
@@ -58,8 +74,8 @@ class Session(Protocol):
 class Handler(Protocol):
     """Decides who may log in."""
 
-    async def log_in(self, connect: Connect, address: str) -> Session | ConnectCode:
-        """Checks a CONNECT from an IP address: gives the session to be opened, or the code of the refusal.
+    async def log_in(self, connect: Connect, peer: Peer) -> Session | ConnectCode:
+        """Checks the CONNECT of a client: gives the session to be opened, or the code of the refusal.
 
         The session is thrown away unopened when the client has gone meanwhile.
         """

@@ -11,7 +11,9 @@ from skyferry.store.tables.accounts import (
     role_policies,
     roles,
 )
+from skyferry.store.tables.attributes import device_attributes
 from skyferry.store.tables.base import metadata
+from skyferry.store.tables.downloads import task_downloads
 from skyferry.store.tables.events import outbox, subscriptions
 from skyferry.store.tables.fleet import (
     DeviceState,
@@ -26,6 +28,7 @@ from skyferry.store.tables.fleet import (
     product_is_kept,
     products,
 )
+from skyferry.store.tables.identities import device_certificates, device_registrations, topology
 from skyferry.store.tables.jobs import (
     OPEN_BELOW,
     job_is_live,
@@ -38,6 +41,7 @@ from skyferry.store.tables.jobs import (
     tasks,
 )
 from skyferry.store.tables.packages import modules, objects, package_files, package_is_kept, packages
+from skyferry.store.tables.signing import signing_keys, tuf_keys, tuf_metadata
 
 __all__ = [
     "OPEN_BELOW",
@@ -46,8 +50,11 @@ __all__ = [
     "accounts",
     "audit_records",
     "batch_is_unfinished",
+    "device_attributes",
     "device_batch_names",
     "device_batches",
+    "device_certificates",
+    "device_registrations",
     "device_tags",
     "devices",
     "group_members",
@@ -73,8 +80,13 @@ __all__ = [
     "ram_users",
     "role_policies",
     "roles",
+    "signing_keys",
     "subscriptions",
+    "task_downloads",
     "task_history",
     "task_is_open",
     "tasks",
+    "topology",
+    "tuf_keys",
+    "tuf_metadata",
 ]

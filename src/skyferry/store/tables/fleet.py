@@ -39,6 +39,11 @@ products = Table(
     Column("id2", Boolean, nullable=False),
     Column("validate_type", SmallInteger, nullable=False),
     Column("status", Text, nullable=False),
+    Column("dynamic_registration", SmallInteger, nullable=False, server_default="0"),
+    Column("device_protocol", Text, nullable=False, server_default="link"),
+    Column("download_base", Text),
+    Column("secure_update", Boolean, nullable=False, server_default="0"),
+    Column("gateway_token_sealed", LargeBinary),
     time("created_at"),
     time("modified_at"),
     time("deleted_at", nullable=True),
@@ -46,7 +51,9 @@ products = Table(
     Index("ix_products_instance_id_id", "instance_id", "id"),
 )
 """A product with `deleted_at` is deleted: it has given its name back, no look-up finds it or its devices any more, and
-the worker removes what belongs to it, its own row at last."""
+the worker removes what belongs to it, its own row at last. `dynamic_registration` is 0 for none, 1 for devices that
+were registered before, 2 for unknown ones too; `device_protocol` is `link` or `hawkbit`, and `gateway_token_sealed` is
+what hawkBit devices of the product may log in with together; `download_base` stands for the server's own in URLs."""
 product_is_kept: Final = products.c.deleted_at.is_(None)
 Index(
     "ix_products_deleted",

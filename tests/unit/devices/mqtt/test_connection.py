@@ -8,7 +8,7 @@ import pytest
 
 from skyferry.devices.limits import MqttLimits
 from skyferry.devices.mqtt.codec import encode
-from skyferry.devices.mqtt.interface import Channel, Session
+from skyferry.devices.mqtt.interface import Channel, Peer, Session
 from skyferry.devices.mqtt.packets import (
     ConnAck,
     Connect,
@@ -72,10 +72,10 @@ class FakeHandler:
         self.error: Exception | None = None
         self.gate = asyncio.Event()
         self.gate.set()
-        self.asked: list[tuple[Connect, str]] = []
+        self.asked: list[tuple[Connect, Peer]] = []
 
-    async def log_in(self, connect: Connect, address: str) -> Session | ConnectCode:
-        self.asked.append((connect, address))
+    async def log_in(self, connect: Connect, peer: Peer) -> Session | ConnectCode:
+        self.asked.append((connect, peer))
         await self.gate.wait()
         if self.error is not None:
             raise self.error
@@ -125,7 +125,7 @@ async def test_log_in_and_goodbye(endpoint: Endpoint) -> None:
     async with endpoint.client() as client:
         await client.send(CONNECT)
         assert await client.receive() == ACCEPTED
-        assert endpoint.handler.asked == [(CONNECT, "127.0.0.1")]
+        assert endpoint.handler.asked == [(CONNECT, Peer("127.0.0.1"))]
         await client.send(PingReq())
         assert await client.receive() == PingResp()
         await client.send(Disconnect(), Publish("a", b"too late"))

@@ -1,0 +1,95 @@
+"""What a job offers a device: the `data` of an upgrade notice, in the exact form that parsers in the field take.
+
+Device-plane reference §2.2-2.5 and §7: `extData` last, `md5` always, one file in the flat form.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from skyferry.fleet.names import DEFAULT_MODULE
+from skyferry.keys import SecretBox
+from skyferry.objects.urls import DownloadUrls
+from skyferry.ota.packages import DIFFERENTIAL
+from skyferry.store import packages as package_statements
+from skyferry.store.jobs import JobRecord
+from skyferry.store.packages import FileRecord, PackageRecord
+
+_SIGN_METHODS: Final = {"MD5": "Md5", "SHA256": "SHA256"}
+_UDI_TAG: Final = "_package_udi"
+
+OfferData = Mapping[str, Any]
+"""The `data` of a notice; empty where nothing is offered."""
+
+NOTHING: Final[OfferData] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class OfferMaker:
+    """Makes the offers of jobs.
+
+    Attributes:
+        urls: signs the URLs of downloads.
+        box: opens the keys that sign packages.
+    """
+
+    urls: DownloadUrls
+    box: SecretBox
+
+    def offer(self, tx: Connection, job: JobRecord, now: int) -> "Offer":
+        """What a job offers, looked up once for all its devices; URLs are valid from `now` on (Unix milliseconds)."""
+        package = package_statements.by_ids(tx, [job.package_id])[job.package_id]
+        files = package_statements.files_of(tx, [package.id])[package.id]
+        return Offer(package, files, job.tags, self.urls, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The package of a job, ready to be offered to each of its devices."""
+
+    package: PackageRecord
+    files: Sequence[FileRecord]
+    tags: Mapping[str, str]
+    urls: DownloadUrls
+    now: int
+
+    def data(self, task_id: int) -> OfferData:  # noqa: ARG002 - what is offered is the same for all tasks so far
+        """The `data` of the notice for one task."""
+        data: dict[str, Any] = self._single_file() if len(self.files) == 1 else self._several_files()
+        if self.package.type == DIFFERENTIAL:
+            data["isDiff"] = 1
+        if self.package.module != DEFAULT_MODULE:
+            data["module"] = self.package.module
+        extra = {**self.tags, **({_UDI_TAG: self.package.udi} if self.package.udi else {})}
+        if extra:
+            data["extData"] = extra
+        return data
+
+    def _single_file(self) -> dict[str, Any]:
+        [file] = self.files
+        return {
+            "size": file.size,
+            "sign": file.sign,
+            "version": self.package.dest_version,
+            "url": self.urls.sign(file.object_key, self.now),
+            "signMethod": _SIGN_METHODS[self.package.sign_method],
+            "md5": file.md5,
+        }
+
+    def _several_files(self) -> dict[str, Any]:
+        return {
+            "version": self.package.dest_version,
+            "signMethod": _SIGN_METHODS[self.package.sign_method],
+            "files": [
+                {
+                    "fileSize": file.size,
+                    "fileName": file.name,
+                    "fileUrl": self.urls.sign(file.object_key, self.now),
+                    "fileMd5": file.md5,
+                    "fileSign": file.sign,
+                }
+                for file in self.files
+            ],
+        }

@@ -1,0 +1,44 @@
+"""Tables of what else a device can be known by: a token, a certificate, the gateway that it is behind."""
+
+from typing import Final
+
+from sqlalchemy import Boolean, Column, Index, LargeBinary, Table, Text
+
+from skyferry.store.tables.base import half_of_key, metadata, ref, time
+
+device_registrations = Table(
+    "device_registrations",
+    metadata,
+    half_of_key("device_id", "devices.id"),
+    Column("client_id", Text),
+    Column("token_sealed", LargeBinary),
+    Column("open", Boolean, nullable=False),
+    time("modified_at"),
+    sqlite_with_rowid=False,
+)
+"""Devices that registered themselves, or may do so once more although they were online (`open`). A token is what a
+device without a DeviceSecret logs in with."""
+
+device_certificates = Table(
+    "device_certificates",
+    metadata,
+    half_of_key("device_id", "devices.id"),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("serial", Text, nullable=False),
+    Column("pem", Text, nullable=False),
+    Column("key_sealed", LargeBinary),
+    time("created_at"),
+    sqlite_with_rowid=False,
+)
+"""The certificates of devices of products with AuthType x509; `digest` is the SHA-256 of the DER in hex."""
+
+topology: Final = Table(
+    "topology",
+    metadata,
+    half_of_key("device_id", "devices.id"),
+    ref("gateway_id", "devices.id"),
+    time("created_at"),
+    Index("ix_topology_gateway_id_device_id", "gateway_id", "device_id"),
+    sqlite_with_rowid=False,
+)
+"""Which gateway a sub-device is behind: one at a time."""
