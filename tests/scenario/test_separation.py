@@ -120,6 +120,8 @@ def foreign_calls(theirs: Property, instance: str) -> Mapping[str, tuple[Mapping
         "ResumeOTAJob": (job, UNKNOWN_JOB),
         "QueryOTAJobProgress": (job, UNKNOWN_JOB),
         "QueryProduct": (product, UNKNOWN_PRODUCT),
+        "QueryProductSettings": (product, UNKNOWN_PRODUCT),
+        "UpdateProductSettings": (product | {"DeviceProtocol": "hawkbit"}, UNKNOWN_PRODUCT),
         "RegisterDevice": (product | {"DeviceName": "intruder"}, UNKNOWN_PRODUCT),
         "BatchRegisterDevice": (product | {"Count": 1}, UNKNOWN_PRODUCT),
         "QueryBatchRegisterDeviceStatus": (product | {"ApplyId": theirs.apply_id}, UNKNOWN_PRODUCT),

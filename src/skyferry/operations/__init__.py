@@ -22,6 +22,7 @@ from skyferry.operations import (
     modules,
     name_checks,
     packages,
+    product_settings,
     products,
     registrations,
     rollouts,
@@ -36,6 +37,7 @@ from skyferry.rpc.operation import Operation, index
 
 _MODULES: Final = (
     products,
+    product_settings,
     registrations,
     name_checks,
     devices,

@@ -1,0 +1,83 @@
+"""Operations of our own on what a product says of its devices: registration, protocol, downloads, signatures."""
+
+from skyferry.fleet import product_settings
+from skyferry.fleet.product_settings import ChangedSettings, DynamicRegistration
+from skyferry.operations.services import Call, InstanceRequest
+from skyferry.rpc.operation import Access, ResponseModel, operation
+from skyferry.store.product_settings import SettingsRecord
+
+
+class ProductSettings(ResponseModel):
+    """`Data` of the operations on a product's settings."""
+
+    dynamic_registration: str
+    """`OFF`, `REGISTERED` or `ANY`."""
+    device_protocol: str
+    """`link` or `hawkbit`."""
+    download_base: str | None
+    """What download URLs of the product begin with; the server's own when absent."""
+    secure_update: bool
+    """Whether notices carry a signature of the package."""
+
+
+class ProductSettingsResponse(ResponseModel):
+    """Answer of the operations on a product's settings."""
+
+    data: ProductSettings
+
+
+def _told(settings: SettingsRecord) -> ProductSettingsResponse:
+    return ProductSettingsResponse(
+        data=ProductSettings(
+            dynamic_registration=DynamicRegistration(settings.dynamic_registration).name,
+            device_protocol=settings.device_protocol,
+            download_base=settings.download_base,
+            secure_update=settings.secure_update,
+        )
+    )
+
+
+class QueryProductSettingsRequest(InstanceRequest):
+    """Parameters of QueryProductSettings."""
+
+    product_key: str
+
+
+@operation("QueryProductSettings", qps=50, access=Access.READ, vendor=False)
+async def query_product_settings(call: Call, request: QueryProductSettingsRequest) -> ProductSettingsResponse:
+    """Tells how the devices of a product register, what they speak, and where they download."""
+    return _told(await call.services.store.read(product_settings.of_product, call.instance.id, request.product_key))
+
+
+class UpdateProductSettingsRequest(InstanceRequest):
+    """Parameters of UpdateProductSettings; what is absent stays as it is."""
+
+    product_key: str
+    dynamic_registration: str | None = None
+    """Who may register with the ProductSecret: `OFF` (nobody), `REGISTERED` (known devices) or `ANY` (unknown too)."""
+    device_protocol: str | None = None
+    """`link`: the platform's MQTT protocol, `hawkbit`: the device API of Eclipse hawkBit."""
+    download_base: str | None = None
+    """What download URLs begin with, such as `http://files.example.com`, up to 96 characters; empty: the server's."""
+    secure_update: bool | None = None
+    """Whether notices carry a signature of the package."""
+
+
+@operation("UpdateProductSettings", qps=10, access=Access.WRITE, vendor=False)
+async def update_product_settings(call: Call, request: UpdateProductSettingsRequest) -> ProductSettingsResponse:
+    """Changes how the devices of a product register, what they speak, and where they download."""
+    changed = ChangedSettings(
+        dynamic_registration=request.dynamic_registration,
+        device_protocol=request.device_protocol,
+        download_base=request.download_base,
+        secure_update=request.secure_update,
+    )
+    return _told(
+        await call.services.store.write(
+            product_settings.change,
+            call.instance.id,
+            request.product_key,
+            changed,
+            now=call.services.clock.now_ms(),
+        )
+    )
