@@ -1,11 +1,15 @@
 """Fixtures for tests that need a whole server."""
 
 from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Final
 
 import pytest
 
 from tests.support.api import Application, root
 from tests.support.server import Server
+
+_SCENARIOS: Final = Path(__file__).parent / "scenario"
 
 
 @pytest.fixture(scope="module")
@@ -33,3 +37,11 @@ def pytest_runtest_makereport(
             if isinstance(value, Server):
                 report.sections.append((f"log of {name}", value.logs()))
     return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps together in parallel runs (`--dist loadgroup`) each file, and all scenarios, which share a server."""
+    for item in items:
+        group = "scenarios" if item.path.is_relative_to(_SCENARIOS) else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))

@@ -48,6 +48,7 @@ def test_a_changed_token_is_no_token(position: int, change: int) -> None:
         base64.b64encode(SecretBox(RING.derive("security-tokens")).seal('{"role_id": "1"}')).decode(),
         base64.b64encode(SecretBox(RING.derive("security-tokens")).seal("not JSON")).decode(),
     ],
+    ids=["empty", "short", "text", "not-ascii", "not-sealed", "other-keys", "other-use", "other-content", "not-json"],
 )
 def test_what_is_no_token(token: str) -> None:
     with pytest.raises(TokenError):
