@@ -90,7 +90,9 @@ class Server:
             most_file_bytes=settings.upload_most_bytes, most_list_bytes=settings.list_most_bytes
         )
         self._engine_limits = EngineLimits(
-            connect_delay_ms=round(settings.push_delay_seconds * 1_000), history_ms=settings.history_days * 86_400_000
+            connect_delay_ms=round(settings.push_delay_seconds * 1_000),
+            push_backoff_ms=round(settings.push_backoff_seconds * 1_000),
+            history_ms=settings.history_days * 86_400_000,
         )
         self._delivery = Delivery(self._store, self._box, self._clock, _delivery_limits(settings), nats=settings.nats)
         self._gateway = DeviceGateway(self._store, self._box, self._bus, self._clock, _gateway_settings(settings))

@@ -115,6 +115,9 @@ class Settings(BaseSettings):
     """How long a download URL is valid."""
     push_delay_seconds: float = Field(default=5.0, ge=0, le=600)
     """After this long a device that gave no sign of listening is pushed to all the same."""
+    push_backoff_seconds: float = Field(default=60.0, ge=0, le=21_600)
+    """The wait before the fourth push of a task that came to nothing; each further one is twice as long, up to six
+    hours; 0 for no waits."""
     keepalive_most_seconds: float = Field(default=1_200.0, ge=30)
     """The longest keepalive of an MQTT connection."""
 

@@ -23,6 +23,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     settings = {
         "SKYFERRY_QUOTAS": json.dumps(quotas),
         "SKYFERRY_PUSH_DELAY_SECONDS": "600",
+        "SKYFERRY_PUSH_BACKOFF_SECONDS": "0",
         "SKYFERRY_EVENT_ATTEMPTS": "3",
         "SKYFERRY_EVENT_RETRY_SECONDS": "0.1",
     }

@@ -34,7 +34,7 @@ class Outside(RuleBasedStateMachine):
         self.stack = ExitStack()
         self.fleet = make_fleet(self.stack)
         self.now = 0
-        self.model = Model(connect_delay=PUSH_DELAY_MS, repush_after=PUSH_DELAY_MS)
+        self.model = Model(connect_delay=PUSH_DELAY_MS, repush_after=PUSH_DELAY_MS, backoff=0)
         self.online: dict[str, ScriptedDevice] = {}
         self.jobs: list[str] = []
         self.devices: dict[str, Device] = {}

@@ -69,7 +69,6 @@ def _claim_of_job(tx: Connection, job: JobRecord, maker: OfferMaker, now: int, m
 
 
 def _claim(tx: Connection, due: Sequence[ChangedTask], status: TaskStatus, pushed: TaskStatus, now: int) -> None:
-    values = {"status": pushed, "dispatch_at": None, "retry_at": None, "notified_at": now, "modified_at": now}
-    changed = statements.change(tx, [task.id for task in due], sources=[status], values=values)
+    changed = statements.claim(tx, [task.id for task in due], status=status, pushed=pushed, now=now)
     if changed != len(due):
         raise RuntimeError(f"{len(due)} tasks were claimed and {changed} changed.")

@@ -5,12 +5,12 @@ jobs of their products.
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from sqlalchemy import Connection
 
-from skyferry.ota import selection
+from skyferry.ota import backoff, selection
 from skyferry.ota.models import EngineLimits
 from skyferry.ota.working import DeviceState
 from skyferry.store import jobs as statements
@@ -44,11 +44,23 @@ def match(tx: Connection, reported: Iterable[Reported], limits: EngineLimits, no
         covered = set(selection_statements.device_ids(tx, rule))
         waiting = [item for item in waiting if item not in fitting or item[0].id not in covered]
         idle = covered - {device.id for device, _ in fitting if device.is_in_job(job.id)}
-        fresh = idle - task_statements.devices_with_many(tx, job.id, idle, at_least=MOST_MATCHES)
+        earlier = task_statements.counts_by_device(tx, job.id, idle)
+        fresh = {device_id for device_id in idle if earlier.get(device_id, 0) < MOST_MATCHES}
         if fresh:
             rule = dataclasses.replace(rule, device_ids=fresh)
             made += selection.make_tasks(tx, job, rule, limits, now, skip_busy=True)
+            _back_off(tx, job.id, {device_id: earlier.get(device_id, 0) for device_id in fresh}, limits, now)
     return made
+
+
+def _back_off(tx: Connection, job_id: int, earlier: Mapping[int, int], limits: EngineLimits, now: int) -> None:
+    """Lets devices wait that the job has had tasks for again and again."""
+    waiting: dict[int, list[int]] = {}
+    for device_id, times in earlier.items():
+        if delay := backoff.delay_ms(times, limits):
+            waiting.setdefault(delay, []).append(device_id)
+    for delay, device_ids in waiting.items():
+        task_statements.hold_off(tx, job_id, device_ids, until=now + delay)
 
 
 def _fits(policy: Policy, device: DeviceState, module: str) -> bool:

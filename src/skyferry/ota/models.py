@@ -124,6 +124,10 @@ class EngineLimits:
         push_jitter_ms: over how many milliseconds the first pushes of a job are spread.
         connect_delay_ms: how long after its log-in a device that reports no version is pushed to.
         repush_after_ms: how long after a push the same connection may be pushed to again.
+        patient_pushes: how often a device is pushed the same task, or gets a task of the same dynamic job, without a
+            delay in between.
+        push_backoff_ms: the first delay after that, each further one is twice as long; 0 for no delays.
+        push_backoff_most_ms: the longest of these delays.
         history_ms: how many milliseconds what happened to tasks is kept.
     """
 
@@ -131,4 +135,7 @@ class EngineLimits:
     push_jitter_ms: int = 1_000
     connect_delay_ms: int = 5_000
     repush_after_ms: int = 600_000
+    patient_pushes: int = 3
+    push_backoff_ms: int = 60_000
+    push_backoff_most_ms: int = 21_600_000
     history_ms: int = 31_536_000_000

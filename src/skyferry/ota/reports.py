@@ -22,7 +22,7 @@ from skyferry.bus.messages import (
     VersionReported,
 )
 from skyferry.fleet.names import DEFAULT_MODULE
-from skyferry.ota import changes, matching, notices, rate, rounds, timezones
+from skyferry.ota import backoff, changes, matching, notices, rate, rounds, timezones
 from skyferry.ota.models import EngineLimits
 from skyferry.ota.offers import NOTHING, OfferMaker
 from skyferry.ota.packages import DIFFERENTIAL
@@ -114,7 +114,7 @@ class _Batch:
             # The version report that most devices send first brings the push forward. A device that was updating
             # gets no push before that report: it may have come back with the new version.
             if task.status in _WAITING or (task.status in _PUSHABLE and task.waits_for_retry):
-                task.dispatch_at = max(report.at + self._limits.connect_delay_ms, task.retry_at or 0)
+                task.dispatch_at = max(report.at + self._limits.connect_delay_ms, self._ready_at(task))
 
     def _disconnected(self, device: DeviceState, report: Disconnected) -> None:
         if device.disconnect(report.connection_id, report.at):
@@ -136,7 +136,12 @@ class _Batch:
                 if task.waits_for_retry:
                     task.src_version = version  # the next try starts from it
                 if self._wants_push(device, task, at):
-                    task.dispatch_at = max(at, task.retry_at or 0)
+                    task.dispatch_at = max(at, self._ready_at(task))
+
+    def _ready_at(self, task: WorkingTask) -> int:
+        """When a task may be pushed at the earliest: it waits for its next try, or was pushed in vain too often."""
+        rested_at = (task.notified_at or 0) + backoff.delay_ms(task.pushes, self._limits)
+        return max(task.retry_at or 0, rested_at)
 
     def _wants_push(self, device: DeviceState, task: WorkingTask, at: int) -> bool:
         """Whether a version report is the moment to push (device-plane reference §3, "Re-push")."""
@@ -193,7 +198,8 @@ class _Batch:
 
     def _undelivered(self, device: DeviceState, report: NoticeUndelivered) -> None:
         for task in _open(device.tasks, lambda task: task.read.id == report.task_id):
-            task.happen(TaskEvent.PUSH_LOST, report.at)
+            if task.happen(TaskEvent.PUSH_LOST, report.at):
+                task.pushes = max(task.pushes - 1, 0)  # the device never had it
 
 
 def _open(

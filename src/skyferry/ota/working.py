@@ -23,6 +23,7 @@ class WorkingTask:
         "happened",
         "notified_at",
         "progress",
+        "pushes",
         "read",
         "retry_at",
         "src_version",
@@ -40,6 +41,7 @@ class WorkingTask:
         self.deadline_at = read.deadline_at
         self.retry_at = read.retry_at
         self.tries = read.tries
+        self.pushes = read.pushes
         self.src_version = read.src_version
         self.happened: list[TaskChange] = []
 
@@ -80,6 +82,7 @@ class WorkingTask:
             self.happen(event, at, description=description)
             return
         self.tries += 1
+        self.pushes = 0
         self.retry_at = at + interval * 60_000
         self.dispatch_at = None
         self.happen(TaskEvent.TRY_FAILED, at, description=f"{description} (try {self.tries} of {allowed + 1})")
@@ -94,6 +97,7 @@ class WorkingTask:
             "deadline_at": self.deadline_at,
             "retry_at": self.retry_at,
             "tries": self.tries,
+            "pushes": self.pushes,
             "src_version": self.src_version,
             "description": self.description,
         }

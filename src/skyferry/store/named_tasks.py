@@ -108,6 +108,7 @@ def begin_again(
         "deadline_at": None,
         "retry_at": None,
         "tries": 0,
+        "pushes": 0,
         "modified_at": now,
     }
     statement = update(tasks).where(tasks.c.id.in_(versions), tasks.c.status.in_(sources))

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy import BigInteger, Connection, Select, case, func, literal, null, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from skyferry.store import rows
@@ -49,6 +49,7 @@ class OpenTask:
     deadline_at: int | None
     retry_at: int | None
     tries: int
+    pushes: int
     timeout_minutes: int | None
     description: str
     dest_version: str
@@ -182,17 +183,16 @@ def cancel_of_devices(
     return rows.all_of(ChangedTask, tx.execute(statement))
 
 
-def devices_with_many(tx: Connection, job_id: int, device_ids: Collection[int], *, at_least: int) -> set[int]:
-    """Those of the devices that have so many tasks in a job."""
-    found: set[int] = set()
+def counts_by_device(tx: Connection, job_id: int, device_ids: Collection[int]) -> dict[int, int]:
+    """How many tasks of a job each of the devices has; devices without one are absent."""
+    found: dict[int, int] = {}
     for chunk in rows.chunks(device_ids):
         statement = (
-            select(tasks.c.device_id)
+            select(tasks.c.device_id, func.count())
             .where(tasks.c.device_id.in_(chunk), _of_job(job_id))
             .group_by(tasks.c.device_id)
-            .having(func.count() >= at_least)
         )
-        found |= set(tx.execute(statement).scalars())
+        found.update((device_id, number) for device_id, number in tx.execute(statement))
     return found
 
 
@@ -254,6 +254,20 @@ def change(tx: Connection, keys: Collection[int], *, sources: Collection[int], v
         statement = update(tasks).where(tasks.c.id.in_(chunk), tasks.c.status.in_(sources)).values(**values)
         changed += tx.execute(statement).rowcount
     return changed
+
+
+def claim(tx: Connection, keys: Collection[int], *, status: int, pushed: int, now: int) -> int:
+    """Notes a push of tasks that are in a state, and tells how many they were."""
+    values = {"status": pushed, "dispatch_at": None, "retry_at": None, "notified_at": now, "modified_at": now}
+    return change(tx, keys, sources=[status], values={**values, "pushes": tasks.c.pushes + 1})
+
+
+def hold_off(tx: Connection, job_id: int, device_ids: Collection[int], *, until: int) -> None:
+    """Lets the open tasks that devices have in a job wait as if for another try."""
+    for chunk in rows.chunks(device_ids):
+        due = case((tasks.c.dispatch_at.is_not(None), literal(until, BigInteger)), else_=null())
+        statement = update(tasks).where(tasks.c.device_id.in_(chunk), task_is_open, _of_job(job_id))
+        tx.execute(statement.values(retry_at=until, dispatch_at=due))
 
 
 def take_due(tx: Connection, job_id: int, *, status: int, now: int, limit: int) -> Sequence[ChangedTask]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from tests.support.model.records import Device, Job, Package, Task
+from tests.support.model.records import MINUTE, Device, Job, Package, Task
 from tests.support.model.words import (
     CANCELED,
     COMPLETED,
@@ -32,6 +32,8 @@ class Base:
     Attributes:
         connect_delay: after this long a device that connected and reported nothing is pushed to all the same.
         repush_after: after this long a version report on the same connection brings a second push.
+        patience: so often a device is pushed the same task, or gets a task of the same dynamic job, without a delay.
+        backoff: the first delay after that; it doubles from one to the next.
         portion: so many names of a list file are looked at before the answer; nobody among them is no error if it is
             longer.
         gray_choice: which devices the server took for a job's share; the rules leave that to it.
@@ -43,6 +45,8 @@ class Base:
 
     connect_delay: int
     repush_after: int
+    patience: int = 3
+    backoff: int = 60_000
     portion: int = 1_000
     gray_choice: GrayChoice | None = None
     devices: dict[str, Device] = field(default_factory=dict)
@@ -50,6 +54,10 @@ class Base:
     verification: dict[Package, int] = field(default_factory=dict)
     groups: dict[str, set[str]] = field(default_factory=dict)
     heard: dict[tuple[str, str], None] = field(default_factory=dict)
+
+    def delay(self, times: int) -> int:
+        """How long a device is left alone after so many attempts in vain (DESIGN rule 8): six hours at most."""
+        return min(self.backoff * 2 ** (times - self.patience), 360 * MINUTE) if times >= self.patience else 0
 
     def status_of(self, package: Package) -> int:
         return self.verification.get(package, NOT_NEEDED)

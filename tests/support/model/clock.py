@@ -55,4 +55,5 @@ class Clock(Reports):
         found = self.due(now)
         for task in found:
             self._told(task, now)
+            task.pushes += 1
         return found

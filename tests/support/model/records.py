@@ -72,6 +72,7 @@ class Task:
         told_at: when the device last got the package,
         told_on: and on which of its connections.
         deadline: when the task fails; set by the first progress.
+        pushes: how often it was pushed in the present try.
         tries: how often it was begun again by itself.
         retry_at: when it is begun again; None when it runs.
     """
@@ -85,6 +86,7 @@ class Task:
     told_at: int = 0
     told_on: int | None = None
     deadline: int | None = None
+    pushes: int = 0
     tries: int = 0
     retry_at: int | None = None
 
@@ -101,7 +103,8 @@ class Task:
 
     def begin_again(self, state: str, source: str) -> None:
         """As if it had been made now; its timeout is what it was."""
-        self.state, self.source, self.tries, self.told_at, self.told_on = state, source, 0, 0, None
+        self.state, self.source, self.tries, self.pushes = state, source, 0, 0
+        self.told_at, self.told_on = 0, None
 
     def end(self, state: str) -> None:
         """Nothing follows from an ended task any more."""

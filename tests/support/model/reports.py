@@ -46,7 +46,7 @@ class Reports(Creation):
         device.connection += 1
         for task in self._open(name):
             if task.job.options.push and task.state in {QUEUED, NOTIFIED}:
-                task.due_at = max(now + self.connect_delay, task.retry_at or 0)
+                task.due_at = max(now + self.connect_delay, self._ready_at(task))
 
     def disconnect(self, name: str) -> None:
         """The connection ends; what was due waits for the next one."""
@@ -104,8 +104,12 @@ class Reports(Creation):
         """The notice did not reach the device."""
         if task.state == NOTIFIED:
             task.state = QUEUED
+            task.pushes = max(task.pushes - 1, 0)
 
     # --- inside
+
+    def _ready_at(self, task: Task) -> int:
+        return max(task.retry_at or 0, task.told_at + self.delay(task.pushes))
 
     def _hear_version(self, task: Task, version: str, now: int) -> None:
         package = task.job.package
@@ -122,7 +126,7 @@ class Reports(Creation):
         if task.retry_at is not None:
             task.source = version
         if self._wants_push(task, now):
-            task.due_at = max(now, task.retry_at or 0)
+            task.due_at = max(now, self._ready_at(task))
 
     def _try_again_or_fail(self, task: Task, now: int) -> None:
         """§6.8: the state stays while a further try waits; failures before it has begun belong to the same try."""
@@ -133,6 +137,7 @@ class Reports(Creation):
             task.end(FAILED)
             return
         task.tries += 1
+        task.pushes = 0
         task.retry_at = now + options.retry_interval * MINUTE
         task.due_at = task.retry_at if options.push and self.devices[task.device].online else None
 
@@ -148,7 +153,11 @@ class Reports(Creation):
         if len(job.of_device(name)) >= MOST_MATCHES or (others and not self._may_replace(job, others)):
             return
         self._replace(others)
-        self._add_task(job, name, now)
+        delay = self.delay(len(job.of_device(name)))
+        task = self._add_task(job, name, now)
+        if delay:
+            task.retry_at = now + delay
+            task.due_at = task.retry_at if task.due_at is not None else None
         self._close_finished(now)
 
     def _is_planned(self, task: Task) -> bool:

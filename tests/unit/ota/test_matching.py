@@ -1,5 +1,7 @@
 """Dynamic jobs (control-plane reference §5.7, dynamic rules; §6.10)."""
 
+import dataclasses
+
 import pytest
 
 from skyferry.errors import ApiError
@@ -56,6 +58,7 @@ def test_the_job_made_last_wins(world: World) -> None:
 
 
 def test_a_device_is_matched_ten_times_at_most(world: World) -> None:
+    world.limits = dataclasses.replace(world.limits, push_backoff_ms=0)
     device = world.make_device("dev0", version=None)
     job = world.make_dynamic(world.make_package())
     for _ in range(12):

@@ -171,6 +171,7 @@ tasks = Table(
     time("deadline_at", nullable=True),
     time("retry_at", nullable=True),
     Column("tries", SmallInteger, nullable=False, server_default="0"),
+    Column("pushes", SmallInteger, nullable=False, server_default="0"),
     Column("timeout_minutes", Integer),
     time("created_at"),
     time("modified_at"),
@@ -181,8 +182,8 @@ tasks = Table(
 """One device in one job. `dispatch_at` is when the next push is due; empty while nothing is to be sent.
 `deadline_at` is when the task times out; it is set by the first progress report, `timeout_minutes` after it: the job's
 timeout when the task was made, which a later change of the job leaves alone. `tries` counts failed tries that are
-to be repeated, from `retry_at` on. `package_id` is the job's and no reference of its own: without an index for it the
-database would read every task to delete a package."""
+to be repeated, from `retry_at` on; `pushes` counts the pushes of the present try. `package_id` is the job's and no
+reference of its own: without an index for it the database would read every task to delete a package."""
 task_is_open: Final = tasks.c.status < literal_column(str(OPEN_BELOW))
 Index(
     "uq_tasks_open_device_id_module",

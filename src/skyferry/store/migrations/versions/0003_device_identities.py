@@ -1,4 +1,4 @@
-"""How devices are known besides their secret, and what a product says of its devices.
+"""How devices are known besides their secret, what a product says of its devices, how often tasks were pushed.
 
 Revision: 0003, after 0002. Written 2026-11-27.
 """
@@ -21,6 +21,7 @@ def upgrade() -> None:
     op.add_column("products", sa.Column("download_base", sa.Text(), nullable=True))
     op.add_column("products", sa.Column("secure_update", sa.Boolean(), server_default="0", nullable=False))
     op.add_column("products", sa.Column("gateway_token_sealed", sa.LargeBinary(), nullable=True))
+    op.add_column("tasks", sa.Column("pushes", sa.SmallInteger(), server_default="0", nullable=False))
     op.create_table(
         "device_registrations",
         sa.Column("device_id", KEY, nullable=False),
@@ -68,6 +69,7 @@ def downgrade() -> None:
     """Takes the change back."""
     for table in ("topology", "device_certificates", "device_registrations"):
         op.drop_table(table)
+    op.drop_column("tasks", "pushes")
     op.drop_column("products", "gateway_token_sealed")
     op.drop_column("products", "secure_update")
     op.drop_column("products", "download_base")
