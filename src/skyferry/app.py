@@ -43,6 +43,7 @@ from skyferry.scheduler.runner import Runner
 from skyferry.settings import Address, Settings
 from skyferry.store import migrate
 from skyferry.store.engine import Store
+from skyferry.trust.signatures import DigestSigner
 
 _log = structlog.get_logger()
 
@@ -166,7 +167,7 @@ class Server:
 
     def _connect_worker(self, public_url: str) -> None:
         self._urls = DownloadUrls(public_url, self._download_key, self._settings.download_url_hours * 3_600)
-        maker = OfferMaker(self._urls, self._box)
+        maker = OfferMaker(self._urls, DigestSigner(self._box))
         self._reports = ReportWorker(self._store, self._bus, self._clock, maker, self._engine_limits)
         chores = Chores(
             store=self._store,

@@ -321,6 +321,21 @@ EVENT_NATS_NOT_CONFIGURED = ErrorKind(
     "iot.event.NatsNotConfigured", "This server is not connected to NATS: start it with --nats URL."
 )
 
+# Secure update; the codes are our own
+ALREADY_EXISTED_SIGNING_KEY = ErrorKind(
+    "iot.prod.AlreadyExistedSigningKey", "The product has a signing key. Call RotateProductSigningKey to replace it."
+)
+NOT_EXISTED_SIGNING_KEY = ErrorKind(
+    "iot.prod.NotExistedSigningKey", "The product has no signing key. Call CreateProductSigningKey first."
+)
+INVALID_SIGNING_KEY = ErrorKind(
+    "iot.prod.InvalidSigningKey",
+    "PrivateKey is an RSA key of 2048 bits with the exponent 65537, in PEM and without a password.",
+)
+SIGNING_KEY_COUNT_EXCEED_MAX = ErrorKind(
+    "iot.prod.SigningKeyCountExceedMax", "The product had as many signing keys as it may have: use another product."
+)
+
 # Roles; the codes and statuses are those of the service that has AssumeRole
 STS_ROLE_NOT_FOUND = ErrorKind("EntityNotExist.Role", "The account has no role of this RoleArn.", 404)
 STS_INVALID_ROLE_ARN = ErrorKind(

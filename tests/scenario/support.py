@@ -230,7 +230,11 @@ class Accounts:
 
     def refused(self, *arguments: str, given: str | None = None) -> str:
         """One command of `skyferry account` that is refused; gives the sentence."""
-        result = self._invoke(("account", *arguments), given)
+        return self.refused_command("account", *arguments, given=given)
+
+    def refused_command(self, *arguments: str, given: str | None = None) -> str:
+        """One command on the server's data that is refused; gives the sentence."""
+        result = self._invoke(arguments, given)
         assert result.exit_code == 2, result.output
         return str(result.stderr)
 

@@ -43,6 +43,7 @@ from skyferry.store.products import ProductRecord
 from skyferry.store.tables import jobs as job_table
 from skyferry.store.tables import metadata, tasks
 from skyferry.store.tasks import ChangedTask, TaskRecord
+from skyferry.trust.signatures import DigestSigner
 
 START = 1_795_000_000_000
 
@@ -59,7 +60,7 @@ class World:
     disconnected: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.maker = OfferMaker(DownloadUrls("http://ota.test", bytes(32)), self.box)
+        self.maker = OfferMaker(DownloadUrls("http://ota.test", bytes(32)), DigestSigner(self.box))
         accounts.ensure_root(self.tx, self.box, key_id="testid", secret="testsecret", now_ms=self.now)
         principal = principals.find_principal(self.tx, "testid", self.box)
         assert principal is not None

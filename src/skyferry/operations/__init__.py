@@ -26,6 +26,7 @@ from skyferry.operations import (
     products,
     registrations,
     rollouts,
+    signing_keys,
     sts,
     task_control,
     task_history,
@@ -38,6 +39,7 @@ from skyferry.rpc.operation import Operation, index
 _MODULES: Final = (
     products,
     product_settings,
+    signing_keys,
     registrations,
     name_checks,
     devices,

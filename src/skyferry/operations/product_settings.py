@@ -1,10 +1,18 @@
 """Operations of our own on what a product says of its devices: registration, protocol, downloads, signatures."""
 
-from skyferry.fleet import product_settings
+import asyncio
+
+from sqlalchemy import Connection
+
+from skyferry.fleet import product_settings, products
 from skyferry.fleet.product_settings import ChangedSettings, DynamicRegistration
+from skyferry.keys import SecretBox
 from skyferry.operations.services import Call, InstanceRequest
 from skyferry.rpc.operation import Access, ResponseModel, operation
+from skyferry.store import signing as signing_statements
 from skyferry.store.product_settings import SettingsRecord
+from skyferry.trust import key_pairs, signing_keys
+from skyferry.trust.key_pairs import KeyPair
 
 
 class ProductSettings(ResponseModel):
@@ -60,7 +68,7 @@ class UpdateProductSettingsRequest(InstanceRequest):
     download_base: str | None = None
     """What download URLs begin with, such as `http://files.example.com`, up to 96 characters; empty: the server's."""
     secure_update: bool | None = None
-    """Whether notices carry a signature of the package."""
+    """Whether notices carry a signature of the package. A product without a signing key gets one."""
 
 
 @operation("UpdateProductSettings", qps=10, access=Access.WRITE, vendor=False)
@@ -72,12 +80,42 @@ async def update_product_settings(call: Call, request: UpdateProductSettingsRequ
         download_base=request.download_base,
         secure_update=request.secure_update,
     )
+    services = call.services
+    pair = await _first_key(call, request.product_key) if request.secure_update else None
     return _told(
-        await call.services.store.write(
-            product_settings.change,
+        await services.store.write(
+            _change,
             call.instance.id,
             request.product_key,
             changed,
-            now=call.services.clock.now_ms(),
+            pair=pair,
+            box=services.box,
+            now=services.clock.now_ms(),
         )
     )
+
+
+async def _first_key(call: Call, product_key: str) -> KeyPair | None:
+    """A key pair for a product that has none. It takes a good part of a second, so no transaction waits for it."""
+    if await call.services.store.read(_has_key, call.instance.id, product_key):
+        return None
+    return await asyncio.to_thread(key_pairs.generate)
+
+
+def _has_key(tx: Connection, instance_id: int, product_key: str) -> bool:
+    return signing_statements.active(tx, products.find(tx, instance_id, product_key).id) is not None
+
+
+def _change(
+    tx: Connection,
+    instance_id: int,
+    product_key: str,
+    changed: ChangedSettings,
+    *,
+    pair: KeyPair | None,
+    box: SecretBox,
+    now: int,
+) -> SettingsRecord:
+    if pair is not None:
+        signing_keys.ensure(tx, products.find(tx, instance_id, product_key), pair, box=box, now=now)
+    return product_settings.change(tx, instance_id, product_key, changed, now=now)

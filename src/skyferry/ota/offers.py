@@ -10,12 +10,14 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from skyferry.fleet.names import DEFAULT_MODULE
-from skyferry.keys import SecretBox
 from skyferry.objects.urls import DownloadUrls
 from skyferry.ota.packages import DIFFERENTIAL
 from skyferry.store import packages as package_statements
+from skyferry.store import signing as signing_statements
 from skyferry.store.jobs import JobRecord
 from skyferry.store.packages import FileRecord, PackageRecord
+from skyferry.store.signing import SigningKeyRecord
+from skyferry.trust.signatures import DigestSigner
 
 _SIGN_METHODS: Final = {"MD5": "Md5", "SHA256": "SHA256"}
 _UDI_TAG: Final = "_package_udi"
@@ -32,17 +34,21 @@ class OfferMaker:
 
     Attributes:
         urls: signs the URLs of downloads.
-        box: opens the keys that sign packages.
+        signer: signs the digests of packages whose product wants it.
     """
 
     urls: DownloadUrls
-    box: SecretBox
+    signer: DigestSigner
 
     def offer(self, tx: Connection, job: JobRecord, now: int) -> "Offer":
         """What a job offers, looked up once for all its devices; URLs are valid from `now` on (Unix milliseconds)."""
         package = package_statements.by_ids(tx, [job.package_id])[job.package_id]
         files = package_statements.files_of(tx, [package.id])[package.id]
-        return Offer(package, files, job.tags, self.urls, now)
+        key = signing_statements.signing(tx, package.product_id) if package.secure_update else None
+        return Offer(package, files, job.tags, self.urls, now, {} if key is None else self._signatures(key, files))
+
+    def _signatures(self, key: SigningKeyRecord, files: Sequence[FileRecord]) -> Mapping[str, str]:
+        return {file.sign: self.signer.sign(key, file.sign) for file in files}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,8 @@ class Offer:
     tags: Mapping[str, str]
     urls: DownloadUrls
     now: int
+    signatures: Mapping[str, str]
+    """`digestsign` by the digest that it signs; empty for a product without secure updates."""
 
     def data(self, task_id: int) -> OfferData:  # noqa: ARG002 - what is offered is the same for all tasks so far
         """The `data` of the notice for one task."""
@@ -76,6 +84,7 @@ class Offer:
             "url": self.urls.sign(file.object_key, self.now),
             "signMethod": _SIGN_METHODS[self.package.sign_method],
             "md5": file.md5,
+            **self._signature(file),
         }
 
     def _several_files(self) -> dict[str, Any]:
@@ -89,7 +98,12 @@ class Offer:
                     "fileUrl": self.urls.sign(file.object_key, self.now),
                     "fileMd5": file.md5,
                     "fileSign": file.sign,
+                    **self._signature(file),
                 }
                 for file in self.files
             ],
         }
+
+    def _signature(self, file: FileRecord) -> dict[str, str]:
+        """Behind `sign`, which firmware that looks for the first text of its kind must find first."""
+        return {"digestsign": self.signatures[file.sign]} if self.signatures else {}

@@ -13,7 +13,7 @@ from skyferry.store.tables import job_is_running, jobs, package_files, package_i
 
 @dataclass(frozen=True, slots=True)
 class PackageRecord:
-    """A row of `packages` with the product that it belongs to."""
+    """A row of `packages` with the product that it belongs to, and whether that wants its packages signed."""
 
     id: int
     instance_id: int
@@ -33,6 +33,7 @@ class PackageRecord:
     modified_at: int
     product_key: str
     product_name: str
+    secure_update: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ _FILE_COLUMNS = rows.columns(FileRecord, package_files)
 
 def _select() -> Select[Any]:
     own = [packages.c[name] for name in PackageRecord.__dataclass_fields__ if name in packages.c]
-    return select(*own, products.c.product_key, products.c.name).join(products, packages.c.product_id == products.c.id)
+    of_product = products.c.product_key, products.c.name, products.c.secure_update
+    return select(*own, *of_product).join(products, packages.c.product_id == products.c.id)
 
 
 def insert(tx: Connection, values: Mapping[str, Any], files: Sequence[Mapping[str, Any]]) -> int:

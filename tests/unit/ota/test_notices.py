@@ -5,7 +5,10 @@ import re
 from typing import Any
 
 from skyferry.bus.messages import NoticeKind
+from skyferry.fleet import product_settings
+from skyferry.fleet.product_settings import ChangedSettings
 from skyferry.ota.models import NewFile
+from skyferry.trust import key_pairs, signing_keys
 from tests.support.rows import World
 
 
@@ -66,3 +69,17 @@ def test_a_list_of_one_file_is_told_in_the_flat_form(world: World) -> None:
     data = json.loads(push(world, files=[NewFile(url=world.make_object(), name="app")]))["data"]
     assert "files" not in data
     assert "url" in data
+
+
+def test_a_signed_push_is_short_and_what_it_adds_comes_behind_what_parsers_search(world: World) -> None:
+    signing_keys.create(world.tx, world.product, key_pairs.generate(), box=world.box, now=world.now)
+    product_settings.change(
+        world.tx, world.instance.id, world.product.product_key, ChangedSettings(secure_update=True), now=world.now
+    )
+    payload = push(world, version="2" * 64, sign_method="SHA256", module="m" * 64, tags={"t" * 30: "v" * 512})
+    text = payload.decode()
+
+    assert len(payload) < 2_048
+    assert text.count('"sign":') == text.count('"digestsign":') == 1
+    assert text.index('sign":') == text.index('"sign":') + 1
+    assert b"\\" not in payload

@@ -23,6 +23,7 @@ from skyferry.store import objects as object_statements
 from skyferry.store.audit import AuditFilter
 from skyferry.store.engine import Store
 from skyferry.store.tables import devices, metadata, products
+from skyferry.trust.signatures import DigestSigner
 from tests.support.rows import World
 
 
@@ -55,7 +56,7 @@ def chores_of(store: Store, bus: LocalBus, objects: LocalObjectStore) -> Chores:
         bus=bus,
         clock=SystemClock(),
         box=SecretBox(bytes(32)),
-        maker=OfferMaker(DownloadUrls("http://ota.test", bytes(32)), SecretBox(bytes(32))),
+        maker=OfferMaker(DownloadUrls("http://ota.test", bytes(32)), DigestSigner(SecretBox(bytes(32)))),
         limits=EngineLimits(),
         objects=objects,
         object_limits=ObjectLimits(),

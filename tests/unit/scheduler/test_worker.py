@@ -21,6 +21,7 @@ from skyferry.scheduler.reports import ReportWorker
 from skyferry.scheduler.runner import Runner
 from skyferry.store.engine import Store
 from skyferry.store.tables import metadata, module_versions
+from skyferry.trust.signatures import DigestSigner
 from tests.support.rows import START, World
 
 
@@ -55,7 +56,7 @@ def worker(store: Store) -> ReportWorker:
     async def ignore(_commands: Sequence[Command]) -> None:
         return None
 
-    maker = OfferMaker(DownloadUrls("http://ota.test", bytes(32)), SecretBox(bytes(32)))
+    maker = OfferMaker(DownloadUrls("http://ota.test", bytes(32)), DigestSigner(SecretBox(bytes(32))))
     made = ReportWorker(store, bus, SystemClock(), maker, EngineLimits())
     bus.attach_worker(made.submit, lambda: None)
     bus.attach_gateway(ignore)
