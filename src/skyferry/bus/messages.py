@@ -5,7 +5,7 @@ the key of their row: the gateway learnt it when the device logged in. Times are
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +127,55 @@ class WithdrawPush:
     task_id: int
 
 
+class Cause(StrEnum):
+    """Why the server ends a session of a device; the gateway of a sub-device is told (device-plane reference §2.10)."""
+
+    DISABLED = "disabled"
+    DELETED = "deleted"
+    OTHER = "other"
+    """Its secret is another one now, or its log-in was stored too late."""
+
+
 @dataclass(frozen=True, slots=True)
 class DisconnectDevice:
-    """Ends the device's connection, wherever it is (disabled, deleted, secret reset)."""
+    """Ends the device's session, wherever it is: its connection, or the part it has in its gateway's."""
 
     device_id: int
+    cause: Cause = Cause.OTHER
 
 
-Command = Notice | WithdrawPush | DisconnectDevice
+@dataclass(frozen=True, slots=True)
+class SubDevicesDetached:
+    """Sub-devices are not behind this gateway any more: those that are logged in through it are logged out."""
+
+    gateway_id: int
+    device_ids: tuple[int, ...]
+
+
+class TopologyChange(IntEnum):
+    """What has become of sub-devices, by the number that their gateway is told (device-plane reference §2.10)."""
+
+    ADDED = 0
+    REMOVED = 1
+    ENABLED = 2
+    DISABLED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class TellGateway:
+    """Tells a gateway of sub-devices, if it is connected; it is not tried again.
+
+    Attributes:
+        gateway_id: the row of the gateway.
+        change: what has become of the sub-devices; None asks the gateway to add them itself.
+        devices: ProductKey and DeviceName of each.
+        message_id: the `id` of the message.
+    """
+
+    gateway_id: int
+    change: TopologyChange | None
+    devices: tuple[tuple[str, str], ...]
+    message_id: str
+
+
+Command = Notice | WithdrawPush | DisconnectDevice | SubDevicesDetached | TellGateway

@@ -8,7 +8,15 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from skyferry.bus.interface import Bus
-from skyferry.bus.messages import Command, DisconnectDevice, Notice, NoticeUndelivered, WithdrawPush
+from skyferry.bus.messages import (
+    Command,
+    DisconnectDevice,
+    Notice,
+    NoticeUndelivered,
+    SubDevicesDetached,
+    TellGateway,
+    WithdrawPush,
+)
 from skyferry.clock import Clock
 from skyferry.devices import metrics
 from skyferry.devices.authentication import Authenticator, LoginRefusedError
@@ -19,6 +27,7 @@ from skyferry.devices.mqtt.server import MqttServer
 from skyferry.devices.reports import Reports
 from skyferry.devices.requests import Requests
 from skyferry.devices.sessions import DeviceSession, SessionContext, Sessions
+from skyferry.devices.subdevices.service import SubDeviceService
 from skyferry.keys import SecretBox
 from skyferry.store.engine import Store
 
@@ -43,7 +52,9 @@ class DeviceGateway:
         self._clock = clock
         self._sessions = Sessions()
         self._reports = Reports(bus)
-        self._context = SessionContext(self._sessions, self._reports, Requests({}), clock, settings)
+        self._subdevices = SubDeviceService(store, box, bus, clock, settings)
+        requests = Requests(self._subdevices.handlers())
+        self._context = SessionContext(self._sessions, self._reports, requests, clock, settings)
         self._authenticator = Authenticator(store, box, logins_per_lookup=settings.logins_per_lookup)
         self._server = MqttServer(self, settings.mqtt)
         self._run_id = secrets.token_hex(_RUN_ID_BYTES)
@@ -61,6 +72,7 @@ class DeviceGateway:
         """Ends all connections; what they had to report is stored, or has failed to be, when this returns."""
         await self._server.stop()
         await self._authenticator.drain()
+        await self._subdevices.drain()
         await self._reports.drain()
 
     def check(self) -> None:
@@ -87,6 +99,8 @@ class DeviceGateway:
                     self._withdraw(command)
                 case Notice():
                     self._deliver(command)
+                case SubDevicesDetached() | TellGateway():
+                    self._subdevices.carry_out(command, self._sessions.get(command.gateway_id))
 
     async def log_in(self, connect: Connect, peer: Peer) -> Session | ConnectCode:
         """See `skyferry.devices.mqtt.interface.Handler.log_in`."""
@@ -109,7 +123,7 @@ class DeviceGateway:
     def _disconnect(self, command: DisconnectDevice) -> None:
         session = self._sessions.get(command.device_id)
         if session is not None:
-            session.close("command")
+            session.close(command.cause)
 
     def _withdraw(self, command: WithdrawPush) -> None:
         session = self._sessions.get(command.device_id)

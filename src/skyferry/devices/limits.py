@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from skyferry.devices.subdevices.limits import SubDeviceLimits
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MqttLimits:
@@ -37,17 +39,22 @@ class GatewaySettings:
 
     Attributes:
         mqtt: limits of a connection.
+        subdevices: limits of gateways.
         subscriptions: topic filters of one device at a time (device-plane reference §1.2).
         topic_bytes: bytes of the longest topic filter that is granted.
         push_delay_ms: milliseconds after the log-in when a push goes out at the latest, though the device gave no sign
             that it listens.
         pushes_unacknowledged: pushes that one device may leave without PUBACK; above, a push counts as undelivered.
+        pushes_in_flight: pushes that one connection may leave without PUBACK, its sub-devices' included; above, they
+            wait for it.
         logins_per_lookup: the most log-ins that are looked up in one transaction.
     """
 
     mqtt: MqttLimits = field(default_factory=MqttLimits)
+    subdevices: SubDeviceLimits = field(default_factory=SubDeviceLimits)
     subscriptions: int = 100
     topic_bytes: int = 256
     push_delay_ms: int = 5_000
     pushes_unacknowledged: int = 32
+    pushes_in_flight: int = 128
     logins_per_lookup: int = 1_000

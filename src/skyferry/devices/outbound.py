@@ -6,13 +6,13 @@ from typing import Final
 
 from skyferry.bus.messages import Notice, NoticeKind
 from skyferry.devices import metrics
+from skyferry.devices.inflight import InFlight
 from skyferry.devices.limits import GatewaySettings
 from skyferry.devices.mqtt.interface import Channel
 from skyferry.devices.mqtt.packets import SUBSCRIPTION_REFUSED
 from skyferry.devices.payloads import read_offer
 from skyferry.devices.topics import FIRMWARE_GET_REPLY, REQUEST, UPGRADE, DeviceTopics
 
-_PACKET_IDS: Final = 65_535
 _TOPICS: Final = {
     NoticeKind.PUSH: UPGRADE,
     NoticeKind.GET_REPLY: FIRMWARE_GET_REPLY,
@@ -25,7 +25,7 @@ _WITHDRAWN: Final = metrics.DROPPED.labels("withdrawn")
 
 
 class Outbox:
-    """Sends to one connection what the workers want its device to know.
+    """Sends what the workers want one device to know: on its own connection, or on that of the gateway it is behind.
 
     What the device is sent does not depend on its subscriptions, so nothing is sent twice however they overlap. They
     only tell that it listens. A device that expects system topics (`_ss=1`) subscribes to nothing: it listens once it
@@ -39,19 +39,26 @@ class Outbox:
         "_fallback",
         "_filters",
         "_held",
+        "_in_flight",
         "_listening",
         "_opened_at",
-        "_packet_id",
         "_settings",
         "_topics",
         "_unacknowledged",
     )
 
     def __init__(
-        self, channel: Channel, topics: DeviceTopics, settings: GatewaySettings, *, expects_system_topics: bool
+        self,
+        channel: Channel,
+        in_flight: InFlight,
+        topics: DeviceTopics,
+        settings: GatewaySettings,
+        *,
+        expects_system_topics: bool,
     ) -> None:
-        """Is made when CONNACK goes out: the delay of pushes counts from here."""
+        """Is made when CONNACK goes out, or a sub-device is logged in: the delay of pushes counts from here."""
         self._channel = channel
+        self._in_flight = in_flight
         self._topics = topics
         self._settings = settings
         self._expects_system_topics = expects_system_topics
@@ -61,11 +68,10 @@ class Outbox:
         self._fallback: asyncio.TimerHandle | None = None
         self._filters: dict[str, None] = {}
         self._held: dict[int | None, Notice] = {}
-        self._unacknowledged: dict[int, int | None] = {}
-        self._packet_id = 0
+        self._unacknowledged = 0
 
     def deliver(self, notice: Notice) -> bool:
-        """Sends a notice, or holds a push until the device listens.
+        """Sends a notice, or holds a push until the device listens and the connection has room for it.
 
         Returns:
             False when nothing was done because the device leaves too many pushes without PUBACK.
@@ -75,15 +81,14 @@ class Outbox:
             return True
         if self._held.pop(notice.task_id, None):
             _REPLACED.inc()
-        if len(self._unacknowledged) + len(self._held) >= self._settings.pushes_unacknowledged:
+        if self._unacknowledged + len(self._held) >= self._settings.pushes_unacknowledged:
             return False
         loop = asyncio.get_running_loop()
         due = self._opened_at + self._settings.push_delay_ms / 1_000
-        if self._listening or loop.time() >= due:
-            self._push(notice)
-            return True
         self._held[notice.task_id] = notice
-        if self._fallback is None:
+        if self._listening or loop.time() >= due:
+            self._in_flight.serve(self)
+        elif self._fallback is None:
             self._fallback = loop.call_at(due, self._listens)
         return True
 
@@ -124,17 +129,30 @@ class Outbox:
         for topic_filter in filters:
             self._filters.pop(topic_filter, None)
 
-    def acknowledged(self, packet_id: int) -> None:
-        """The device has a push."""
-        self._unacknowledged.pop(packet_id, None)
+    def heard(self, topic_filter: str) -> None:
+        """The device subscribed to something."""
+        self._asked_for_pushes = self._asked_for_pushes or self._topics.hears_pushes(topic_filter)
+
+    def acknowledged(self) -> None:
+        """The device has one push more."""
+        self._unacknowledged -= 1
+
+    def push_next(self) -> bool:
+        """Sends the oldest push that is held; False when none is. `InFlight` calls it when there is room."""
+        if not self._held:
+            return False
+        notice = self._held.pop(next(iter(self._held)))
+        self._unacknowledged += 1
+        self._publish(notice, self._in_flight.take(self, notice.task_id))
+        return True
 
     def close(self) -> list[int]:
         """Ends the outbox and gives the tasks whose pushes the device may not have."""
         if self._fallback is not None:
             self._fallback.cancel()
             self._fallback = None
-        undelivered = dict.fromkeys([*self._unacknowledged.values(), *self._held])
-        self._unacknowledged.clear()
+        undelivered = dict.fromkeys([*self._in_flight.leave(self), *self._held])
+        self._unacknowledged = 0
         self._held.clear()
         return [task_id for task_id in undelivered if task_id is not None]
 
@@ -147,7 +165,7 @@ class Outbox:
         ):
             return SUBSCRIPTION_REFUSED
         self._filters[topic_filter] = None
-        self._asked_for_pushes = self._asked_for_pushes or self._topics.hears_pushes(topic_filter)
+        self.heard(topic_filter)
         return min(qos, 1)
 
     def _on_version_stored(self, stored: asyncio.Future[None]) -> None:
@@ -159,19 +177,7 @@ class Outbox:
         if self._fallback is not None:
             self._fallback.cancel()
             self._fallback = None
-        while self._held:
-            self._push(self._held.pop(next(iter(self._held))))
-
-    def _push(self, notice: Notice) -> None:
-        packet_id = self._next_packet_id()
-        self._unacknowledged[packet_id] = notice.task_id
-        self._publish(notice, packet_id)
-
-    def _next_packet_id(self) -> int:
-        while True:
-            self._packet_id = self._packet_id % _PACKET_IDS + 1
-            if self._packet_id not in self._unacknowledged:
-                return self._packet_id
+        self._in_flight.serve(self)
 
     def _publish(self, notice: Notice, packet_id: int) -> None:
         _SENT[notice.kind].inc()

@@ -49,15 +49,24 @@ def read_message(payload: bytes) -> Message:
     Raises:
         PayloadError: not UTF-8, not JSON, or not of the envelope's shape.
     """
-    document = _read_json(payload)
-    if not isinstance(document, dict):
-        raise PayloadError("not an object")
-    params = document.get("params")
+    request_id, params = read_request(payload)
     if params is None:
         params = {}
     if not isinstance(params, dict):
         raise PayloadError("params is not an object")
-    return Message(_raw_id(document.get("id")), params)
+    return Message(request_id, params)
+
+
+def read_request(payload: bytes) -> tuple[str, Any]:
+    """The `id` of a message as JSON text, and its `params` whatever they are; None when it has none.
+
+    Raises:
+        PayloadError: not UTF-8, not JSON, or not an object.
+    """
+    document = _read_json(payload)
+    if not isinstance(document, dict):
+        raise PayloadError("not an object")
+    return _raw_id(document.get("id")), document.get("params")
 
 
 def read_module(params: dict[str, Any]) -> str | None:

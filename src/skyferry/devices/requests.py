@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from skyferry.devices import metrics
 
 if TYPE_CHECKING:
-    from skyferry.devices.sessions import DeviceSession
+    from skyferry.devices.sessions import LoggedInDevice
 
 _UNSUPPORTED: Final = metrics.DROPPED.labels("unsupported_request")
 _REPLY: Final = "_reply"
@@ -22,14 +22,14 @@ class Request:
     """A message on a topic of the device's that is none of its reports.
 
     Attributes:
-        session: the device that sent it.
+        session: the device that sent it, directly or through its gateway.
         topic: the whole topic.
         service: the topic without the device: `thing/topo/add` of `/sys/{pk}/{dn}/thing/topo/add`, and
             `session/combine/login` of `/ext/session/{pk}/{dn}/combine/login`.
         payload: the message.
     """
 
-    session: "DeviceSession"
+    session: "LoggedInDevice"
     topic: str
     service: str
     payload: bytes

@@ -1,8 +1,9 @@
 """The devices that are logged in here: one session for each, whatever it tries."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -11,6 +12,7 @@ from skyferry.clock import Clock
 from skyferry.devices import metrics
 from skyferry.devices.authentication import Identity
 from skyferry.devices.inbound import read_report
+from skyferry.devices.inflight import InFlight
 from skyferry.devices.limits import GatewaySettings
 from skyferry.devices.mqtt.interface import Channel
 from skyferry.devices.outbound import Outbox
@@ -19,36 +21,41 @@ from skyferry.devices.reports import Reports
 from skyferry.devices.requests import Request, Requests
 from skyferry.devices.topics import DeviceTopics, Uplink
 
+if TYPE_CHECKING:
+    from skyferry.devices.subdevices.children import SubDevices
+
 log = structlog.get_logger(__name__)
 
 _PUBLISHED: Final = {uplink: metrics.PUBLISHES.labels(uplink.value) for uplink in Uplink}
 _FOREIGN_TOPIC: Final = metrics.DROPPED.labels("foreign_topic")
 _UNREADABLE: Final = metrics.DROPPED.labels("unreadable")
 _NOT_ACKNOWLEDGED: Final = metrics.DROPPED.labels("not_acknowledged")
+REPLACED: Final = "replaced"
+"""Why a session ends whose device has logged in anew."""
 
 
 class Sessions:
-    """Knows the session of each device that is logged in here."""
+    """Knows the session of each device that is logged in here, on its own connection or through a gateway."""
 
     def __init__(self) -> None:
-        self._by_device: dict[int, DeviceSession] = {}
+        self._by_device: dict[int, LoggedInDevice] = {}
 
     def __len__(self) -> int:
         return len(self._by_device)
 
-    def get(self, device_id: int) -> "DeviceSession | None":
+    def get(self, device_id: int) -> "LoggedInDevice | None":
         """The session of a device, if it has one here."""
         return self._by_device.get(device_id)
 
-    def enter(self, session: "DeviceSession") -> None:
+    def enter(self, session: "LoggedInDevice") -> None:
         """Adds a session; an older one of the same device ends before (device-plane reference §1.2)."""
         older = self._by_device.get(session.device_id)
         if older is not None:
-            older.close("replaced")
+            older.close(REPLACED)
         self._by_device[session.device_id] = session
         metrics.CONNECTIONS.inc()
 
-    def leave(self, session: "DeviceSession") -> None:
+    def leave(self, session: "LoggedInDevice") -> None:
         """Removes a session that ended."""
         del self._by_device[session.device_id]
         metrics.CONNECTIONS.dec()
@@ -65,18 +72,18 @@ class SessionContext:
     settings: GatewaySettings
 
 
-class DeviceSession:
-    """One device on one connection: `skyferry.devices.mqtt.interface.Session` for it."""
+class LoggedInDevice(ABC):
+    """A device that is logged in: what it says becomes reports and requests, what it must know is sent to it."""
 
-    __slots__ = ("_channel", "_connection_id", "_context", "_identity", "_outbox", "_topics", "address")
+    __slots__ = ("_channel", "_identity", "_outbox", "_topics", "address", "connection_id", "context")
 
     _channel: Channel
     _outbox: Outbox
 
     def __init__(self, context: SessionContext, identity: Identity, connection_id: str, address: str) -> None:
-        self._context = context
+        self.context = context
         self._identity = identity
-        self._connection_id = connection_id
+        self.connection_id = connection_id
         self._topics = DeviceTopics(identity.address.product_key, identity.address.device_name)
         self.address = address
 
@@ -85,20 +92,23 @@ class DeviceSession:
         """The key of the device's row."""
         return self._identity.device_id
 
-    # --- what the connection calls
+    @property
+    def expects_system_topics(self) -> bool:
+        """Whether the device expects the server's topics without having subscribed to them."""
+        return self._identity.expects_system_topics
 
-    def opened(self, channel: Channel) -> None:
-        """See `Session.opened`. The device counts as online from here; that is reported before anything it says."""
-        context, identity = self._context, self._identity
-        self._channel = channel
-        self._outbox = Outbox(
-            channel, self._topics, context.settings, expects_system_topics=identity.expects_system_topics
-        )
-        context.sessions.enter(self)
-        context.reports.send(Connected(self.device_id, self._connection_id, self.address, context.clock.now_ms()))
+    @property
+    def channel(self) -> Channel:
+        """The connection that the device is on."""
+        return self._channel
+
+    @property
+    def topics(self) -> DeviceTopics:
+        """The device's topics."""
+        return self._topics
 
     def publish(self, topic: str, payload: bytes) -> Awaitable[None] | None:
-        """See `Session.publish`. What is not understood is dropped, and the device is none the wiser."""
+        """The device published a message: see `Session.publish`. What is not understood is dropped without a word."""
         uplink = self._topics.uplink(topic)
         if uplink is None:
             _FOREIGN_TOPIC.inc()
@@ -106,45 +116,17 @@ class DeviceSession:
             return None
         _PUBLISHED[uplink].inc()
         if uplink is Uplink.OTHER:
-            return self._context.requests.handle(Request(self, topic, self._topics.service(topic), payload))
+            return self.context.requests.handle(Request(self, topic, self._topics.service(topic), payload))
         try:
-            report = read_report(uplink, payload, self.device_id, self._context.clock.now_ms())
+            report = read_report(uplink, payload, self.device_id, self.context.clock.now_ms())
         except PayloadError as error:
             _UNREADABLE.inc()
             log.debug("payload_dropped", device=str(self._topics), uplink=uplink.value, reason=str(error))
             return None
-        stored = self._context.reports.send(report)
+        stored = self.context.reports.send(report)
         if isinstance(report, VersionReported):
             self._outbox.version_reported(report.module, report.version, stored)
         return stored
-
-    def acknowledged(self, packet_id: int) -> None:
-        """See `Session.acknowledged`."""
-        self._outbox.acknowledged(packet_id)
-
-    def subscribe(self, filters: Sequence[tuple[str, int]]) -> Sequence[int]:
-        """See `Session.subscribe`."""
-        return self._outbox.subscribe(filters)
-
-    def subscribed(self) -> None:
-        """See `Session.subscribed`."""
-        self._outbox.subscribed()
-
-    def unsubscribe(self, filters: Sequence[str]) -> None:
-        """See `Session.unsubscribe`."""
-        self._outbox.unsubscribe(filters)
-
-    def closed(self, reason: str) -> None:
-        """See `Session.closed`. The device is reported offline first: what it did not get waits for its next log-in."""
-        context = self._context
-        context.sessions.leave(self)
-        now = context.clock.now_ms()
-        context.reports.send(Disconnected(self.device_id, self._connection_id, now))
-        for task_id in self._outbox.close():
-            context.reports.send(NoticeUndelivered(self.device_id, task_id, now))
-        log.debug("device_offline", device=str(self._topics), reason=reason)
-
-    # --- what the gateway calls
 
     def deliver(self, notice: Notice) -> bool:
         """Sends a notice or keeps it until the device listens; False when it was dropped."""
@@ -160,6 +142,81 @@ class DeviceSession:
     def send(self, topic: str, payload: bytes) -> None:
         """Publishes to the device at once, at QoS 0."""
         self._channel.publish(topic, payload)
+
+    @abstractmethod
+    def close(self, reason: str) -> None:
+        """Ends the session; the reason is for the log."""
+
+    def _begin(self, channel: Channel, in_flight: InFlight) -> None:
+        """The device counts as online from here; that is reported before anything it says."""
+        context, identity = self.context, self._identity
+        self._channel = channel
+        self._outbox = Outbox(
+            channel, in_flight, self._topics, context.settings, expects_system_topics=identity.expects_system_topics
+        )
+        context.sessions.enter(self)
+        context.reports.send(Connected(self.device_id, self.connection_id, self.address, context.clock.now_ms()))
+
+    def _end(self, reason: str) -> None:
+        """The device is reported offline first: what it did not get waits for its next log-in."""
+        context = self.context
+        context.sessions.leave(self)
+        now = context.clock.now_ms()
+        context.reports.send(Disconnected(self.device_id, self.connection_id, now))
+        for task_id in self._outbox.close():
+            context.reports.send(NoticeUndelivered(self.device_id, task_id, now))
+        log.debug("device_offline", device=str(self._topics), reason=reason)
+
+
+class DeviceSession(LoggedInDevice):
+    """One device on a connection of its own: `skyferry.devices.mqtt.interface.Session` for it.
+
+    Attributes:
+        in_flight: the pushes on the connection.
+        subdevices: the sub-devices that are logged in through it; None while it is no gateway.
+    """
+
+    __slots__ = ("in_flight", "subdevices")
+
+    def __init__(self, context: SessionContext, identity: Identity, connection_id: str, address: str) -> None:
+        super().__init__(context, identity, connection_id, address)
+        self.in_flight = InFlight(context.settings.pushes_in_flight)
+        self.subdevices: SubDevices | None = None
+
+    def opened(self, channel: Channel) -> None:
+        """See `Session.opened`."""
+        self._begin(channel, self.in_flight)
+
+    def publish(self, topic: str, payload: bytes) -> Awaitable[None] | None:
+        """See `Session.publish`. A gateway speaks for the sub-devices that are logged in through it."""
+        if self.subdevices is not None and (subdevice := self.subdevices.of_topic(topic)) is not None:
+            return subdevice.publish(topic, payload)
+        return super().publish(topic, payload)
+
+    def acknowledged(self, packet_id: int) -> None:
+        """See `Session.acknowledged`."""
+        self.in_flight.acknowledged(packet_id)
+
+    def subscribe(self, filters: Sequence[tuple[str, int]]) -> Sequence[int]:
+        """See `Session.subscribe`."""
+        codes = self._outbox.subscribe(filters)
+        return codes if self.subdevices is None else self.subdevices.subscribe(filters, codes)
+
+    def subscribed(self) -> None:
+        """See `Session.subscribed`."""
+        self._outbox.subscribed()
+        if self.subdevices is not None:
+            self.subdevices.subscribed()
+
+    def unsubscribe(self, filters: Sequence[str]) -> None:
+        """See `Session.unsubscribe`."""
+        self._outbox.unsubscribe(filters)
+
+    def closed(self, reason: str) -> None:
+        """See `Session.closed`. Sub-devices are offline with their gateway."""
+        if self.subdevices is not None:
+            self.subdevices.connection_ended(reason)
+        self._end(reason)
 
     def close(self, reason: str) -> None:
         """Ends the device's connection."""

@@ -34,6 +34,9 @@ class Uplink(StrEnum):
     """A request of another service of the platform: properties, time, shadow, sub-devices."""
 
 
+_OWNER_AT: Final = {"ota": 4, "sys": 2, "ext": 3, "shadow": 3}
+"""Which level of a topic is the ProductKey, by the first one; 1 of the topics that an application invents."""
+
 _BY_HEAD: Final = {
     INFORM.removesuffix(_OWNER): Uplink.INFORM,
     PROGRESS.removesuffix(_OWNER): Uplink.PROGRESS,
@@ -84,6 +87,14 @@ class DeviceTopics:
     def hears_pushes(self, topic_filter: str) -> bool:
         """True when a filter matches the topic of pushes."""
         return _overlap(topic_filter, self.of(UPGRADE))
+
+
+def owner_of(topic: str) -> str:
+    """The part of a topic or filter that names a device, `/{product_key}/{device_name}`; it need not be one."""
+    levels = topic.split("/", 6)
+    family = levels[1] if len(levels) > 1 else ""
+    start = _OWNER_AT.get(family, 1)
+    return "/" + "/".join(levels[start : start + 2])
 
 
 def _overlap(one: str, other: str) -> bool:

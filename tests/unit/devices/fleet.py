@@ -22,15 +22,15 @@ async def make_store(folder: Path) -> Store:
     return store
 
 
-def add_product(tx: Connection, product_key: str) -> None:
-    """Adds a product to the instance."""
+def add_product(tx: Connection, product_key: str, *, node_type: int = 0, instance_id: int = 1) -> None:
+    """Adds a product to an instance."""
     tx.execute(
         products.insert().values(
-            instance_id=1,
+            instance_id=instance_id,
             product_key=product_key,
             name=product_key,
             secret_sealed=b"",
-            node_type=0,
+            node_type=node_type,
             commodity_code="iothub_senior",
             net_type=3,
             auth_type="secret",
@@ -55,6 +55,23 @@ def add_devices(tx: Connection, box: SecretBox, product_key: str, names: Sequenc
 def _device(product_id: int, name: str, sealed: bytes) -> dict[str, Any]:
     times = {"status_at": 0, "created_at": 0, "modified_at": 0}
     return {"product_id": product_id, "name": name, "iot_id": secrets.token_hex(8), "secret_sealed": sealed, **times}
+
+
+def add_instance(tx: Connection, instance_id: int) -> None:
+    """Adds an account with an instance; the first has both already."""
+    tx.execute(accounts.insert().values(id=instance_id, uid=str(instance_id), name=f"a{instance_id}", created_at=0))
+    tx.execute(
+        instances.insert().values(
+            id=instance_id,
+            account_id=instance_id,
+            name=f"iot-{instance_id}",
+            is_default=True,
+            object_prefix=f"p{instance_id}",
+            upload_key_id=f"k{instance_id}",
+            upload_key_sealed=b"",
+            created_at=0,
+        )
+    )
 
 
 def _create(tx: Connection) -> None:

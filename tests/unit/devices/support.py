@@ -1,12 +1,12 @@
 """A client made of bytes, and the far ends that a gateway under test talks to."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
-from skyferry.bus.messages import Report
+from skyferry.bus.messages import Command, Report
 from skyferry.devices.mqtt.codec import Decoder, encode
 from skyferry.devices.mqtt.packets import Packet
 
@@ -77,6 +77,7 @@ class RecordingBus:
     def __init__(self) -> None:
         self.reports: list[Report] = []
         self.hold = False
+        self.on_commands: Callable[[Sequence[Command]], Awaitable[None]] | None = None
         self._held: list[asyncio.Future[None]] = []
 
     def report(self, report: Report) -> Awaitable[None]:
@@ -101,8 +102,9 @@ class RecordingBus:
         """The reports of one kind."""
         return [report for report in self.reports if isinstance(report, kind)]
 
-    async def command(self, commands: object) -> None:
-        raise NotImplementedError
+    async def command(self, commands: Sequence[Command]) -> None:
+        assert self.on_commands
+        await self.on_commands(commands)
 
     def wake(self) -> None:
         raise NotImplementedError

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from skyferry.bus.messages import Notice, NoticeKind
+from skyferry.devices.inflight import InFlight
 from skyferry.devices.limits import GatewaySettings
 from skyferry.devices.mqtt.packets import SUBSCRIPTION_REFUSED
 from skyferry.devices.outbound import Outbox
@@ -21,6 +22,7 @@ class FakeChannel:
     def __init__(self) -> None:
         self.published: list[tuple[str, bytes, int]] = []
         self.on_publish: Any = lambda: None
+        self.in_flight: InFlight | None = None
 
     def publish(self, topic: str, payload: bytes, packet_id: int = 0) -> None:
         self.published.append((topic, payload, packet_id))
@@ -29,14 +31,21 @@ class FakeChannel:
     def close(self, reason: str) -> None:
         raise AssertionError(reason)
 
+    def acknowledge(self, packet_id: int) -> None:
+        assert self.in_flight
+        self.in_flight.acknowledged(packet_id)
+
     @property
     def payloads(self) -> list[bytes]:
         return [payload for _, payload, _ in self.published]
 
 
-def outbox(channel: FakeChannel, *, silent: bool = True, delay_ms: int = NEVER_MS, most: int = 32) -> Outbox:
+def outbox(
+    channel: FakeChannel, *, silent: bool = True, delay_ms: int = NEVER_MS, most: int = 32, room: int = 128
+) -> Outbox:
+    channel.in_flight = channel.in_flight or InFlight(room)
     settings = GatewaySettings(push_delay_ms=delay_ms, pushes_unacknowledged=most, subscriptions=3, topic_bytes=60)
-    return Outbox(channel, TOPICS, settings, expects_system_topics=silent)
+    return Outbox(channel, channel.in_flight, TOPICS, settings, expects_system_topics=silent)
 
 
 def push(task_id: int, version: str = "2", module: str | None = None, extra: str = "") -> Notice:
@@ -179,8 +188,8 @@ async def test_what_is_held_or_unacknowledged_is_undelivered_at_the_end() -> Non
     report(box, "1").set_result(None)
     await until(lambda: bool(channel.published))
     box.deliver(push(6))
-    box.acknowledged(1)
-    box.acknowledged(77)
+    channel.acknowledge(1)
+    channel.acknowledge(77)
     assert box.close() == [6]
     assert box.close() == []
 
@@ -211,7 +220,7 @@ async def test_a_device_that_never_acknowledges_gets_no_more() -> None:
     channel = FakeChannel()
     box = outbox(channel, delay_ms=0, most=2)
     assert [box.deliver(push(task_id)) for task_id in (1, 2, 3)] == [True, True, False]
-    box.acknowledged(1)
+    channel.acknowledge(1)
     assert box.deliver(push(3))
     assert [packet_id for _, _, packet_id in channel.published] == [1, 2, 3]
 
@@ -222,7 +231,7 @@ async def test_packet_ids_go_round_and_leave_out_those_in_use() -> None:
     box.deliver(push(1))
     for _ in range(65_535):
         box.deliver(push(2))
-        box.acknowledged(channel.published[-1][2])
+        channel.acknowledge(channel.published[-1][2])
     assert channel.published[65_534][2] == 65_535
     assert channel.published[65_535][2] == 2
 
