@@ -100,7 +100,7 @@ class GatewayClient(Client):
         return message
 
     async def subscribe(self, topic_filter: str) -> int:
-        await self.send(Subscribe(7, [(topic_filter, 1)]))
+        await self.send(Subscribe(7, ((topic_filter, 1),)))
         packet = await self.receive()
         assert isinstance(packet, SubAck)
         return packet.codes[0]

@@ -319,7 +319,7 @@ async def test_the_gateway_is_told_why_a_session_was_ended(
 
 
 async def test_a_log_in_that_was_checked_before_its_topology_went_is_checked_again(
-    world: GatewayWorld, client: GatewayClient
+    world: GatewayWorld, client: GatewayClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await client.open("sub-2")
     await client.attach("sub-1")
@@ -334,7 +334,7 @@ async def test_a_log_in_that_was_checked_before_its_topology_went_is_checked_aga
             await world.gateway.on_commands([SubDevicesDetached(world.ids["gateway-1"], (world.ids["sub-1"],))])
         return found
 
-    world.gateway._subdevices._requests.find = detach_after_the_first_look  # type: ignore[method-assign]
+    monkeypatch.setattr(world.gateway._subdevices._requests, "find", detach_after_the_first_look)
 
     assert (await client.ask("combine/login", proof("sub-1")))["code"] == 6401
     assert looks == 2
@@ -344,7 +344,9 @@ def _take_away(tx: Any, gateway_id: int, device_id: int) -> None:
     topology.detach(tx, gateway_id, [device_id])
 
 
-async def test_a_gateway_that_left_during_a_log_in_leaves_no_session_behind(world: GatewayWorld) -> None:
+async def test_a_gateway_that_left_during_a_log_in_leaves_no_session_behind(
+    world: GatewayWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     find, released = world.gateway._subdevices._requests.find, asyncio.Event()
 
     async def find_late(*arguments: Any) -> Any:
@@ -355,7 +357,7 @@ async def test_a_gateway_that_left_during_a_log_in_leaves_no_session_behind(worl
     async with world.client() as client:
         await client.log_in()
         await client.attach("sub-1")
-        world.gateway._subdevices._requests.find = find_late  # type: ignore[method-assign]
+        monkeypatch.setattr(world.gateway._subdevices._requests, "find", find_late)
         await client.say(f"/ext/session/{GATEWAYS}/gateway-1/combine/login", proof("sub-1"))
     await until(lambda: world.gateway.connections == 0)
     released.set()

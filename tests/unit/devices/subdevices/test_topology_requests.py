@@ -224,7 +224,9 @@ async def test_a_device_on_its_own_connection_does_not_mind_its_topology(world: 
         assert world.gateway.connections == 2
 
 
-async def test_a_subdevice_that_is_deleted_meanwhile_is_not_added(world: GatewayWorld) -> None:
+async def test_a_subdevice_that_is_deleted_meanwhile_is_not_added(
+    world: GatewayWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = world.gateway._subdevices._requests.find
 
     async def delete_after_finding(*arguments: Any) -> Any:
@@ -232,7 +234,7 @@ async def test_a_subdevice_that_is_deleted_meanwhile_is_not_added(world: Gateway
         await world.store.write(lambda tx: tx.execute(delete(devices).where(devices.c.id == world.ids["sub-1"])))
         return devices_found
 
-    world.gateway._subdevices._requests.find = delete_after_finding  # type: ignore[method-assign]
+    monkeypatch.setattr(world.gateway._subdevices._requests, "find", delete_after_finding)
     async with world.client() as client:
         await client.log_in()
         answer = await client.ask("thing/topo/add", [proof("sub-1"), proof("sub-2")])
