@@ -15,10 +15,14 @@ from skyferry.clock import SystemClock
 from skyferry.datadir import DataDir, write_private
 from skyferry.delivery.limits import DeliveryLimits
 from skyferry.delivery.service import Delivery
+from skyferry.devices import registration_http
 from skyferry.devices.gateway import DeviceGateway
-from skyferry.devices.limits import GatewaySettings, MqttLimits
+from skyferry.devices.limits import GatewaySettings, MqttLimits, RegistrationSettings
+from skyferry.devices.mqtt.interface import Peer
+from skyferry.devices.throttling import ThrottleSettings
 from skyferry.fleet import accounts, principals
 from skyferry.fleet.accounts import NewKey
+from skyferry.fleet.dynamic_registration import RegistrationLimits
 from skyferry.keys import KeyRing, SecretBox
 from skyferry.objects import http as objects_http
 from skyferry.objects.cleaning import remove_strays
@@ -35,6 +39,7 @@ from skyferry.ram.tokens import SecurityTokens
 from skyferry.rpc.context import Limits
 from skyferry.rpc.gateway import Gateway
 from skyferry.rpc.http_limits import RUNNER_OPTIONS
+from skyferry.rpc.origin import origin_of
 from skyferry.rpc.principals import Directory, Remembered
 from skyferry.scheduler.chores import Chores
 from skyferry.scheduler.recovery import recover, tell_departures
@@ -197,6 +202,7 @@ class Server:
                 limits=self._object_limits,
             )
         )
+        application.add_routes(registration_http.routes(self._gateway.registrar, self._gateway.throttle, self._peer_of))
         application.add_routes(
             monitoring.routes(
                 {
@@ -211,6 +217,10 @@ class Server:
         self._web = web.AppRunner(application, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS, **RUNNER_OPTIONS)
         await self._web.setup()
         await web.SockSite(self._web, listener, backlog=_BACKLOG).start()
+
+    def _peer_of(self, request: web.Request) -> Peer:
+        origin = origin_of(request, self._settings.trusted_proxies)
+        return Peer(origin.address, origin.secure)
 
     def _rpc(self, public_url: str) -> Gateway[Services]:
         services = Services(
@@ -256,6 +266,16 @@ def _gateway_settings(settings: Settings) -> GatewaySettings:
     return GatewaySettings(
         mqtt=MqttLimits(keepalive_most_s=settings.keepalive_most_seconds),
         push_delay_ms=round(settings.push_delay_seconds * 1_000),
+        registration=RegistrationSettings(
+            plain=settings.registration_plain,
+            limits=RegistrationLimits(most_devices=settings.registration_most_devices),
+        ),
+        throttle=ThrottleSettings(
+            first_delay_ms=round(settings.login_delay_seconds * 1_000),
+            most_delay_ms=round(settings.login_delay_most_seconds * 1_000),
+            address_failures=settings.login_failures_per_address,
+        ),
+        keepalive_checked=settings.keepalive_checked,
     )
 
 

@@ -34,6 +34,16 @@ def device_secret() -> str:
     return _random(32, string.ascii_lowercase + string.digits)
 
 
+def registered_client() -> str:
+    """24 characters: the clientId of a device that registered itself; the C SDKs keep it with a suffix in 128 bytes."""
+    return _random(24)
+
+
+def device_token() -> str:
+    """40 characters; the C SDKs keep up to 63."""
+    return _random(40)
+
+
 def iot_id() -> str:
     """30 characters: 20 alphanumerics, `0010` and 6 hex digits."""
     return _random(20) + "0010" + secrets.token_hex(3)

@@ -120,6 +120,18 @@ class Settings(BaseSettings):
     hours; 0 for no waits."""
     keepalive_most_seconds: float = Field(default=1_200.0, ge=30)
     """The longest keepalive of an MQTT connection."""
+    keepalive_checked: bool = False
+    """Whether a log-in with a keepalive below 30 seconds or above the longest is refused, as the platform does."""
+    registration_plain: bool = False
+    """Whether devices may register themselves without TLS, where anyone on the way reads the secret they get."""
+    registration_most_devices: int = Field(default=1_000_000, ge=0)
+    """How many devices a product may have for an unknown device to register itself."""
+    login_delay_seconds: float = Field(default=1.0, ge=0, le=3_600)
+    """How long a device is refused from an address after its fourth wrong log-in from there; it doubles each time."""
+    login_delay_most_seconds: float = Field(default=60.0, ge=0, le=86_400)
+    """The longest such delay."""
+    login_failures_per_address: int = Field(default=1_000, ge=1, le=1_000_000)
+    """Wrong log-ins that an address may have at once, whatever the devices; five are forgiven in a second."""
 
     history_days: int = Field(default=365, ge=1, le=3_650)
     """How long what happened to each task is kept."""

@@ -19,15 +19,18 @@ from skyferry.bus.messages import (
 )
 from skyferry.clock import Clock
 from skyferry.devices import metrics
-from skyferry.devices.authentication import Authenticator, LoginRefusedError
+from skyferry.devices.authentication import WRONG_CREDENTIALS, Authenticator
+from skyferry.devices.credentials import AuthType, Credentials, LoginRefusedError, parse_credentials
 from skyferry.devices.limits import GatewaySettings
 from skyferry.devices.mqtt.interface import Peer, Session
 from skyferry.devices.mqtt.packets import Connect, ConnectCode
 from skyferry.devices.mqtt.server import MqttServer
+from skyferry.devices.registration import Registrar, RegistrationSession, register_over_mqtt
 from skyferry.devices.reports import Reports
 from skyferry.devices.requests import Requests
 from skyferry.devices.sessions import DeviceSession, SessionContext, Sessions
 from skyferry.devices.subdevices.service import SubDeviceService
+from skyferry.devices.throttling import LoginThrottle
 from skyferry.keys import SecretBox
 from skyferry.store.engine import Store
 
@@ -50,6 +53,9 @@ class DeviceGateway:
     ) -> None:
         settings = settings or GatewaySettings()
         self._clock = clock
+        self._settings = settings
+        self.throttle = LoginThrottle(clock, settings.throttle)
+        self.registrar = Registrar(store, box, bus, clock, settings.registration)
         self._sessions = Sessions()
         self._reports = Reports(bus)
         self._subdevices = SubDeviceService(store, box, bus, clock, settings)
@@ -73,6 +79,7 @@ class DeviceGateway:
         await self._server.stop()
         await self._authenticator.drain()
         await self._subdevices.drain()
+        await self.registrar.drain()
         await self._reports.drain()
 
     def check(self) -> None:
@@ -104,19 +111,37 @@ class DeviceGateway:
 
     async def log_in(self, connect: Connect, peer: Peer) -> Session | ConnectCode:
         """See `skyferry.devices.mqtt.interface.Handler.log_in`."""
+        user = connect.username or ""
         try:
-            identity = await self._authenticator.log_in(connect)
+            session = await self._log_in(connect, peer)
         except LoginRefusedError as refusal:
+            if refusal.reason == WRONG_CREDENTIALS:
+                self.throttle.failed(peer.address, user)
             metrics.LOGINS.labels(refusal.reason).inc()
-            user = (connect.username or "")[:_LOGGED_LENGTH]
-            log.info("login_refused", user=user, address=peer.address, reason=refusal.reason)
+            log.info("login_refused", user=user[:_LOGGED_LENGTH], address=peer.address, reason=refusal.reason)
             return refusal.code
         except SQLAlchemyError as error:
             metrics.LOGINS.labels("store_unavailable").inc()
             log.warning("login_not_checked", address=peer.address, error=repr(error))
             return ConnectCode.SERVER_UNAVAILABLE
+        self.throttle.succeeded(peer.address, user)
+        return session
+
+    async def _log_in(self, connect: Connect, peer: Peer) -> DeviceSession | RegistrationSession:
+        if not self.throttle.allows(peer.address, connect.username or ""):
+            raise LoginRefusedError(ConnectCode.SERVER_UNAVAILABLE, "slowed_down")
+        credentials = parse_credentials(connect)
+        if credentials.auth_type in {AuthType.REGISTER, AuthType.REGISTER_UNKNOWN}:
+            return await register_over_mqtt(self.registrar, credentials, peer, self._settings.registration)
+        return await self._open_session(credentials, connect.keepalive, peer)
+
+    async def _open_session(self, credentials: Credentials, keepalive: int, peer: Peer) -> DeviceSession:
+        limits = self._settings.mqtt
+        if self._settings.keepalive_checked and not limits.keepalive_least_s <= keepalive <= limits.keepalive_most_s:
+            raise LoginRefusedError(ConnectCode.NOT_AUTHORIZED, "keepalive")
+        identity = await self._authenticator.log_in(credentials, peer.certificate)
         _ACCEPTED.inc()
-        log.debug("login", user=connect.username, address=peer.address)
+        log.debug("login", device=str(identity.address), address=peer.address)
         self._made += 1
         return DeviceSession(self._context, identity, f"{self._run_id}-{self._made:x}", peer.address)
 

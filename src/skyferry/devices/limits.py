@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 
 from skyferry.devices.subdevices.limits import SubDeviceLimits
+from skyferry.devices.throttling import ThrottleSettings
+from skyferry.fleet.dynamic_registration import RegistrationLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,6 +13,7 @@ class MqttLimits:
 
     Attributes:
         connect_timeout_s: seconds from the TCP connection to a complete CONNECT.
+        keepalive_least_s: seconds; the shortest keepalive of a device where it is checked.
         keepalive_most_s: seconds; a client that asks for a longer keepalive, or for none, is watched as if it had
             asked for this.
         keepalive_grace: how many keepalive times a client may be silent.
@@ -23,6 +26,7 @@ class MqttLimits:
     """
 
     connect_timeout_s: float = 10
+    keepalive_least_s: float = 30
     keepalive_most_s: float = 1_200
     keepalive_grace: float = 1.5
     sweep_s: float = 1
@@ -34,12 +38,32 @@ class MqttLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationSettings:
+    """What devices that register themselves are held to (device-plane reference §1.8).
+
+    Attributes:
+        plain: whether they may do so without TLS, where anyone on the way reads their secret.
+        leave_s: seconds that a device has to leave by itself once it is told its secret.
+        batch: the most registrations in one transaction.
+        limits: see there.
+    """
+
+    plain: bool = False
+    leave_s: float = 10
+    batch: int = 500
+    limits: RegistrationLimits = field(default_factory=RegistrationLimits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GatewaySettings:
     """What the device gateway may be told.
 
     Attributes:
         mqtt: limits of a connection.
         subdevices: limits of gateways.
+        registration: what devices that register themselves are held to.
+        throttle: how wrong log-ins are slowed down.
+        keepalive_checked: whether a log-in with a keepalive outside the bounds is refused, as on the platform (§1.2).
         subscriptions: topic filters of one device at a time (device-plane reference §1.2).
         topic_bytes: bytes of the longest topic filter that is granted.
         push_delay_ms: milliseconds after the log-in when a push goes out at the latest, though the device gave no sign
@@ -52,6 +76,9 @@ class GatewaySettings:
 
     mqtt: MqttLimits = field(default_factory=MqttLimits)
     subdevices: SubDeviceLimits = field(default_factory=SubDeviceLimits)
+    registration: RegistrationSettings = field(default_factory=RegistrationSettings)
+    throttle: ThrottleSettings = field(default_factory=ThrottleSettings)
+    keepalive_checked: bool = False
     subscriptions: int = 100
     topic_bytes: int = 256
     push_delay_ms: int = 5_000

@@ -6,6 +6,12 @@ from prometheus_client import Counter, Gauge
 
 CONNECTIONS: Final = Gauge("skyferry_device_connections", "Devices that are logged in.")
 LOGINS: Final = Counter("skyferry_device_logins", "Log-ins of devices, by result.", ["result"])
+REGISTRATIONS: Final = Counter(
+    "skyferry_device_registrations", "Devices that registered themselves, by what they got.", ["credential"]
+)
+REGISTRATIONS_REFUSED: Final = Counter(
+    "skyferry_device_registrations_refused", "Registrations over HTTPS that were refused, by reason.", ["reason"]
+)
 PUBLISHES: Final = Counter("skyferry_device_publishes", "Messages from devices, by what they say.", ["uplink"])
 NOTICES: Final = Counter("skyferry_device_notices", "Messages to devices, by kind.", ["kind"])
 DROPPED: Final = Counter("skyferry_device_dropped", "Messages from and to devices that were dropped.", ["reason"])

@@ -1,5 +1,6 @@
 """The devices that are logged in here: one session for each, whatever it tries."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from skyferry.devices.outbound import Outbox
 from skyferry.devices.payloads import PayloadError
 from skyferry.devices.reports import Reports
 from skyferry.devices.requests import Request, Requests
-from skyferry.devices.topics import DeviceTopics, Uplink
+from skyferry.devices.topics import IDENTITY, DeviceTopics, Uplink
 
 if TYPE_CHECKING:
     from skyferry.devices.subdevices.children import SubDevices
@@ -184,7 +185,11 @@ class DeviceSession(LoggedInDevice):
         self.subdevices: SubDevices | None = None
 
     def opened(self, channel: Channel) -> None:
-        """See `Session.opened`."""
+        """See `Session.opened`. A device with a certificate may know nothing else of itself: it is told its name."""
+        if self._identity.is_told:
+            address = self._identity.address
+            named = {"productKey": address.product_key, "deviceName": address.device_name}
+            channel.publish(IDENTITY, json.dumps(named, separators=(",", ":")).encode())
         self._begin(channel, self.in_flight)
 
     def publish(self, topic: str, payload: bytes) -> Awaitable[None] | None:

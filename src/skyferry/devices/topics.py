@@ -10,6 +10,9 @@ PROGRESS = "/ota/device/progress/{product_key}/{device_name}"
 REQUEST = "/ota/device/request/{product_key}/{device_name}"
 FIRMWARE_GET = "/sys/{product_key}/{device_name}/thing/ota/firmware/get"
 FIRMWARE_GET_REPLY = "/sys/{product_key}/{device_name}/thing/ota/firmware/get_reply"
+REGISTER = "/ext/register"
+REGISTER_UNKNOWN = "/ext/regnwl"
+IDENTITY = "/ext/auth/identity/response"
 
 _OWNER: Final = "/{product_key}/{device_name}"
 _SYSTEM: Final = "/sys" + _OWNER

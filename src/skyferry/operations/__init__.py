@@ -9,6 +9,7 @@ from typing import Final
 
 from skyferry.operations import (
     device_changes,
+    device_credentials,
     device_search,
     device_states,
     device_tags,
@@ -44,6 +45,7 @@ _MODULES: Final = (
     name_checks,
     devices,
     device_changes,
+    device_credentials,
     device_search,
     device_states,
     device_tags,

@@ -18,7 +18,7 @@ SECRET: Final = "devsecret0123456789abcdef01234567"
 async def make_store(folder: Path) -> Store:
     """A store with an empty schema, one account and its instance."""
     store = Store(str(folder / "test.sqlite"))
-    await store.write(_create)
+    await store.write(create)
     return store
 
 
@@ -74,7 +74,8 @@ def add_instance(tx: Connection, instance_id: int) -> None:
     )
 
 
-def _create(tx: Connection) -> None:
+def create(tx: Connection) -> None:
+    """The schema, one account and its instance."""
     metadata.create_all(tx)
     tx.execute(accounts.insert().values(id=1, uid="1", name="root", created_at=0))
     tx.execute(
