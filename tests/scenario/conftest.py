@@ -18,12 +18,14 @@ _DEFAULT_QUOTA = {"CancelOTATaskByDevice"}
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that lets the tests ask often, and on which a device hears of updates only after its version report."""
+    """A server that lets the tests ask and guess often; a device hears of updates only after its version report."""
     quotas = {name: 10_000 for name in OPERATIONS if name not in _DEFAULT_QUOTA}
     settings = {
         "SKYFERRY_QUOTAS": json.dumps(quotas),
         "SKYFERRY_PUSH_DELAY_SECONDS": "600",
         "SKYFERRY_PUSH_BACKOFF_SECONDS": "0",
+        "SKYFERRY_REGISTRATION_PLAIN": "true",
+        "SKYFERRY_LOGIN_DELAY_SECONDS": "0",
         "SKYFERRY_EVENT_ATTEMPTS": "3",
         "SKYFERRY_EVENT_RETRY_SECONDS": "0.1",
     }

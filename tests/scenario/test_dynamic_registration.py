@@ -1,5 +1,6 @@
 """Devices register themselves with the ProductSecret, and are reset (device-plane reference §1.8)."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,6 +40,14 @@ def refusal_by_http(fleet: Fleet, name: str, secret: str) -> int:
     return caught.value.code
 
 
+def code_of(device: CDevice) -> int:
+    """With which code the device's log-in is answered."""
+    try:
+        return device.connect()
+    finally:
+        device.drop()
+
+
 def test_a_device_registers_and_is_updated(fleet: Fleet) -> None:
     device = fleet.api.register(fleet.product, "device-1")
     secret = allow(fleet, "REGISTERED")
@@ -64,7 +73,7 @@ def test_the_newest_secret_wins_and_the_first_log_in_ends_it(fleet: Fleet) -> No
     second = register_by_http(f"http://{fleet.server.http}", fleet.product, "device-1", secret)["deviceSecret"]
 
     for old in (device.secret, first):
-        assert CDevice(fleet.server.mqtt, replace(device, secret=old)).connect() == BAD_CREDENTIALS
+        assert code_of(CDevice(fleet.server.mqtt, replace(device, secret=old))) == BAD_CREDENTIALS
     fleet.connect(replace(device, secret=second))
     fleet.wait_for_status(device, "ONLINE")
     assert refusal(fleet, "device-1", secret) == NOT_AUTHORIZED
@@ -183,7 +192,7 @@ def test_a_new_secret_ends_the_connection_and_the_old_one(fleet: Fleet) -> None:
     assert (data["ProductKey"], data["DeviceName"]) == (fleet.product, device.name)
     with pytest.raises(ConnectionError):
         client.ping()
-    assert CDevice(fleet.server.mqtt, device).connect() == BAD_CREDENTIALS
+    assert code_of(CDevice(fleet.server.mqtt, device)) == BAD_CREDENTIALS
     fleet.connect(replace(device, secret=data["DeviceSecret"]))
 
 
@@ -195,7 +204,21 @@ def test_a_new_secret_ends_the_token(fleet: Fleet) -> None:
 
     fleet.api.call("ResetDeviceSecret", **named)
 
-    assert TokenDevice(fleet.server.mqtt, answer).connect() == BAD_CREDENTIALS
+    assert code_of(TokenDevice(fleet.server.mqtt, answer)) == BAD_CREDENTIALS
+
+
+def test_the_command_line_resets_too(fleet: Fleet, accounts: Accounts) -> None:
+    device = fleet.device()
+    secret = allow(fleet, "REGISTERED")
+
+    accounts.command("device", "reset", fleet.product, device.name)
+    register(fleet.server.mqtt, fleet.product, device.name, secret)
+    printed = accounts.command("device", "reset-secret", fleet.product, device.name).strip()
+
+    fleet.connect(replace(device, secret=printed))
+    [record] = map(json.loads, accounts.command("audit", "--json", "--action", "device reset-secret").splitlines())
+    assert record["parameters"] == {"ProductKey": fleet.product, "DeviceName": device.name}
+    assert printed not in str(record)
 
 
 def test_without_tls_a_proxy_that_is_trusted_has_to_have_it(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ class CDevice:
         self._socket = socket.create_connection(self._broker, timeout=30)
         self._buffer = b""
         self._messages.clear()
-        self._send(_CONNECT, _connect_body(self._device))
+        self._send(_CONNECT, self._connect_body())
         kind, body = self._packet()
         if kind >> 4 != _CONNACK:
             raise DeviceError(f"packet {kind:#x} instead of a CONNACK")
@@ -178,6 +178,9 @@ class CDevice:
         self._send(_PINGREQ, b"")
         while self._packet_or_message() != _PINGRESP:
             pass
+
+    def _connect_body(self) -> bytes:
+        return _connect_body(self._device)
 
     def _wait_for_message(self, topic: str, seconds: float) -> str:
         assert self._socket

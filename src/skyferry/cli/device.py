@@ -1,4 +1,4 @@
-"""`skyferry device`: devices that are not real."""
+"""`skyferry device`: devices that are not real, and what real ones log in with."""
 
 import asyncio
 import signal
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from skyferry.cli import device_credentials
 from skyferry.simulator.behaviour import Behaviour, Pull
 from skyferry.simulator.devices_file import DevicesFileError, read_devices
 from skyferry.simulator.identity import ConnectStyle, DeviceIdentity
@@ -20,7 +21,9 @@ from skyferry.simulator.tally import DeviceState, Tally
 if TYPE_CHECKING:
     from skyferry.simulator.fleet import Fleet
 
-app = typer.Typer(help="Simulated devices.", no_args_is_help=True)
+app = typer.Typer(help="Simulated devices, and what real ones log in with.", no_args_is_help=True)
+app.command("reset")(device_credentials.reset)
+app.command("reset-secret")(device_credentials.reset_secret)
 
 _FAILURES = ("upgrade", "download", "verify", "flash")
 _USAGE_ERROR = 2
@@ -30,7 +33,7 @@ _MAX_PORT = 65_535
 
 @app.callback()
 def device() -> None:
-    """Simulated devices."""
+    """Simulated devices, and what real ones log in with."""
 
 
 @app.command()

@@ -94,7 +94,7 @@ class Registrar:
         if not outcome.is_new:
             await self._bus.command([DisconnectDevice(outcome.device_id)])
         metrics.REGISTRATIONS.labels("token" if request.unregistered else "secret").inc()
-        log.info("device_registered", device=str(request.address), address=peer.address)
+        log.info("device_registered", device=named(request.address), address=peer.address)
         return outcome
 
     async def drain(self) -> None:
@@ -133,13 +133,18 @@ async def register_over_mqtt(
     return RegistrationSession(_TOPICS[credentials.auth_type], answer, settings.leave_s)
 
 
+def named(address: DeviceAddress) -> str:
+    """A device as it names itself at its log-in, for logs and throttling."""
+    return f"{address.device_name}&{address.product_key}"
+
+
 def answer_of(address: DeviceAddress, registered: Registered) -> dict[str, str]:
     """What a device is told when it has registered."""
-    named = {"productKey": address.product_key, "deviceName": address.device_name}
+    device = {"productKey": address.product_key, "deviceName": address.device_name}
     credential = registered.credential
     if isinstance(credential, DeviceToken):
-        return named | {"clientId": credential.client_id, "deviceToken": credential.token}
-    return named | {"deviceSecret": credential}
+        return device | {"clientId": credential.client_id, "deviceToken": credential.token}
+    return device | {"deviceSecret": credential}
 
 
 class RegistrationSession:

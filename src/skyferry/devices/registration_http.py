@@ -17,7 +17,7 @@ from skyferry.devices import metrics
 from skyferry.devices.authentication import WRONG_CREDENTIALS
 from skyferry.devices.credentials import DIGESTS, registration_text
 from skyferry.devices.mqtt.interface import Peer
-from skyferry.devices.registration import NOT_ENCRYPTED, Registrar, RegistrationRefusedError, answer_of
+from skyferry.devices.registration import NOT_ENCRYPTED, Registrar, RegistrationRefusedError, answer_of, named
 from skyferry.devices.throttling import LoginThrottle
 from skyferry.fleet.dynamic_registration import Refusal, Request
 from skyferry.fleet.logins import DeviceAddress
@@ -73,7 +73,7 @@ async def _answer(
     except _MalformedError as error:
         return _MALFORMED, f"request parameter error: {error}", None
     address = DeviceAddress(form["productKey"], form["deviceName"])
-    device = f"{address.device_name}&{address.product_key}"
+    device = named(address)
     if not throttle.allows(peer.address, device):
         return _SLOWED_DOWN, "too many requests: wrong signatures came before, wait a minute.", None
     try:
