@@ -277,6 +277,21 @@ INVALID_FORMATTED_APPLY_ID = ErrorKind("iot.device.InvalidFormattedApplyId", "Ap
 DEVICE_APPLY_MANY_FAILED = ErrorKind("iot.device.ApplyManyDevicesFailed", "Count is a number from 1 to 10000.")
 DEVICE_APPLY_IS_NOT_FOUND = ErrorKind("iot.device.DeviceApplyIsNotFound", "The specified ApplyId does not exist.")
 
+# Gateways
+QUERY_TOPO_RELATION_FAILED = ErrorKind(
+    "iot.device.QueryTopoRelationFailed", "The device is no gateway, or it is behind none."
+)
+ADD_TOPO_RELATION_FAILED = ErrorKind("iot.device.AddTopoRelationFailed", "The device cannot have these sub-devices.")
+REMOVE_TOPO_RELATION_FAILED = ErrorKind(
+    "iot.device.RemoveTopoRelationFailed", "The device has no sub-devices and is behind no gateway."
+)
+TOPO_RELATION_COUNT_EXCEEDED = ErrorKind(
+    "iot.device.TopoRelationCountExceeded", "The gateway has as many sub-devices as it may have."
+)
+VERIFY_DEVICE_FAILED = ErrorKind(
+    "iot.device.VerifyDeviceFailed", "Sign each sub-device with its DeviceSecret: a signature is wrong."
+)
+
 # Groups
 NULL_GROUP_ID = ErrorKind("iot.group.NullGroupId", "GroupId is empty.")
 NOT_EXISTED_GROUP = ErrorKind("iot.group.NotExistedGroup", "The specified group does not exist.")

@@ -69,6 +69,11 @@ def message_id() -> str:
     return secrets.token_hex(16)
 
 
+def downlink_id() -> str:
+    """The `id` of a message to a device: digits, for the SDKs read it into 32 bits."""
+    return str(secrets.randbelow(1 << 31))
+
+
 def group_id() -> str:
     """16 characters."""
     return _random(16)

@@ -90,10 +90,19 @@ def foreign_calls(theirs: Property, instance: str) -> Mapping[str, tuple[Mapping
     new = {"FirmwareName": "stolen", "DestVersion": "9", "FirmwareUrl": theirs.file_url}
     iot_id, job, group = {"IotId": theirs.iot_id}, {"JobId": theirs.job}, {"GroupId": theirs.group}
     dynamic_group = {"GroupId": theirs.dynamic_group, "IotInstanceId": instance}
+    added = device | {"ClientId": "c", "Timestamp": "1", "SignMethod": "hmacSha1", "Sign": "00"}
     return {
         "UpdateProduct": (product | {"ProductName": "stolen"}, UNKNOWN_PRODUCT),
         "DeleteProduct": (product, UNKNOWN_PRODUCT),
         "BatchUpdateDeviceNickname": ({"DeviceNicknameInfo": [iot_id | {"Nickname": "stolen"}]}, UNKNOWN_DEVICE),
+        "GetThingTopo": (iot_id | {"PageNo": 1, "PageSize": 10}, UNKNOWN_DEVICE),
+        "GetGatewayBySubDevice": (iot_id, UNKNOWN_DEVICE),
+        "RemoveThingTopo": (iot_id, UNKNOWN_DEVICE),
+        "NotifyAddThingTopo": ({"GwIotId": theirs.iot_id, "DeviceListStr": "[{}]"}, UNKNOWN_DEVICE),
+        "BatchAddThingTopo": (
+            {"GwProductKey": theirs.product, "GwDeviceName": theirs.device, "TopoAddItem": [added]},
+            "iot.device.NotExistedDevice",
+        ),
         "DisableThing": (iot_id, UNKNOWN_DEVICE),
         "EnableThing": (iot_id, UNKNOWN_DEVICE),
         "DeleteDevice": (iot_id, UNKNOWN_DEVICE),

@@ -5,10 +5,12 @@ values one after the other (device-plane reference §2.10).
 """
 
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from skyferry.fleet import names
 from skyferry.fleet.logins import DeviceAddress
 
 _DIGESTS: Final = {"hmacmd5": "md5", "hmacsha1": "sha1", "hmacsha256": "sha256"}
@@ -16,6 +18,7 @@ _DEFAULT_METHOD: Final = "hmacmd5"
 _NOT_SIGNED: Final = frozenset({"sign", "signmethod", "cleansession"})
 _MOST_FIELDS: Final = 16
 _LONGEST_VALUE: Final = 256
+_PRODUCT_KEY: Final = re.compile(r"[A-Za-z0-9]{1,32}")
 
 
 class ProofError(Exception):
@@ -60,8 +63,8 @@ def read_address(fields: Mapping[str, object]) -> DeviceAddress:
     product_key, device_name = fields.get("productKey"), fields.get("deviceName")
     if not isinstance(product_key, str) or not isinstance(device_name, str) or not product_key or not device_name:
         raise ProofError("Name each sub-device with productKey and deviceName.")
-    if len(product_key) > _LONGEST_VALUE or len(device_name) > _LONGEST_VALUE:
-        raise ProofError("productKey or deviceName is too long.")
+    if _PRODUCT_KEY.fullmatch(product_key) is None or not names.is_device_name(device_name):
+        raise ProofError("productKey or deviceName holds what no name has.")
     return DeviceAddress(product_key, device_name)
 
 

@@ -32,6 +32,7 @@ from skyferry.operations import (
     task_control,
     task_history,
     tasks,
+    topologies,
     uploads,
 )
 from skyferry.operations.services import Services
@@ -63,6 +64,7 @@ _MODULES: Final = (
     rollouts,
     events,
     sts,
+    topologies,
 )
 
 

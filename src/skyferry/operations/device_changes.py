@@ -1,7 +1,11 @@
 """Operations that change devices: names, who may log in, removal (control-plane reference §9.2, §9.3)."""
 
-from skyferry.bus.messages import DisconnectDevice
-from skyferry.fleet import devices
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from skyferry.bus.messages import Cause, DisconnectDevice, TellGateway, TopologyChange
+from skyferry.fleet import devices, gateways
 from skyferry.fleet.devices import DeviceReference
 from skyferry.operations.devices import DeviceRequest
 from skyferry.operations.services import Call, InstanceRequest
@@ -59,17 +63,28 @@ async def enable_thing(call: Call, request: DeviceRequest) -> Empty:
     return Empty()
 
 
+def _disable(
+    tx: Connection, instance_id: int, reference: DeviceReference, *, disabled: bool, now: int
+) -> tuple[int, Sequence[TellGateway]]:
+    key = devices.set_disabled(tx, instance_id, reference, disabled=disabled, now=now)
+    change = TopologyChange.DISABLED if disabled else TopologyChange.ENABLED
+    return key, gateways.told_of(tx, key, change)
+
+
 async def _set_disabled(call: Call, request: DeviceRequest, *, disabled: bool) -> None:
     services = call.services
-    key = await services.store.write(
-        devices.set_disabled,
-        call.instance.id,
-        request.reference,
-        disabled=disabled,
-        now=services.clock.now_ms(),
+    key, told = await services.store.write(
+        _disable, call.instance.id, request.reference, disabled=disabled, now=services.clock.now_ms()
     )
-    if disabled:
-        await services.bus.command([DisconnectDevice(key)])
+    ended = [DisconnectDevice(key, Cause.DISABLED)] if disabled else []
+    await services.bus.command([*ended, *told])
+
+
+def _remove(
+    tx: Connection, instance_id: int, reference: DeviceReference, *, now: int
+) -> tuple[int, Sequence[TellGateway]]:
+    told = gateways.told_of(tx, devices.find(tx, instance_id, reference).id, TopologyChange.REMOVED)
+    return removal.remove_device(tx, instance_id, reference, now=now), told
 
 
 @operation(
@@ -81,8 +96,6 @@ async def _set_disabled(call: Call, request: DeviceRequest, *, disabled: bool) -
 async def delete_device(call: Call, request: DeviceRequest) -> Empty:
     """Removes a device with its versions, tags, memberships and tasks, and ends its connection."""
     services = call.services
-    key = await services.store.write(
-        removal.remove_device, call.instance.id, request.reference, now=services.clock.now_ms()
-    )
-    await services.bus.command([DisconnectDevice(key)])
+    key, told = await services.store.write(_remove, call.instance.id, request.reference, now=services.clock.now_ms())
+    await services.bus.command([DisconnectDevice(key, Cause.DELETED), *told])
     return Empty()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from skyferry.bus.interface import Bus
-from skyferry.bus.messages import DisconnectDevice, WithdrawPush
+from skyferry.bus.messages import Cause, DisconnectDevice, WithdrawPush
 from skyferry.clock import Clock
 from skyferry.fleet import registrations
 from skyferry.keys import SecretBox
@@ -159,7 +159,7 @@ class Chores:
         """Removes the next rows of deleted packages and products, with their files and connections."""
         portion = await self.store.write(deletion.remove_portion, DeletionLimits())
         if portion.device_ids:
-            await self.bus.command([DisconnectDevice(device_id) for device_id in portion.device_ids])
+            await self.bus.command([DisconnectDevice(device_id, Cause.DELETED) for device_id in portion.device_ids])
         await remove_blobs(self.objects, portion.objects)
         return portion.more
 

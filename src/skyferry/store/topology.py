@@ -131,6 +131,20 @@ def page(tx: Connection, gateway_id: int, *, offset: int, limit: int) -> Sequenc
     return rows.all_of(ListedSubDevice, tx.execute(statement))
 
 
+def listed(tx: Connection, device_ids: Collection[int]) -> Sequence[ListedSubDevice]:
+    """What gateways are told of devices, in the order of their keys."""
+    found: list[ListedSubDevice] = []
+    for chunk in rows.chunks(sorted(device_ids)):
+        statement = (
+            select(*_LISTED_COLUMNS)
+            .join(products, devices.c.product_id == products.c.id)
+            .where(devices.c.id.in_(chunk))
+            .order_by(devices.c.id)
+        )
+        found += rows.all_of(ListedSubDevice, tx.execute(statement))
+    return found
+
+
 def gateway_of(tx: Connection, device_id: int) -> DeviceRecord | None:
     """The gateway that a device is behind."""
     statement = (
