@@ -43,6 +43,7 @@ def tell(server: Server, api: Application, stack: ExitStack) -> None:
     device = devices.tell_of_registrations(api, product)
     fleet = Fleet(server, api, api.upload(b"firmware"), stack)
     devices.tell_of_devices(api, fleet, device)
+    devices.tell_of_gateways(api, fleet)
     devices.tell_of_tags(api, device)
     groups = devices.tell_of_groups(api, device, instance)
     updates.tell_of_modules(api, fleet, device)

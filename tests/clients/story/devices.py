@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
+from tests.scenario.gateways import Site, item
 from tests.scenario.support import Fleet, ScriptedDevice
 from tests.support.api import Application, BusinessError, Device
 from tests.support.server import wait_until
@@ -87,6 +88,22 @@ def tell_of_groups(api: Application, device: Device, instance: str) -> tuple[str
     api.call("BatchDeleteDeviceGroupRelations", GroupId=spare, Device=[name])
     api.call("DeleteDeviceGroup", GroupId=spare)
     return str(static), _dynamic_group(api, device, instance)
+
+
+def tell_of_gateways(api: Application, fleet: Fleet) -> None:
+    """A gateway of which everything is known, and a sub-device that comes and goes."""
+    site = Site(fleet)
+    known = site.register()
+    subdevice = api.register(fleet.product, "sub-device")
+    with ScriptedDevice(fleet.server.mqtt, known) as gateway:
+        gateway.say_version("1.0.0")
+    named = {"GwProductKey": known.product_key, "GwDeviceName": known.name}
+    listed = json.dumps([{"IotId": subdevice.iot_id}])
+    api.call("NotifyAddThingTopo", **named, DeviceListStr=listed)
+    api.call("BatchAddThingTopo", **named, TopoAddItem=[item(subdevice)])
+    api.call("GetThingTopo", IotId=known.iot_id, PageNo=1, PageSize=10)
+    api.call("GetGatewayBySubDevice", IotId=subdevice.iot_id)
+    api.call("RemoveThingTopo", IotId=subdevice.iot_id)
 
 
 def tell_of_searches(api: Application, device: Device) -> None:
