@@ -163,7 +163,9 @@ class TopoAddItem(RequestModel):
     """A sub-device, with a signature as a gateway sends it."""
 
     product_key: str
+    """The product of the sub-device."""
     device_name: str
+    """The name of the sub-device."""
     client_id: str
     """Any text; it is signed."""
     timestamp: str
