@@ -113,8 +113,9 @@ async def _read_form(request: web.Request) -> dict[str, str]:
     except ValueError:
         raise _MalformedError("the form is not UTF-8.") from None
     for name in _FIELDS:
-        if not 0 < len(given.get(name, "")) <= _MOST_CHARACTERS:
-            raise _MalformedError(f"{name} is missing or too long.")
+        value = given.get(name, "")
+        if not 0 < len(value) <= _MOST_CHARACTERS or not value.isprintable():
+            raise _MalformedError(f"{name} is missing, too long or not of printable characters.")
     if given["signMethod"].lower() not in DIGESTS:
         raise _MalformedError(f"signMethod is {', '.join(sorted(DIGESTS))}.")
     return given

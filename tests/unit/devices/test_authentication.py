@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import Connection, event
 
 from skyferry.devices.authentication import Authenticator, Identity
@@ -16,7 +18,7 @@ from skyferry.devices.mqtt.packets import Connect, ConnectCode
 from skyferry.fleet.logins import DeviceAddress, DeviceLogin, find_logins
 from skyferry.keys import SecretBox
 from skyferry.store.engine import Store
-from skyferry.store.tables import devices
+from skyferry.store.tables import device_certificates, devices, products
 from tests.unit.devices.fleet import PRODUCT_KEY, SECRET, add_devices, add_product, make_store
 
 BOX = SecretBox(bytes(32))
@@ -166,6 +168,25 @@ async def test_malformed_client_id(authenticator: Authenticator, client_id: str)
     assert await refusal(authenticator, packet) is ConnectCode.IDENTIFIER_REJECTED
 
 
+@given(
+    st.text(max_size=90) | st.from_regex(r"[a-z]{0,5}\|([a-zA-Z_]{1,10}\s*=[a-z0-9]{0,9}\s*,?){0,5}\|", fullmatch=True),
+    st.none() | st.text(max_size=40) | st.from_regex(r"[a-z&]{0,9}", fullmatch=True),
+    st.none() | st.binary(max_size=70),
+)
+def test_whatever_a_device_says_is_taken_apart_or_refused(
+    client_id: str, username: str | None, password: bytes | None
+) -> None:
+    try:
+        credentials = parse_credentials(Connect(client_id, username, password))
+    except LoginRefusedError:
+        return
+    assert len(credentials.base) <= 64
+    assert client_id.startswith(credentials.base)
+    if credentials.address is not None:
+        address = credentials.address
+        assert username == f"{address.device_name}&{address.product_key}"
+
+
 RIGHT = signed("b", "dev-1", None)
 
 
@@ -265,3 +286,89 @@ async def test_each_product_is_one_statement(store: Store) -> None:
         return len(statements)
 
     assert await store.read(count) == 1
+
+
+# --- certificates
+
+CERTIFICATE = b"what the transport has verified"
+SILENT = Connect("|securemode=2,signmethod=hmacsha1|", "", b"")
+
+
+@pytest.fixture
+async def holder(store: Store) -> str:
+    """A product of devices with certificates, and one such device."""
+
+    def work(tx: Connection) -> None:
+        add_product(tx, "a1Certified")
+        tx.execute(products.update().where(products.c.product_key == "a1Certified").values(auth_type="x509"))
+        keys = add_devices(tx, BOX, "a1Certified", ["cert-1", "cert-2"])
+        digest = hashlib.sha256(CERTIFICATE).hexdigest()
+        row = {"device_id": keys["cert-1"], "digest": digest, "serial": "1", "pem": "", "created_at": 0}
+        tx.execute(device_certificates.insert().values(row))
+
+    await store.write(work)
+    return "a1Certified"
+
+
+@pytest.mark.parametrize(
+    ("username", "password"),
+    [(None, None), ("", b""), ("&", b"0" * 64), ("cert-1&a1Certified", None), ("cert-1&a1Certified", b"whatever")],
+)
+async def test_a_certificate_says_who_it_is(
+    authenticator: Authenticator, holder: str, username: str | None, password: bytes | None
+) -> None:
+    packet = Connect("|securemode=2,signmethod=hmacsha1,_ss=1|", username, password)
+    identity = await log_in(authenticator, packet, CERTIFICATE)
+    assert identity.address == DeviceAddress(holder, "cert-1")
+    assert identity.is_told
+    assert identity.expects_system_topics
+
+
+@pytest.mark.parametrize(
+    ("certificate", "username"),
+    [
+        (CERTIFICATE, "cert-2&a1Certified"),
+        (CERTIFICATE, f"dev-1&{PRODUCT_KEY}"),
+        (CERTIFICATE, "garbage"),
+        (b"a certificate of no device", ""),
+        (b"a certificate of no device", "cert-1&a1Certified"),
+        (None, ""),
+        (None, "cert-1&a1Certified"),
+    ],
+)
+async def test_a_certificate_is_good_for_its_device_only(
+    authenticator: Authenticator, holder: str, certificate: bytes | None, username: str
+) -> None:
+    packet = Connect("|signmethod=hmacsha1|", username, b"")
+    assert await refusal(authenticator, packet, certificate) is ConnectCode.BAD_CREDENTIALS
+
+
+async def test_a_secret_is_not_enough_where_certificates_are_asked_for(
+    authenticator: Authenticator, holder: str
+) -> None:
+    password = signed("b", "cert-1", None, key=holder)
+    packet = connect("b|signmethod=hmacsha256|", password, "cert-1", holder)
+    assert await refusal(authenticator, packet) is ConnectCode.BAD_CREDENTIALS
+    assert await refusal(authenticator, packet, b"a certificate of no device") is ConnectCode.BAD_CREDENTIALS
+
+
+async def test_a_secret_is_enough_elsewhere_whatever_certificate_comes_along(
+    authenticator: Authenticator, holder: str
+) -> None:
+    identity = await log_in(authenticator, connect("b|signmethod=hmacsha256|", RIGHT), b"a certificate of no device")
+    assert not identity.is_told
+
+
+async def test_a_certificate_of_a_disabled_device_is_not_authorized(
+    store: Store, authenticator: Authenticator, holder: str
+) -> None:
+    await store.write(lambda tx: tx.execute(devices.update().values(disabled=True)))
+    assert await refusal(authenticator, SILENT, CERTIFICATE) is ConnectCode.NOT_AUTHORIZED
+
+
+@pytest.mark.parametrize("values", [{"deleted_at": 1}, {"auth_type": "secret"}])
+async def test_a_certificate_of_a_product_that_takes_none_is_unknown(
+    store: Store, authenticator: Authenticator, holder: str, values: dict[str, object]
+) -> None:
+    await store.write(lambda tx: tx.execute(products.update().values(values)))
+    assert await refusal(authenticator, SILENT, CERTIFICATE) is ConnectCode.BAD_CREDENTIALS

@@ -322,6 +322,7 @@ async def test_the_answer_over_https(make: Make) -> None:
         (form(signMethod="sha256"), 460),
         (form(random=""), 460),
         (form(random="r" * 257), 460),
+        (form("dev-1\0"), 460),
         (form(padding="x" * 5_000), 460),
         ({}, 460),
     ],
