@@ -38,6 +38,7 @@ class Speaking(Base):
     @rule(batch=st.lists(said, min_size=1, max_size=5))
     def devices_say(self, batch: Sequence[Said]) -> None:
         self.tick(1)
+        began = self.now
         found: list[Report] = []
         expected: list[Offer] = []
         for kind, name, *rest in batch:
@@ -48,6 +49,7 @@ class Speaking(Base):
         if not found:
             return
         self.model.settle(self.now)
+        self.model.store_ends(began, self.now)
         answers, due = reports.apply(self.world.tx, found, limits=LIMITS, maker=self.world.maker, now=self.now)
         notices = [answer for answer in answers if isinstance(answer, Notice)]
         assert notices == answers

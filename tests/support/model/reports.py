@@ -78,6 +78,12 @@ class Reports(Creation):
         ):
             self._match(job, name, now)
 
+    def store_ends(self, after: int, now: int) -> None:
+        """A job ends when what has ended it is stored, with all that was heard in the same moment."""
+        for job in self.jobs:
+            if job.ended_at is not None and job.ended_at > after:
+                job.ended_at = now
+
     def report_progress(self, name: str, module: str | None, step: int, now: int) -> None:
         """The device tells percent, or a failure. Before its job has started this is not about the task."""
         task = self._meant(name, module, OPEN)
