@@ -101,7 +101,9 @@ class Server:
             history_ms=settings.history_days * 86_400_000,
         )
         self._delivery = Delivery(self._store, self._box, self._clock, _delivery_limits(settings), nats=settings.nats)
-        self._gateway = DeviceGateway(self._store, self._box, self._bus, self._clock, _gateway_settings(settings))
+        self._gateway = DeviceGateway(
+            self._store, self._box, self._bus, self._clock, _gateway_settings(settings), objects=self._objects
+        )
 
     async def start(self) -> Started:
         """Migrates the database, recovers from the former run, and opens the doors; devices and API last.

@@ -42,7 +42,7 @@ class ScriptedDevice(CDevice):
         Raises:
             TimeoutError: none came.
         """
-        return self._message(f"/ota/device/upgrade/{self._own}", seconds)
+        return self._message(f"/ota/device/upgrade/{self.own}", seconds)
 
     def offer(self) -> dict[str, Any]:
         """What the next upgrade notice offers."""
@@ -53,7 +53,7 @@ class ScriptedDevice(CDevice):
         """The upgrade notices that are here already."""
         self.ping()
         found: list[dict[str, Any]] = []
-        topic = f"/ota/device/upgrade/{self._own}"
+        topic = f"/ota/device/upgrade/{self.own}"
         while any(message[0] == topic for message in self._messages):
             found.append(self.push())
         return found
@@ -61,23 +61,18 @@ class ScriptedDevice(CDevice):
     def pull(self, module: str | None = None, request_id: object = "7") -> dict[str, Any]:
         """Asks for a package and gives the whole answer (device-plane reference §2.7)."""
         params = {"module": module} if module else {}
-        topic = f"/sys/{self._own}/thing/ota/firmware/get"
+        topic = f"/sys/{self.own}/thing/ota/firmware/get"
         self._say(topic, {"id": request_id, "version": "1.0", "params": params, "method": "thing.ota.firmware.get"})
         return self._message(f"{topic}_reply", 30)
 
     def pull_as_before(self, version: str) -> dict[str, Any]:
         """Asks for a package in the older form, which is answered on its own topic (device-plane reference §2.7)."""
-        topic = f"/ota/device/request/{self._own}"
+        topic = f"/ota/device/request/{self.own}"
         self._say(topic, {"id": "0", "params": {"version": version}})
         return self._message(topic, 30)
 
-    @property
-    def _own(self) -> str:
-        return f"{self._device.product_key}/{self._device.name}"
-
     def _say(self, topic: str, message: Mapping[str, Any]) -> None:
-        encoded = topic.encode()
-        self._send(0x30, len(encoded).to_bytes(2, "big") + encoded + json.dumps(message).encode())
+        self.say(topic, json.dumps(message).encode())
 
     def _message(self, topic: str, seconds: float) -> dict[str, Any]:
         message: dict[str, Any] = json.loads(self._wait_for_message(topic, seconds))

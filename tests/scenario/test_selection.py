@@ -9,7 +9,6 @@ from tests.scenario.support import Fleet
 pytestmark = pytest.mark.rule("CreateOTAStaticUpgradeJob")
 
 PREFIX = "iot.firmware."
-NOT_OFFERED = "iot.common.APINotSupportedInInstance"
 
 
 def test_all_takes_every_device_that_reported_another_version(fleet: Fleet) -> None:
@@ -161,7 +160,7 @@ def test_a_full_package_may_name_a_source_version_that_binds_no_job(fleet: Fleet
             {"TargetSelection": "SPECIFIC", "DnListFileUrl": "http://ota.test/objects/ota/none.csv"},
             "iot.common.InvalidFormattedParameter",
         ),
-        ({"DownloadProtocol": "MQTT"}, NOT_OFFERED),
+        ({"DownloadProtocol": "FTP"}, "iot.common.InvalidFormattedParameter"),
     ],
     ids=str,
 )

@@ -86,7 +86,7 @@ class CDevice:
         self._device = device
         self._socket: socket.socket | None = None
         self._buffer = b""
-        self._messages: deque[tuple[str, str]] = deque()
+        self._messages: deque[tuple[str, bytes]] = deque()
         self._next_id = 0
 
     def __enter__(self) -> Self:
@@ -147,9 +147,7 @@ class CDevice:
 
     def wait_for_notice(self, seconds: float = 60) -> Notice:
         """The next upgrade notice, which comes without any subscription."""
-        topic = f"/ota/device/upgrade/{self._device.product_key}/{self._device.name}"
-        text = self._wait_for_message(topic, seconds)
-        return Notice.parse(text)
+        return Notice.parse(self._wait_for_message(f"/ota/device/upgrade/{self.own}", seconds))
 
     def has_notice(self, seconds: float) -> bool:
         """True when a notice comes within this time."""
@@ -182,19 +180,41 @@ class CDevice:
     def _connect_body(self) -> bytes:
         return _connect_body(self._device)
 
-    def _wait_for_message(self, topic: str, seconds: float) -> str:
+    @property
+    def own(self) -> str:
+        """The device's part of its topics."""
+        return f"{self._device.product_key}/{self._device.name}"
+
+    def say(self, topic: str, payload: bytes, *, acknowledged: bool = False) -> None:
+        """Publishes a message at QoS 0, or at QoS 1 and returns when the server has it."""
+        if acknowledged:
+            self._send(_PUBLISH_QOS_1, _text(topic) + b"\0\1" + payload)
+            while self._packet_or_message() != _PUBACK:
+                pass
+        else:
+            self._send(_PUBLISH << 4, _text(topic) + payload)
+
+    def hear(self, topic: str, seconds: float = 60) -> bytes:
+        """The next message on a topic; others are thrown away.
+
+        Raises:
+            TimeoutError: none came.
+        """
         assert self._socket
         end = time.monotonic() + seconds
         while True:
             while self._messages:
-                found, text = self._messages.popleft()
+                found, payload = self._messages.popleft()
                 if found == topic:
-                    return text
+                    return payload
             self._socket.settimeout(max(end - time.monotonic(), 0.001))
             try:
                 self._packet_or_message()
             finally:
                 self._socket.settimeout(30)
+
+    def _wait_for_message(self, topic: str, seconds: float) -> str:
+        return self.hear(topic, seconds).decode()
 
     def _packet_or_message(self) -> int:
         kind, body = self._packet()
@@ -204,17 +224,11 @@ class CDevice:
             if kind & 0x06:
                 self._send(_PUBACK << 4, rest[:2])
                 rest = rest[2:]
-            self._messages.append((topic, rest.decode()))
+            self._messages.append((topic, rest))
         return kind >> 4
 
     def _publish(self, purpose: str, text: str, *, acknowledged: bool = False) -> None:
-        topic = _text(f"/ota/device/{purpose}/{self._device.product_key}/{self._device.name}")
-        if acknowledged:
-            self._send(_PUBLISH_QOS_1, topic + b"\0\1" + text.encode())
-            while self._packet_or_message() != _PUBACK:
-                pass
-        else:
-            self._send(_PUBLISH << 4, topic + text.encode())
+        self.say(f"/ota/device/{purpose}/{self.own}", text.encode(), acknowledged=acknowledged)
 
     def _id(self) -> int:
         self._next_id += 1

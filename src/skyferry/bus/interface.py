@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from skyferry.bus.messages import Command, Report
+from skyferry.bus.messages import Command, Downloaded, Report
 
 
 class Bus(Protocol):
@@ -18,6 +18,10 @@ class Bus(Protocol):
 
     async def command(self, commands: Sequence[Command]) -> None:
         """Hands commands to the gateways that hold the devices. What no gateway can deliver is reported back."""
+        ...
+
+    def downloaded(self, count: Downloaded) -> None:
+        """Hands the workers what was downloaded for a task; stored soon, lost when they are killed. Never blocks."""
         ...
 
     def wake(self) -> None:
@@ -35,4 +39,5 @@ class Bus(Protocol):
 
 ReportHandler = Callable[[Report], Awaitable[None]]
 CommandHandler = Callable[[Sequence[Command]], Awaitable[None]]
+DownloadHandler = Callable[[Downloaded], None]
 WakeHandler = Callable[[], None]

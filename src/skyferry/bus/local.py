@@ -2,8 +2,8 @@
 
 from collections.abc import Awaitable, Sequence
 
-from skyferry.bus.interface import CommandHandler, ReportHandler, WakeHandler
-from skyferry.bus.messages import Command, Report
+from skyferry.bus.interface import CommandHandler, DownloadHandler, ReportHandler, WakeHandler
+from skyferry.bus.messages import Command, Downloaded, Report
 
 
 class LocalBus:
@@ -13,11 +13,15 @@ class LocalBus:
         self._on_report: ReportHandler | None = None
         self._on_command: CommandHandler | None = None
         self._on_wake: WakeHandler | None = None
+        self._on_download: DownloadHandler | None = None
 
-    def attach_worker(self, on_report: ReportHandler, on_wake: WakeHandler) -> None:
-        """Names the functions of the worker role."""
+    def attach_worker(
+        self, on_report: ReportHandler, on_wake: WakeHandler, on_download: DownloadHandler | None = None
+    ) -> None:
+        """Names the functions of the worker role; a worker that counts no downloads has no third."""
         self._on_report = on_report
         self._on_wake = on_wake
+        self._on_download = on_download
 
     def attach_gateway(self, on_command: CommandHandler) -> None:
         """Names the function of the gateway role."""
@@ -34,6 +38,11 @@ class LocalBus:
         if self._on_command is None:
             raise ConnectionError("No gateway is attached to the bus.")
         await self._on_command(commands)
+
+    def downloaded(self, count: Downloaded) -> None:
+        """See `Bus.downloaded`."""
+        if self._on_download is not None:
+            self._on_download(count)
 
     def wake(self) -> None:
         """See `Bus.wake`."""

@@ -91,6 +91,25 @@ class NoticeUndelivered:
 Report = Connected | Disconnected | VersionReported | ProgressReported | PackageRequested | NoticeUndelivered
 
 
+@dataclass(frozen=True, slots=True)
+class Downloaded:
+    """Something of a package was sent for a task. A count and no report: nobody waits until it is stored.
+
+    Attributes:
+        task_id: the row of the task.
+        bytes: how many bytes of the package's files were sent.
+        requests: in how many requests.
+        failures: how many of these broke off or could not be answered.
+        at: when the last of them ended.
+    """
+
+    task_id: int
+    bytes: int
+    requests: int
+    failures: int
+    at: int
+
+
 class NoticeKind(StrEnum):
     """Where a notice goes to."""
 

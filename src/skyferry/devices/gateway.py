@@ -18,9 +18,10 @@ from skyferry.bus.messages import (
     WithdrawPush,
 )
 from skyferry.clock import Clock
-from skyferry.devices import metrics
+from skyferry.devices import file_downloads, metrics
 from skyferry.devices.authentication import WRONG_CREDENTIALS, Authenticator
 from skyferry.devices.credentials import AuthType, Credentials, LoginRefusedError, parse_credentials
+from skyferry.devices.file_downloads import FileDownloads
 from skyferry.devices.limits import GatewaySettings
 from skyferry.devices.mqtt.interface import Peer, Session
 from skyferry.devices.mqtt.packets import Connect, ConnectCode
@@ -32,6 +33,7 @@ from skyferry.devices.sessions import DeviceSession, SessionContext, Sessions
 from skyferry.devices.subdevices.service import SubDeviceService
 from skyferry.devices.throttling import LoginThrottle
 from skyferry.keys import SecretBox
+from skyferry.objects.interface import ObjectStore
 from skyferry.store.engine import Store
 
 log = structlog.get_logger(__name__)
@@ -49,7 +51,14 @@ class DeviceGateway:
     """
 
     def __init__(
-        self, store: Store, box: SecretBox, bus: Bus, clock: Clock, settings: GatewaySettings | None = None
+        self,
+        store: Store,
+        box: SecretBox,
+        bus: Bus,
+        clock: Clock,
+        settings: GatewaySettings | None = None,
+        *,
+        objects: ObjectStore,
     ) -> None:
         settings = settings or GatewaySettings()
         self._clock = clock
@@ -59,7 +68,8 @@ class DeviceGateway:
         self._sessions = Sessions()
         self._reports = Reports(bus)
         self._subdevices = SubDeviceService(store, box, bus, clock, settings)
-        requests = Requests(self._subdevices.handlers())
+        self._downloads = FileDownloads(store, objects, bus, clock, settings.downloads)
+        requests = Requests({**self._subdevices.handlers(), file_downloads.SERVICE: self._downloads.handle})
         self._context = SessionContext(self._sessions, self._reports, requests, clock, settings)
         self._authenticator = Authenticator(store, box, logins_per_lookup=settings.logins_per_lookup)
         self._server = MqttServer(self, settings.mqtt)
@@ -77,6 +87,7 @@ class DeviceGateway:
     async def stop(self) -> None:
         """Ends all connections; what they had to report is stored, or has failed to be, when this returns."""
         await self._server.stop()
+        await self._downloads.stop()
         await self._authenticator.drain()
         await self._subdevices.drain()
         await self.registrar.drain()
@@ -151,6 +162,7 @@ class DeviceGateway:
             session.close(command.cause)
 
     def _withdraw(self, command: WithdrawPush) -> None:
+        self._downloads.withdraw(command.device_id, command.task_id)
         session = self._sessions.get(command.device_id)
         if session is not None:
             session.withdraw(command.task_id)

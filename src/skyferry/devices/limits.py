@@ -55,6 +55,47 @@ class RegistrationSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadLimits:
+    """What downloads of files over MQTT may take (device-plane reference §2.9).
+
+    Attributes:
+        default_block_bytes: the size of a block when the device names none.
+        most_block_bytes: the largest block; a device that asks for more is sent this much.
+        token_characters: the longest `fileToken`; the C SDK has room for no more.
+        requests_waiting: blocks that one device may have asked for and not been sent.
+        unread_bytes: a device with more than this before it is sent no block until it has read on.
+        blocks_at_once: blocks of all devices that are read or on their way at a time.
+        pace_s: seconds until the first look at how far a device has read; each further one takes twice as long,
+        slowest_pace_s: up to this.
+        stalled_s: seconds after which a block that is not read counts as on its way no more.
+        recheck_s: seconds after which it is looked up again whether the device may read the stream.
+        idle_s: seconds without a request after which a download is forgotten.
+        report_s: seconds between two reports of what a running download has taken.
+        sweep_s: seconds between two looks for downloads that are idle or to be reported.
+        chunk_bytes: how much of a file is read at a time.
+        cache_bytes: how much of what was read is kept.
+        reads: reads of the object store at a time; each has one file open.
+    """
+
+    default_block_bytes: int = 5_120
+    most_block_bytes: int = 131_072
+    token_characters: int = 128
+    requests_waiting: int = 4
+    unread_bytes: int = 65_536
+    blocks_at_once: int = 256
+    pace_s: float = 0.02
+    slowest_pace_s: float = 1
+    stalled_s: float = 10
+    recheck_s: float = 15
+    idle_s: float = 60
+    report_s: float = 60
+    sweep_s: float = 1
+    chunk_bytes: int = 262_144
+    cache_bytes: int = 33_554_432
+    reads: int = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GatewaySettings:
     """What the device gateway may be told.
 
@@ -64,6 +105,7 @@ class GatewaySettings:
         registration: what devices that register themselves are held to.
         throttle: how wrong log-ins are slowed down.
         keepalive_checked: whether a log-in with a keepalive outside the bounds is refused, as on the platform (§1.2).
+        downloads: limits of file downloads over MQTT.
         subscriptions: topic filters of one device at a time (device-plane reference §1.2).
         topic_bytes: bytes of the longest topic filter that is granted.
         push_delay_ms: milliseconds after the log-in when a push goes out at the latest, though the device gave no sign
@@ -79,6 +121,7 @@ class GatewaySettings:
     registration: RegistrationSettings = field(default_factory=RegistrationSettings)
     throttle: ThrottleSettings = field(default_factory=ThrottleSettings)
     keepalive_checked: bool = False
+    downloads: DownloadLimits = field(default_factory=DownloadLimits)
     subscriptions: int = 100
     topic_bytes: int = 256
     push_delay_ms: int = 5_000

@@ -15,3 +15,7 @@ REGISTRATIONS_REFUSED: Final = Counter(
 PUBLISHES: Final = Counter("skyferry_device_publishes", "Messages from devices, by what they say.", ["uplink"])
 NOTICES: Final = Counter("skyferry_device_notices", "Messages to devices, by kind.", ["kind"])
 DROPPED: Final = Counter("skyferry_device_dropped", "Messages from and to devices that were dropped.", ["reason"])
+FILE_REQUESTS: Final = Counter(
+    "skyferry_device_file_requests", "Requests for blocks of package files over MQTT, by result.", ["result"]
+)
+FILE_BYTES: Final = Counter("skyferry_device_file_bytes", "Bytes of package files that were sent over MQTT.")

@@ -37,6 +37,24 @@ class Message:
     params: dict[str, Any]
 
 
+@dataclass(slots=True)
+class Envelope:
+    """A message of a service besides the update, whose `params` may be anything.
+
+    Attributes:
+        request_id: as in `Message`.
+        fields: the whole object.
+    """
+
+    request_id: str
+    fields: dict[str, Any]
+
+    @property
+    def params(self) -> Any:
+        """The `params`, None when the device sent none."""
+        return self.fields.get("params")
+
+
 class _Float(str):
     """A JSON number with a point or an exponent, as it was written."""
 
@@ -49,12 +67,13 @@ def read_message(payload: bytes) -> Message:
     Raises:
         PayloadError: not UTF-8, not JSON, or not of the envelope's shape.
     """
-    request_id, params = read_request(payload)
+    envelope = read_envelope(payload)
+    params = envelope.params
     if params is None:
         params = {}
     if not isinstance(params, dict):
         raise PayloadError("params is not an object")
-    return Message(request_id, params)
+    return Message(envelope.request_id, params)
 
 
 def read_request(payload: bytes) -> tuple[str, Any]:
@@ -63,10 +82,31 @@ def read_request(payload: bytes) -> tuple[str, Any]:
     Raises:
         PayloadError: not UTF-8, not JSON, or not an object.
     """
+    envelope = read_envelope(payload)
+    return envelope.request_id, envelope.params
+
+
+def read_envelope(payload: bytes) -> Envelope:
+    """Reads the envelope of a service that takes other `params` than an object, or none.
+
+    Raises:
+        PayloadError: not UTF-8, not JSON, or no object.
+    """
     document = _read_json(payload)
     if not isinstance(document, dict):
         raise PayloadError("not an object")
-    return _raw_id(document.get("id")), document.get("params")
+    return Envelope(_raw_id(document.get("id")), document)
+
+
+def raw_text(value: object) -> str | None:
+    """A text or a number as JSON text, to be echoed in its own type; None when it is neither."""
+    if isinstance(value, _Float):
+        return str(value)
+    if isinstance(value, str):
+        return json.dumps(_storable(value), ensure_ascii=False)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return None
 
 
 def read_module(params: dict[str, Any]) -> str | None:
@@ -145,14 +185,7 @@ _decoder: Final = json.JSONDecoder(parse_float=_Float, parse_constant=_refuse_co
 
 
 def _raw_id(value: object) -> str:
-    if isinstance(value, _Float):
-        raw = str(value)
-    elif isinstance(value, str):
-        raw = json.dumps(_storable(value), ensure_ascii=False)
-    elif isinstance(value, int) and not isinstance(value, bool):
-        raw = str(value)
-    else:
-        raw = _NO_ID
+    raw = raw_text(value) or _NO_ID
     if len(raw) > _ID_LENGTH:
         raise PayloadError("id is too long")
     return raw

@@ -129,6 +129,11 @@ class LoggedInDevice(ABC):
             self._outbox.version_reported(report.module, report.version, stored)
         return stored
 
+    @property
+    def unread(self) -> int:
+        """Bytes that were sent on the device's connection and not read yet."""
+        return self._channel.unread
+
     def deliver(self, notice: Notice) -> bool:
         """Sends a notice or keeps it until the device listens; False when it was dropped."""
         delivered = self._outbox.deliver(notice)

@@ -27,7 +27,7 @@ class JobRequest(InstanceRequest):
     need_confirm: bool = False
     """Tasks wait for ConfirmOTATask."""
     download_protocol: str | None = None
-    """`HTTPS` (when absent) or `MQTT`."""
+    """`HTTPS` (when absent), or `MQTT` for a package of one file of at most 16 MB."""
     tag: list[Tag] = Field(default_factory=list)
     """Up to 10 tags, 4096 characters in all."""
 
@@ -74,7 +74,6 @@ class CreateOTAVerifyJobRequest(JobRequest):
     "CreateOTAVerifyJob",
     qps=10,
     access=Access.WRITE,
-    deviations=("DownloadProtocol=MQTT is refused: there is no download over MQTT yet.",),
 )
 async def create_ota_verify_job(call: Call, request: CreateOTAVerifyJobRequest) -> CreateJobResponse:
     """Starts the verification of a package on up to ten devices."""
@@ -192,7 +191,6 @@ async def create_static(call: Call, new: NewStaticJob) -> CreateJobResponse:
     qps=20,
     access=Access.WRITE,
     deviations=(
-        "DownloadProtocol=MQTT is refused: there is no download over MQTT yet.",
         "A named device that runs the destination version, or reported none, is an error; others like it are left out.",
         "At ScheduleFinishTime, what has not begun is cancelled and the job is COMPLETED; updates in progress run on.",
     ),
@@ -213,10 +211,7 @@ class CreateOTADynamicUpgradeJobRequest(UpgradeRequest):
     "CreateOTADynamicUpgradeJob",
     qps=20,
     access=Access.WRITE,
-    deviations=(
-        "DownloadProtocol=MQTT is refused: there is no download over MQTT yet.",
-        "A package has one running dynamic job, whatever its source versions are.",
-    ),
+    deviations=("A package has one running dynamic job, whatever its source versions are.",),
 )
 async def create_ota_dynamic_upgrade_job(call: Call, request: CreateOTADynamicUpgradeJobRequest) -> CreateJobResponse:
     """Updates devices as soon as they report one of the source versions, or are in a dynamic group."""

@@ -12,7 +12,7 @@ from skyferry.errors import ApiError
 from skyferry.events import publishing
 from skyferry.fleet import groups
 from skyferry.fleet.groups import GroupType
-from skyferry.ota import controls, gray, listing, options, packages, rollout, selection, targets
+from skyferry.ota import controls, gray, listing, options, packages, rollout, selection, streams, targets
 from skyferry.ota.models import EngineLimits, JobOptions, NewDynamicJob, NewStaticJob
 from skyferry.ota.states import JobStatus, JobType, PackageStatus
 from skyferry.store import devices as device_statements
@@ -51,6 +51,7 @@ def create_verify(
     if not PackageStatus(package.status).may_verify:
         raise ApiError(codes.VERIFY_FIRMWARE_FAILED)
     options.check(told)
+    streams.check_protocol(tx, package.id, told.download_protocol)
     device_ids = targets.named_devices(tx, package, device_names, most=MOST_VERIFY_DEVICES)
     if not package_statements.set_status(tx, package.id, old=[package.status], new=PackageStatus.VERIFYING, now=now):
         raise ApiError(codes.IN_PROGRESS_VERIFY_JOB_EXISTED)
@@ -83,6 +84,7 @@ def plan_static(tx: Connection, new: NewStaticJob, *, instance_id: int, now: int
     """
     package = _upgradable(tx, instance_id, new.firmware_id, new.product_key)
     options.check(new.options)
+    streams.check_protocol(tx, package.id, new.options.download_protocol)
     options.check_schedule(new.schedule_at, new.finish_at, now)
     controls.check(new.controls, dynamic=False)
     targets.check_selection(new)
@@ -146,6 +148,7 @@ def create_dynamic(
     """
     package = _upgradable(tx, instance_id, new.firmware_id, new.product_key)
     options.check(new.options)
+    streams.check_protocol(tx, package.id, new.options.download_protocol)
     if new.dynamic_mode not in {None, PRESENT_AND_FUTURE, FUTURE}:
         raise ApiError(codes.INVALID_DYNAMIC_MODE)
     group_id = _policy_group(tx, new, instance_id)

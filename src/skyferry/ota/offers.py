@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from skyferry.fleet.names import DEFAULT_MODULE
 from skyferry.objects.urls import DownloadUrls
+from skyferry.ota import streams
 from skyferry.ota.packages import DIFFERENTIAL
 from skyferry.store import packages as package_statements
 from skyferry.store import signing as signing_statements
@@ -45,7 +46,8 @@ class OfferMaker:
         package = package_statements.by_ids(tx, [job.package_id])[job.package_id]
         files = package_statements.files_of(tx, [package.id])[package.id]
         key = signing_statements.signing(tx, package.product_id) if package.secure_update else None
-        return Offer(package, files, job.tags, self.urls, now, {} if key is None else self._signatures(key, files))
+        signatures = {} if key is None else self._signatures(key, files)
+        return Offer(package, files, job.tags, job.download_protocol, self.urls, now, signatures)
 
     def _signatures(self, key: SigningKeyRecord, files: Sequence[FileRecord]) -> Mapping[str, str]:
         return {file.sign: self.signer.sign(key, file.sign) for file in files}
@@ -58,14 +60,15 @@ class Offer:
     package: PackageRecord
     files: Sequence[FileRecord]
     tags: Mapping[str, str]
+    protocol: str
     urls: DownloadUrls
     now: int
     signatures: Mapping[str, str]
     """`digestsign` by the digest that it signs; empty for a product without secure updates."""
 
-    def data(self, task_id: int) -> OfferData:  # noqa: ARG002 - what is offered is the same for all tasks so far
+    def data(self, task_id: int) -> OfferData:
         """The `data` of the notice for one task."""
-        data: dict[str, Any] = self._single_file() if len(self.files) == 1 else self._several_files()
+        data: dict[str, Any] = self._single_file(task_id) if len(self.files) == 1 else self._several_files()
         if self.package.type == DIFFERENTIAL:
             data["isDiff"] = 1
         if self.package.module != DEFAULT_MODULE:
@@ -75,17 +78,23 @@ class Offer:
             data["extData"] = extra
         return data
 
-    def _single_file(self) -> dict[str, Any]:
+    def _single_file(self, task_id: int) -> dict[str, Any]:
         [file] = self.files
         return {
             "size": file.size,
             "sign": file.sign,
             "version": self.package.dest_version,
-            "url": self.urls.sign(file.object_key, self.now),
+            **self._way(file, task_id),
             "signMethod": _SIGN_METHODS[self.package.sign_method],
             "md5": file.md5,
             **self._signature(file),
         }
+
+    def _way(self, file: FileRecord, task_id: int) -> dict[str, Any]:
+        """How a device gets at the file (device-plane reference §2.2, §2.4)."""
+        if self.protocol == streams.MQTT:
+            return {"dProtocol": "mqtt", "streamId": streams.stream_id(task_id), "streamFileId": streams.FILE_ID}
+        return {"url": self.urls.sign(file.object_key, self.now)}
 
     def _several_files(self) -> dict[str, Any]:
         return {

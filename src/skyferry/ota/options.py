@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from skyferry import error_codes as codes
 from skyferry.errors import ApiError
+from skyferry.ota import streams
 from skyferry.ota.models import JobOptions
 from skyferry.ota.selection import OVERWRITE
 
@@ -39,10 +40,6 @@ def check(options: JobOptions) -> None:
         options.overwrite_mode == OVERWRITE and options.multi_module
     ):
         raise ApiError(codes.INVALID_OVERWRITE_MODE)
-    if options.download_protocol not in {None, "HTTPS"}:
-        raise ApiError(
-            codes.API_NOT_SUPPORTED_IN_INSTANCE, "DownloadProtocol is HTTPS: downloads over MQTT are not offered yet."
-        )
     _check_retry(options)
     check_tags(options.tags)
 
@@ -114,7 +111,7 @@ def columns(options: JobOptions) -> dict[str, Any]:
         "need_push": options.need_push,
         "need_confirm": options.need_confirm,
         "multi_module": options.multi_module,
-        "download_protocol": options.download_protocol or "HTTPS",
+        "download_protocol": options.download_protocol or streams.HTTPS,
         "retry_interval_minutes": options.retry_interval_minutes,
         "retry_count": options.retry_count,
         "tags": dict(options.tags),

@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from skyferry.bus.messages import Command, Report
+from skyferry.bus.messages import Command, Downloaded, Report
 from skyferry.devices.mqtt.codec import Decoder, encode
 from skyferry.devices.mqtt.packets import Packet
+from skyferry.objects.local import LocalObjectStore
 
+NO_OBJECTS: Final = LocalObjectStore(Path("nowhere"))
 PATIENCE: Final = 20
 """Seconds after which a test gives up; nothing is expected to take that long."""
 
@@ -76,6 +79,7 @@ class RecordingBus:
 
     def __init__(self) -> None:
         self.reports: list[Report] = []
+        self.counts: list[Downloaded] = []
         self.hold = False
         self.on_commands: Callable[[Sequence[Command]], Awaitable[None]] | None = None
         self._held: list[asyncio.Future[None]] = []
@@ -101,6 +105,9 @@ class RecordingBus:
     def of(self, kind: type[Report]) -> list[Report]:
         """The reports of one kind."""
         return [report for report in self.reports if isinstance(report, kind)]
+
+    def downloaded(self, count: Downloaded) -> None:
+        self.counts.append(count)
 
     async def command(self, commands: Sequence[Command]) -> None:
         assert self.on_commands

@@ -38,7 +38,7 @@ from skyferry.devices.mqtt.packets import (
 from skyferry.keys import SecretBox
 from skyferry.store.engine import Store
 from tests.unit.devices.fleet import PRODUCT_KEY, add_devices, add_product, make_store
-from tests.unit.devices.support import Client, RecordingBus, until
+from tests.unit.devices.support import NO_OBJECTS, Client, RecordingBus, until
 from tests.unit.devices.test_authentication import signed
 
 BOX = SecretBox(bytes(32))
@@ -60,7 +60,7 @@ class World:
 
     def __init__(self, store: Store, ids: dict[str, int], settings: GatewaySettings) -> None:
         self.bus = RecordingBus()
-        self.gateway = DeviceGateway(store, BOX, self.bus, FixedClock(), settings)
+        self.gateway = DeviceGateway(store, BOX, self.bus, FixedClock(), settings, objects=NO_OBJECTS)
         self.ids = ids
         self.port = 0
 
@@ -166,7 +166,7 @@ async def test_refusals(world: World, packet: Connect, code: ConnectCode) -> Non
 
 async def test_a_store_that_fails_is_unavailable(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "empty.sqlite"))
-    gateway = DeviceGateway(store, BOX, RecordingBus(), FixedClock())
+    gateway = DeviceGateway(store, BOX, RecordingBus(), FixedClock(), objects=NO_OBJECTS)
     async with Client(await gateway.start("127.0.0.1", 0)) as client:
         await client.send(login("dev-1"))
         assert await client.closed() == [ConnAck(ConnectCode.SERVER_UNAVAILABLE)]
@@ -343,7 +343,7 @@ async def test_stop_waits_until_the_reports_are_stored(world: World) -> None:
 
 
 async def test_check_before_the_start(world: World, tmp_path: Path) -> None:
-    gateway = DeviceGateway(Store(str(tmp_path / "x")), BOX, world.bus, FixedClock())
+    gateway = DeviceGateway(Store(str(tmp_path / "x")), BOX, world.bus, FixedClock(), objects=NO_OBJECTS)
     with pytest.raises(ConnectionError):
         gateway.check()
 

@@ -36,6 +36,10 @@ class FakeChannel:
         self.in_flight.acknowledged(packet_id)
 
     @property
+    def unread(self) -> int:
+        return 0
+
+    @property
     def payloads(self) -> list[bytes]:
         return [payload for _, payload, _ in self.published]
 

@@ -83,7 +83,7 @@ def test_a_selection_without_devices_is_refused(world: World) -> None:
         ({"tags": {"a": ""}}, "iot.common.InvalidFormattedParameter"),
         ({"tags": {f"k{number}": "v" for number in range(11)}}, "iot.common.InvalidFormattedParameter"),
         ({"tags": {f"k{number}": "v" * 1_024 for number in range(4)}}, "iot.common.InvalidFormattedParameter"),
-        ({"download_protocol": "MQTT"}, "iot.common.APINotSupportedInInstance"),
+        ({"download_protocol": "FTP"}, "iot.common.InvalidFormattedParameter"),
     ],
 )
 def test_options_out_of_range_are_refused(world: World, options: dict[str, Any], expected: str) -> None:

@@ -25,6 +25,11 @@ class Peer:
 class Channel(Protocol):
     """A client's connection as the layer above sees it."""
 
+    @property
+    def unread(self) -> int:
+        """Bytes that were sent and still wait for the client to read; 0 when the connection has ended."""
+        ...
+
     def publish(self, topic: str, payload: bytes, packet_id: int = 0) -> None:
         """Sends a message at once: at QoS 1 under `packet_id`, or at QoS 0 when that is 0."""
         ...

@@ -13,7 +13,7 @@ from skyferry.devices.mqtt.packets import ConnAck, Connect, ConnectCode, Packet,
 from skyferry.keys import SecretBox
 from skyferry.store.engine import Store
 from tests.unit.devices.fleet import SECRET, add_devices, add_instance, add_product, make_store
-from tests.unit.devices.support import Client, RecordingBus
+from tests.unit.devices.support import NO_OBJECTS, Client, RecordingBus
 
 BOX: Final = SecretBox(bytes(32))
 NOW: Final = 1_700_000_000_000
@@ -36,7 +36,7 @@ class GatewayWorld:
         self.store = store
         self.ids = ids
         self.bus = RecordingBus()
-        self.gateway = DeviceGateway(store, BOX, self.bus, FixedClock(), settings)
+        self.gateway = DeviceGateway(store, BOX, self.bus, FixedClock(), settings, objects=NO_OBJECTS)
         self.bus.on_commands = self.gateway.on_commands
         self.port = 0
 
