@@ -208,9 +208,6 @@ INVALID_FORMATTED_PARAMETER = ErrorKind("iot.common.InvalidFormattedParameter", 
 PARAMETER_IS_NOT_LESS_THAN_MAX = ErrorKind(
     "iot.check.ParameterIsNotLessThanMax", "A list has more items than the operation allows."
 )
-API_NOT_SUPPORTED_IN_INSTANCE = ErrorKind(
-    "iot.common.APINotSupportedInInstance", "This server does not support what the request asks for."
-)
 
 # Products
 NULL_PRODUCT_KEY = ErrorKind("iot.prod.NullProductKey", "ProductKey is empty.")

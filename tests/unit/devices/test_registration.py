@@ -33,7 +33,7 @@ from skyferry.keys import SecretBox
 from skyferry.store.engine import Store
 from skyferry.store.tables import devices, products
 from tests.unit.devices.fleet import PRODUCT_KEY, SECRET, add_devices, add_product, make_store
-from tests.unit.devices.support import Client, RecordingBus
+from tests.unit.devices.support import NO_OBJECTS, Client, RecordingBus
 from tests.unit.devices.test_authentication import signed
 
 BOX = SecretBox(bytes(32))
@@ -62,7 +62,7 @@ class World:
     def __init__(self, store: Store, settings: GatewaySettings) -> None:
         self.store = store
         self.bus = Bus()
-        self.gateway = DeviceGateway(store, BOX, self.bus, FixedClock(), settings)
+        self.gateway = DeviceGateway(store, BOX, self.bus, FixedClock(), settings, objects=NO_OBJECTS)
         self.port = 0
 
     async def answer(self, *packets: Connect) -> list[Any]:
