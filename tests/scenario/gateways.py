@@ -22,7 +22,7 @@ class ScriptedGateway(ScriptedDevice):
     def ask(self, service: str, params: object) -> dict[str, Any]:
         """A request of the gateway and its answer."""
         family = "/ext/session" if service.startswith("combine/") else "/sys"
-        topic = f"{family}/{self._own}/{service}"
+        topic = f"{family}/{self.own}/{service}"
         self._say(topic, {"id": "1", "version": "1.0", "params": params})
         return self._message(f"{topic}_reply", 30)
 
@@ -86,12 +86,12 @@ class ScriptedGateway(ScriptedDevice):
             while self._messages:
                 topic, text = self._messages.popleft()
                 if topic.startswith("/ota/device/upgrade/"):
-                    return topic.rpartition("/")[2], text
+                    return topic.rpartition("/")[2], text.decode()
             self._packet_or_message()
 
     def told(self, topic: str) -> dict[str, Any]:
         """The next message on a topic of the gateway: `thing/topo/change`, or `error`."""
-        whole = f"/ext/error/{self._own}" if topic == "error" else f"/sys/{self._own}/{topic}"
+        whole = f"/ext/error/{self.own}" if topic == "error" else f"/sys/{self.own}/{topic}"
         return self._message(whole, 30)
 
 
