@@ -34,7 +34,7 @@ from skyferry.fleet.topology import Attachable, Attachment, Found, SubDevice
 log = structlog.get_logger(__name__)
 
 _UNREADABLE = metrics.DROPPED.labels("unreadable")
-_NO_GATEWAY = "Only a device of a product with NodeType 1 is a gateway."
+NO_GATEWAY = "Only a device of a product with NodeType 1 is a gateway."
 _DETACHED_AT_ONCE = 500
 _Answer = Callable[[DeviceSession, Envelope], Awaitable[object]]
 
@@ -49,48 +49,19 @@ class SubDeviceRequests:
     def handlers(self) -> Mapping[str, Handler]:
         """For each service its handler."""
         return {
-            "thing/topo/add": self.handler(self._add_topology, listed=True),
-            "thing/topo/delete": self.handler(self._delete_topology, listed=True),
-            "thing/topo/get": self.handler(self._get_topology, listed=True),
-            "session/combine/login": self.handler(self._log_in, listed=False),
-            "session/combine/batch_login": self.handler(self._log_in_all, listed=True),
-            "session/combine/logout": self.handler(self._log_out, listed=False),
-            "session/combine/batch_logout": self.handler(self._log_out_all, listed=True),
+            "thing/topo/add": handler_of(self._add_topology, listed=True),
+            "thing/topo/delete": handler_of(self._delete_topology, listed=True),
+            "thing/topo/get": handler_of(self._get_topology, listed=True),
+            "session/combine/login": handler_of(self._log_in, listed=False),
+            "session/combine/batch_login": handler_of(self._log_in_all, listed=True),
+            "session/combine/logout": handler_of(self._log_out, listed=False),
+            "session/combine/batch_logout": handler_of(self._log_out_all, listed=True),
         }
-
-    def handler(self, answer: _Answer, *, listed: bool) -> Handler:
-        """Makes a handler of a method that gives the data of the answer, or raises `RefusalError`."""
-
-        def handle(request: Request) -> Awaitable[None] | None:
-            if not isinstance(request.session, DeviceSession):
-                return None  # a sub-device is no gateway
-            try:
-                envelope = read_envelope(request.payload)
-            except PayloadError as error:
-                _UNREADABLE.inc()
-                log.debug("payload_dropped", device=str(request.session.topics), reason=str(error))
-                return None
-            return self._answer(request, request.session, envelope, answer, listed=listed)
-
-        return handle
-
-    async def _answer(
-        self, request: Request, gateway: DeviceSession, envelope: Envelope, answer: _Answer, *, listed: bool
-    ) -> None:
-        try:
-            request.reply(success(envelope, await answer(gateway, envelope)))
-        except RefusalError as error:
-            log.info("gateway_refused", gateway=str(gateway.topics), service=request.service, code=int(error.code))
-            request.reply(refusal(envelope, error, listed=listed))
-        except (SQLAlchemyError, ConnectionError) as error:
-            log.warning("gateway_not_answered", gateway=str(gateway.topics), error=repr(error))
-            failed = RefusalError(ReplyCode.SERVER_ERROR, "The server cannot look this up now. Try again later.")
-            request.reply(refusal(envelope, failed, listed=listed))
 
     # --- topology
 
     async def _add_topology(self, gateway: DeviceSession, envelope: Envelope) -> object:
-        proofs = [_read_proof(item) for item in envelope.items("deviceList", most=self._limits.topology_batch)]
+        proofs = [proof_of(item) for item in envelope.items("deviceList", most=self._limits.topology_batch)]
         found = await self.find(gateway, [proof.address for proof in proofs])
         for proof, device in zip(proofs, found, strict=True):
             _check(proof, device, ReplyCode.WRONG_TOPOLOGY_SIGNATURE)
@@ -113,7 +84,7 @@ class SubDeviceRequests:
 
     async def _delete_topology(self, gateway: DeviceSession, envelope: Envelope) -> object:
         items = envelope.items("deviceList", most=self._limits.subdevices)
-        addresses = [_read_address(item) for item in items]
+        addresses = [subdevice_of(item) for item in items]
         found = await self.find(gateway, addresses)
         for address, device in zip(addresses, found, strict=True):
             if device.gateway_id != gateway.device_id:
@@ -132,13 +103,13 @@ class SubDeviceRequests:
     # --- sessions
 
     async def _log_in(self, gateway: DeviceSession, envelope: Envelope) -> object:
-        [data] = await self._open(gateway, [_read_proof(item) for item in envelope.items("deviceList", most=1)])
+        [data] = await self._open(gateway, [proof_of(item) for item in envelope.items("deviceList", most=1)])
         return data
 
     async def _log_in_all(self, gateway: DeviceSession, envelope: Envelope) -> object:
         items = envelope.items("deviceList", most=self._limits.session_batch)
         method = envelope.params.get("signMethod") if isinstance(envelope.params, dict) else None
-        return await self._open(gateway, [_read_proof(item, method) for item in items])
+        return await self._open(gateway, [proof_of(item, method) for item in items])
 
     async def _open(self, gateway: DeviceSession, proofs: Sequence[Proof]) -> Sequence[object]:
         subdevices = gateway.subdevices
@@ -168,12 +139,12 @@ class SubDeviceRequests:
         return [named(address) for address in addresses]
 
     async def _log_out(self, gateway: DeviceSession, envelope: Envelope) -> object:
-        [data] = _close(gateway, [_read_address(item) for item in envelope.items("deviceList", most=1)])
+        [data] = _close(gateway, [subdevice_of(item) for item in envelope.items("deviceList", most=1)])
         return data
 
     async def _log_out_all(self, gateway: DeviceSession, envelope: Envelope) -> object:
         items = envelope.items("deviceList", most=self._limits.session_batch)
-        return _close(gateway, [_read_address(item) for item in items])
+        return _close(gateway, [subdevice_of(item) for item in items])
 
     async def find(self, gateway: DeviceSession, addresses: Sequence[DeviceAddress]) -> Sequence[SubDevice]:
         """The devices of these addresses in the gateway's instance.
@@ -183,6 +154,42 @@ class SubDeviceRequests:
         """
         found = await self._lookups.find(gateway.device_id, addresses)
         return [_existing(each, address) for each, address in zip(found, addresses, strict=True)]
+
+
+def handler_of(answer: _Answer, *, listed: bool) -> Handler:
+    """Makes a handler of a function that gives the data of the answer, or raises `RefusalError`.
+
+    Args:
+        answer: the function.
+        listed: whether the answer tells of sub-devices in a list.
+    """
+
+    def handle(request: Request) -> Awaitable[None] | None:
+        if not isinstance(request.session, DeviceSession):
+            return None  # a sub-device is no gateway
+        try:
+            envelope = read_envelope(request.payload)
+        except PayloadError as error:
+            _UNREADABLE.inc()
+            log.debug("payload_dropped", device=str(request.session.topics), reason=str(error))
+            return None
+        return _answer(request, request.session, envelope, answer, listed=listed)
+
+    return handle
+
+
+async def _answer(
+    request: Request, gateway: DeviceSession, envelope: Envelope, answer: _Answer, *, listed: bool
+) -> None:
+    try:
+        request.reply(success(envelope, await answer(gateway, envelope)))
+    except RefusalError as error:
+        log.info("gateway_refused", gateway=str(gateway.topics), service=request.service, code=int(error.code))
+        request.reply(refusal(envelope, error, listed=listed))
+    except (SQLAlchemyError, ConnectionError) as error:
+        log.warning("gateway_not_answered", gateway=str(gateway.topics), error=repr(error))
+        failed = RefusalError(ReplyCode.SERVER_ERROR, "The server cannot look this up now. Try again later.")
+        request.reply(refusal(envelope, failed, listed=listed))
 
 
 def detached(gateway: DeviceSession, device_ids: Sequence[int], reason: str) -> None:
@@ -199,7 +206,7 @@ def detached(gateway: DeviceSession, device_ids: Sequence[int], reason: str) -> 
 
 def _existing(found: Found, address: DeviceAddress) -> SubDevice:
     if not found.by_gateway:
-        raise RefusalError(ReplyCode.REQUEST_ERROR, _NO_GATEWAY)
+        raise RefusalError(ReplyCode.REQUEST_ERROR, NO_GATEWAY)
     if found.subdevice is None:
         raise RefusalError(ReplyCode.DEVICE_NOT_FOUND, "The gateway's instance has no such device.", address)
     return found.subdevice
@@ -222,7 +229,16 @@ def _close(gateway: DeviceSession, addresses: Sequence[DeviceAddress]) -> Sequen
     return [named(address) for address in addresses]
 
 
-def _read_proof(item: Mapping[str, object], method: object = None) -> Proof:
+def proof_of(item: Mapping[str, object], method: object = None) -> Proof:
+    """What is said of a sub-device.
+
+    Args:
+        item: what is said.
+        method: the algorithm, where it is said for several sub-devices at once.
+
+    Raises:
+        RefusalError: something is missing, or not of the form.
+    """
     try:
         return read_proof(item, method)
     except UnknownMethodError as error:
@@ -231,7 +247,12 @@ def _read_proof(item: Mapping[str, object], method: object = None) -> Proof:
         raise RefusalError(ReplyCode.REQUEST_ERROR, str(error)) from None
 
 
-def _read_address(item: Mapping[str, object]) -> DeviceAddress:
+def subdevice_of(item: Mapping[str, object]) -> DeviceAddress:
+    """The sub-device that is named.
+
+    Raises:
+        RefusalError: none is.
+    """
     try:
         return read_address(item)
     except ProofError as error:

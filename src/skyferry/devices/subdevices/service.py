@@ -11,6 +11,7 @@ from skyferry.devices.sessions import DeviceSession, LoggedInDevice
 from skyferry.devices.subdevices import notices
 from skyferry.devices.subdevices.children import DETACHED
 from skyferry.devices.subdevices.lookups import Lookups
+from skyferry.devices.subdevices.registration import SubDeviceRegistration
 from skyferry.devices.subdevices.requests import SubDeviceRequests, detached
 from skyferry.keys import SecretBox
 from skyferry.store.engine import Store
@@ -26,10 +27,11 @@ class SubDeviceService:
         limits = settings.subdevices
         self._lookups = Lookups(store, box, bus, clock, most=limits.subdevices, at_once=settings.logins_per_lookup)
         self._requests = SubDeviceRequests(self._lookups, limits)
+        self._registration = SubDeviceRegistration(store, box, bus, clock, limits)
 
     def handlers(self) -> Mapping[str, Handler]:
         """For each service of gateways its handler."""
-        return self._requests.handlers()
+        return {**self._requests.handlers(), **self._registration.handlers()}
 
     def carry_out(self, command: SubDevicesDetached | TellGateway, gateway: LoggedInDevice | None) -> None:
         """Carries out a command about a gateway; a gateway that is not connected here has nothing to do or to hear."""
