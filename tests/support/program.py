@@ -53,7 +53,7 @@ class Program:
             assert stream
             stream.close()
 
-    def tell(self, message: Mapping[str, Any]) -> None:
+    def tell(self, message: Mapping[str, Any] | str) -> None:
         """Sends one line."""
         assert self._process.stdin
         self._process.stdin.write(json.dumps(message) + "\n")
