@@ -19,6 +19,7 @@ from tests.support.server import ROOT_KEY_ID, ROOT_SECRET, Server
 pytestmark = pytest.mark.client
 
 NEVER_FILLED: Final = {
+    "ResetThing: job_id": "what it does is done at once",
     "QueryDevice: data.device_info[].device_type": "the vendor does not return it either",
 }
 """What the SDK's classes know and no answer holds, and why."""

@@ -60,6 +60,7 @@ def tell_of_devices(api: Application, fleet: Fleet, device: Device) -> None:
     api.call("QueryDeviceStatistics", **product)
     api.call("DisableThing", **name)
     api.call("EnableThing", **name)
+    api.call("ResetThing", **name)
     api.call("DeleteDevice", **product, DeviceName="by_name_2")
 
 
