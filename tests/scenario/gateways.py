@@ -3,9 +3,9 @@
 import hashlib
 import hmac
 import itertools
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from contextlib import contextmanager
+from typing import Any, Final, Self
 
 from tests.scenario.support import Fleet, ScriptedDevice
 from tests.support.api import Device
@@ -50,28 +50,24 @@ class ScriptedGateway(ScriptedDevice):
             for device in devices:
                 self.say_version_of(device, version)
 
+    @contextmanager
+    def speaking_for(self, device: Device) -> Iterator[Self]:
+        """Until the end of the block it says and hears what the sub-device would on a connection of its own."""
+        itself, self._device = self._device, device
+        try:
+            yield self
+        finally:
+            self._device = itself
+
     def say_version_of(self, device: Device, version: str, *, stored: bool = True) -> None:
         """Reports the version of a sub-device."""
-        text = json.dumps({"id": 1, "params": {"version": version}})
-        self.say_of(device, "inform", text, stored=stored)
-
-    def say_of(self, device: Device, purpose: str, text: str, *, stored: bool = True) -> None:
-        """Publishes on an OTA topic of a sub-device."""
-        own, self._device = self._device, device
-        try:
-            self._publish(purpose, text, acknowledged=stored)
-        finally:
-            self._device = own
-
-    def pull_of(self, device: Device) -> dict[str, Any]:
-        """Asks for a sub-device's package and gives the answer."""
-        topic = f"/sys/{device.product_key}/{device.name}/thing/ota/firmware/get"
-        self._say(topic, {"id": "5", "params": {}})
-        return self._message(f"{topic}_reply", 30)
+        with self.speaking_for(device):
+            self.report_version(version, stored=stored)
 
     def push_of(self, device: Device, seconds: float = 30) -> dict[str, Any]:
         """The next upgrade notice for a sub-device; what came for others is lost."""
-        return self._message(f"/ota/device/upgrade/{device.product_key}/{device.name}", seconds)
+        with self.speaking_for(device):
+            return self.push(seconds)
 
     def pushes_now(self) -> list[str]:
         """The names of the devices whose upgrade notices are here already."""

@@ -7,9 +7,11 @@ import pytest
 
 from tests.scenario.gateways import SUCCESS, Site, item, names, proof
 from tests.scenario.support import Accounts, Fleet, application
+from tests.support import blocks
 from tests.support.api import Device
 from tests.support.server import wait_until
 
+CONTENT = bytes(range(256)) * 100
 NO_TOPOLOGY, NO_SESSION, NOT_FOUND = 6401, 520, 6100
 
 
@@ -38,7 +40,8 @@ def test_a_subdevice_is_updated_through_its_gateway(site: Site) -> None:
     job = site.fleet.job(site.fleet.package(), [device])
 
     offer = gateway.push_of(device)["data"]
-    gateway.say_of(device, "progress", '{"id":2,"params":{"step":"50","desc":""}}')
+    with gateway.speaking_for(device):
+        gateway.say_progress(50)
     assert site.fleet.state(job, device) == "IN_PROGRESS"
     gateway.say_version_of(device, offer["version"])
 
@@ -52,11 +55,28 @@ def test_a_gateway_asks_for_its_subdevices_packages(site: Site) -> None:
     [device] = site.subdevices(1)
     gateway = site.gateway()
     gateway.open(device)
-    assert gateway.pull_of(device)["data"] == {}
-    job = site.fleet.job(site.fleet.package(), [device], NeedPush=False)
-
-    assert gateway.pull_of(device)["data"]["version"] == "2.0.0"
+    with gateway.speaking_for(device):
+        assert gateway.pull()["data"] == {}
+        job = site.fleet.job(site.fleet.package(), [device], NeedPush=False)
+        assert gateway.pull()["data"]["version"] == "2.0.0"
+        assert gateway.pull_as_before("1.0.0")["data"]["version"] == "2.0.0"
     assert site.fleet.state(job, device) == "NOTIFIED"
+
+
+@pytest.mark.rule("devices")
+def test_a_gateway_downloads_for_its_subdevices_over_mqtt(site: Site) -> None:
+    """Only for those that are logged in through it."""
+    first, second = site.subdevices(2)
+    gateway = site.gateway()
+    gateway.open(first, second)
+    url = site.fleet.api.upload(CONTENT)
+    site.fleet.job(site.fleet.package(FirmwareUrl=url), [first], DownloadProtocol="MQTT")
+
+    with gateway.speaking_for(first):
+        notice = blocks.wait_for_stream(gateway)
+        assert blocks.download(gateway, notice) == CONTENT
+    with gateway.speaking_for(second), pytest.raises(AssertionError):
+        blocks.download(gateway, notice)
 
 
 @pytest.mark.rule("devices")
@@ -101,7 +121,8 @@ def test_a_subdevice_whose_download_its_gateway_lost_is_pushed_to_again(site: Si
     gateway.open(device)
     job = site.fleet.job(site.fleet.package(), [device])
     gateway.push_of(device)
-    gateway.say_of(device, "progress", '{"id":2,"params":{"step":"10","desc":""}}')
+    with gateway.speaking_for(device):
+        gateway.say_progress(10)
     gateway.log_in_all(device)  # some gateways say it again and again
     gateway.say_version_of(device, "1.0.0")
     assert gateway.pushes_now() == []

@@ -97,7 +97,7 @@ def read_proof(fields: Mapping[str, object], method: object = None) -> Proof:
     base, bar, _ = signed.get("clientId", "").partition("|")
     if bar:
         texts.append(_joined(signed | {"clientId": base}))
-    return Proof(address, tuple(texts), digest, lower["sign"].lower().encode())
+    return Proof(address, tuple(texts), digest, lower["sign"].lower().encode(errors="replace"))
 
 
 def _joined(fields: Mapping[str, str]) -> bytes:
