@@ -13,7 +13,9 @@ from skyferry import monitoring
 from skyferry.bus.local import LocalBus
 from skyferry.clock import SystemClock
 from skyferry.datadir import DataDir, write_private
+from skyferry.delivery.forwarding import NatsForwarder
 from skyferry.delivery.limits import DeliveryLimits
+from skyferry.delivery.nats import NatsConnection
 from skyferry.delivery.service import Delivery
 from skyferry.devices import registration_http
 from skyferry.devices.gateway import DeviceGateway
@@ -54,6 +56,8 @@ _log = structlog.get_logger()
 
 _BACKLOG: Final = 1_024
 _DEVICES_AT_ONCE: Final = 1_000
+_FORWARD_MS: Final = 3_000
+"""Milliseconds that NATS has to take a device's message over: the device's next PUBACKs wait for it."""
 _SHUTDOWN_SECONDS: Final = 10.0
 _ANY_HOST: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 
@@ -101,8 +105,15 @@ class Server:
             history_ms=settings.history_days * 86_400_000,
         )
         self._delivery = Delivery(self._store, self._box, self._clock, _delivery_limits(settings), nats=settings.nats)
+        self._forwarder = _forwarder(settings)
         self._gateway = DeviceGateway(
-            self._store, self._box, self._bus, self._clock, _gateway_settings(settings), objects=self._objects
+            self._store,
+            self._box,
+            self._bus,
+            self._clock,
+            _gateway_settings(settings),
+            objects=self._objects,
+            forward=self._forwarder.forward if self._forwarder else None,
         )
 
     async def start(self) -> Started:
@@ -133,6 +144,8 @@ class Server:
         """Closes the doors, finishes what was begun, and stores what devices have said."""
         await self._web.cleanup()
         await self._gateway.stop()
+        if self._forwarder is not None:
+            await self._forwarder.close()
         await self._runner.stop()
         await self._reports.drain()
         await self._delivery.stop()
@@ -279,6 +292,12 @@ def _gateway_settings(settings: Settings) -> GatewaySettings:
         ),
         keepalive_checked=settings.keepalive_checked,
     )
+
+
+def _forwarder(settings: Settings) -> NatsForwarder | None:
+    if settings.forward_custom_topics is None or settings.nats is None:
+        return None
+    return NatsForwarder(NatsConnection(settings.nats, _FORWARD_MS), settings.forward_custom_topics)
 
 
 def _delivery_limits(settings: Settings) -> DeliveryLimits:

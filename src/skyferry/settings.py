@@ -6,9 +6,9 @@ Values come from the command line, then from `SKYFERRY_…` environment variable
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -92,6 +92,8 @@ class Settings(BaseSettings):
     """`sqlite:///path` or `postgresql://…`; a SQLite file in the data directory when absent."""
     nats: Annotated[str | None, AfterValidator(_nats_url)] = None
     """`nats://HOST:PORT` for messages to the business server; webhooks only when absent."""
+    forward_custom_topics: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$")
+    """The prefix of the NATS subjects to which messages on custom topics are forwarded; dropped when absent."""
     region: str = "cn-shanghai"
     """What is answered where the API tells a region."""
     root_access_key_id: str | None = None
@@ -145,6 +147,12 @@ class Settings(BaseSettings):
     """Messages of one subscription that are under way at once."""
     event_dead_days: int = Field(default=30, ge=1, le=3_650)
     """How long messages that could not be delivered are kept."""
+
+    @model_validator(mode="after")
+    def _forwarding_needs_nats(self) -> Self:
+        if self.forward_custom_topics is not None and self.nats is None:
+            raise ValueError("forward_custom_topics needs nats: the server to forward to.")
+        return self
 
     @classmethod
     def settings_customise_sources(

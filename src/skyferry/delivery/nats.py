@@ -35,10 +35,10 @@ def subject(prefix: str, topic: str) -> str:
     parts = tuple(topic.strip("/").split("/"))
     if parts[: len(_PRESENCE)] == _PRESENCE:
         parts = parts[len(_PRESENCE) :] + _PRESENCE
-    return ".".join([prefix, *(_escaped(part) for part in parts)])
+    return ".".join([prefix, *(escaped(part) for part in parts)])
 
 
-def _escaped(part: str) -> str:
+def escaped(part: str) -> str:
     """A word of a subject: a dot, a blank or a wildcard in it would make something else of it."""
     return quote(part, safe="@:").replace(".", "%2E")
 

@@ -21,6 +21,7 @@ from skyferry.clock import Clock
 from skyferry.devices import file_downloads, metrics
 from skyferry.devices.authentication import WRONG_CREDENTIALS, Authenticator
 from skyferry.devices.credentials import AuthType, Credentials, LoginRefusedError, parse_credentials
+from skyferry.devices.custom_topics import CustomTopics, Forward
 from skyferry.devices.file_downloads import FileDownloads
 from skyferry.devices.limits import GatewaySettings
 from skyferry.devices.mqtt.interface import Peer, Session
@@ -29,6 +30,7 @@ from skyferry.devices.mqtt.server import MqttServer
 from skyferry.devices.registration import Registrar, RegistrationSession, register_over_mqtt
 from skyferry.devices.reports import Reports
 from skyferry.devices.requests import Requests
+from skyferry.devices.services import Services
 from skyferry.devices.sessions import DeviceSession, SessionContext, Sessions
 from skyferry.devices.subdevices.service import SubDeviceService
 from skyferry.devices.throttling import LoginThrottle
@@ -59,6 +61,7 @@ class DeviceGateway:
         settings: GatewaySettings | None = None,
         *,
         objects: ObjectStore,
+        forward: Forward | None = None,
     ) -> None:
         settings = settings or GatewaySettings()
         self._clock = clock
@@ -69,8 +72,15 @@ class DeviceGateway:
         self._reports = Reports(bus)
         self._subdevices = SubDeviceService(store, box, bus, clock, settings)
         self._downloads = FileDownloads(store, objects, bus, clock, settings.downloads)
-        requests = Requests({**self._subdevices.handlers(), file_downloads.SERVICE: self._downloads.handle})
-        self._context = SessionContext(self._sessions, self._reports, requests, clock, settings)
+        services = Services(clock)
+        handlers = {
+            **services.handlers(),
+            **self._subdevices.handlers(),
+            file_downloads.SERVICE: self._downloads.handle,
+        }
+        requests = Requests(handlers, services.handle)
+        self._custom = CustomTopics(settings.forward, forward)
+        self._context = SessionContext(self._sessions, self._reports, requests, self._custom, clock, settings)
         self._authenticator = Authenticator(store, box, logins_per_lookup=settings.logins_per_lookup)
         self._server = MqttServer(self, settings.mqtt)
         self._run_id = secrets.token_hex(_RUN_ID_BYTES)
@@ -88,6 +98,7 @@ class DeviceGateway:
         """Ends all connections; what they had to report is stored, or has failed to be, when this returns."""
         await self._server.stop()
         await self._downloads.stop()
+        await self._custom.drain()
         await self._authenticator.drain()
         await self._subdevices.drain()
         await self.registrar.drain()

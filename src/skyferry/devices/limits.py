@@ -96,6 +96,21 @@ class DownloadLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardLimits:
+    """How much may be on its way to whoever takes the messages on custom topics.
+
+    Attributes:
+        messages_waiting: messages of all devices that are being taken over.
+        bytes_waiting: their bytes.
+        pause_s: seconds after a failure in which messages are refused at once.
+    """
+
+    messages_waiting: int = 10_000
+    bytes_waiting: int = 33_554_432
+    pause_s: float = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GatewaySettings:
     """What the device gateway may be told.
 
@@ -106,6 +121,7 @@ class GatewaySettings:
         throttle: how wrong log-ins are slowed down.
         keepalive_checked: whether a log-in with a keepalive outside the bounds is refused, as on the platform (§1.2).
         downloads: limits of file downloads over MQTT.
+        forward: limits of messages on custom topics.
         subscriptions: topic filters of one device at a time (device-plane reference §1.2).
         topic_bytes: bytes of the longest topic filter that is granted.
         push_delay_ms: milliseconds after the log-in when a push goes out at the latest, though the device gave no sign
@@ -122,6 +138,7 @@ class GatewaySettings:
     throttle: ThrottleSettings = field(default_factory=ThrottleSettings)
     keepalive_checked: bool = False
     downloads: DownloadLimits = field(default_factory=DownloadLimits)
+    forward: ForwardLimits = field(default_factory=ForwardLimits)
     subscriptions: int = 100
     topic_bytes: int = 256
     push_delay_ms: int = 5_000

@@ -19,3 +19,9 @@ FILE_REQUESTS: Final = Counter(
     "skyferry_device_file_requests", "Requests for blocks of package files over MQTT, by result.", ["result"]
 )
 FILE_BYTES: Final = Counter("skyferry_device_file_bytes", "Bytes of package files that were sent over MQTT.")
+SERVICES: Final = Counter(
+    "skyferry_device_services", "Requests of services that this server has not, by what became of them.", ["result"]
+)
+CUSTOM: Final = Counter(
+    "skyferry_device_custom_messages", "Messages on custom topics, by what became of them.", ["result"]
+)

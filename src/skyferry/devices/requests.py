@@ -1,19 +1,15 @@
 """What devices ask besides their updates: files, sub-devices, time, properties (device-plane reference §2.9, §2.10).
 
-Each service is a handler in one table, by the topic without the device's own part. What no handler takes is dropped,
-and the device is none the wiser.
+Each service is a handler in one table, by the topic without the device's own part; one more takes what is left.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from skyferry.devices import metrics
-
 if TYPE_CHECKING:
     from skyferry.devices.sessions import LoggedInDevice
 
-_UNSUPPORTED: Final = metrics.DROPPED.labels("unsupported_request")
 _REPLY: Final = "_reply"
 
 
@@ -46,14 +42,11 @@ Handler = Callable[[Request], Awaitable[None] | None]
 class Requests:
     """Finds the handler of a request."""
 
-    def __init__(self, handlers: Mapping[str, Handler]) -> None:
-        """Args: handlers: for each service its handler."""
+    def __init__(self, handlers: Mapping[str, Handler], otherwise: Handler) -> None:
+        """Args: handlers: for each service its handler; otherwise: the handler of services that are not among them."""
         self._handlers = handlers
+        self._otherwise = otherwise
 
     def handle(self, request: Request) -> Awaitable[None] | None:
         """Hands a request to its handler."""
-        handler = self._handlers.get(request.service)
-        if handler is None:
-            _UNSUPPORTED.inc()
-            return None
-        return handler(request)
+        return self._handlers.get(request.service, self._otherwise)(request)

@@ -12,6 +12,7 @@ from skyferry.bus.messages import Connected, Disconnected, Notice, NoticeUndeliv
 from skyferry.clock import Clock
 from skyferry.devices import metrics
 from skyferry.devices.authentication import Identity
+from skyferry.devices.custom_topics import CustomTopics
 from skyferry.devices.inbound import read_report
 from skyferry.devices.inflight import InFlight
 from skyferry.devices.limits import GatewaySettings
@@ -69,6 +70,7 @@ class SessionContext:
     sessions: Sessions
     reports: Reports
     requests: Requests
+    custom: CustomTopics
     clock: Clock
     settings: GatewaySettings
 
@@ -118,6 +120,8 @@ class LoggedInDevice(ABC):
         _PUBLISHED[uplink].inc()
         if uplink is Uplink.OTHER:
             return self.context.requests.handle(Request(self, topic, self._topics.service(topic), payload))
+        if uplink is Uplink.CUSTOM:
+            return self.context.custom.take(topic, payload)
         try:
             report = read_report(uplink, payload, self.device_id, self.context.clock.now_ms())
         except PayloadError as error:

@@ -35,6 +35,8 @@ class Uplink(StrEnum):
     REQUEST = "request"
     OTHER = "other"
     """A request of another service of the platform: properties, time, shadow, sub-devices."""
+    CUSTOM = "custom"
+    """A message on a topic that an application has invented: everything else under the device's own name."""
 
 
 _OWNER_AT: Final = {"ota": 4, "sys": 2, "ext": 3, "shadow": 3}
@@ -44,6 +46,7 @@ _BY_HEAD: Final = {
     INFORM.removesuffix(_OWNER): Uplink.INFORM,
     PROGRESS.removesuffix(_OWNER): Uplink.PROGRESS,
     REQUEST.removesuffix(_OWNER): Uplink.REQUEST,
+    "/shadow/update": Uplink.OTHER,
 }
 _BY_TAIL: Final = {FIRMWARE_GET.removeprefix(_SYSTEM): Uplink.GET}
 
@@ -59,6 +62,11 @@ class DeviceTopics:
     def __str__(self) -> str:
         return self._owner
 
+    @property
+    def owner(self) -> str:
+        """The part of topics that names the device: `/{product_key}/{device_name}`."""
+        return self._owner
+
     def of(self, pattern: str) -> str:
         """This device's topic of a pattern of this module."""
         return pattern.replace(_OWNER, self._owner)
@@ -66,16 +74,18 @@ class DeviceTopics:
     def uplink(self, topic: str) -> Uplink | None:
         """What the device says with a topic; None when the topic is not its own, or unknown."""
         owner = self._owner
-        if topic.endswith(owner):
-            return _BY_HEAD.get(topic.removesuffix(owner))
+        if topic.endswith(owner) and (known := _BY_HEAD.get(topic.removesuffix(owner))):
+            return known
         if topic.startswith(f"/sys{owner}/"):
             return _BY_TAIL.get(topic.removeprefix(f"/sys{owner}"), Uplink.OTHER)
         if topic.startswith("/ext/") and f"{owner}/" in topic:
             return Uplink.OTHER
-        return None
+        return Uplink.CUSTOM if topic.startswith(owner + "/") else None
 
     def service(self, topic: str) -> str:
         """What a topic that is `Uplink.OTHER` asks for: the topic without its family and the device's own part."""
+        if topic.endswith(self._owner):
+            return topic.removesuffix(self._owner).removeprefix("/")
         before, _, after = topic.partition(self._owner + "/")
         family = before.removeprefix("/sys").removeprefix("/ext/")
         return f"{family}/{after}" if family else after

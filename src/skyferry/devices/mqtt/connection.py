@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 import structlog
 
 from skyferry.devices.mqtt.codec import Decoder, encode
-from skyferry.devices.mqtt.errors import MalformedPacketError, UnsupportedProtocolError
+from skyferry.devices.mqtt.errors import MalformedPacketError, UnacknowledgedError, UnsupportedProtocolError
 from skyferry.devices.mqtt.interface import Peer, Session
 from skyferry.devices.mqtt.packets import (
     ConnAck,
@@ -262,12 +262,14 @@ class Connection(asyncio.Protocol):
             if stored is not None and not stored.done():
                 stored.add_done_callback(self._on_stored)
                 break
-            if packet_id and stored is not None and (stored.cancelled() or stored.exception() is not None):
+            failure = None if stored is None or stored.cancelled() else stored.exception()
+            unacknowledged = isinstance(failure, UnacknowledgedError)
+            if packet_id and stored is not None and not unacknowledged and (stored.cancelled() or failure is not None):
                 self._send(bytes(acknowledged))
                 self.close("not_stored")
                 return
             self._stored.popleft()
-            if packet_id:
+            if packet_id and not unacknowledged:
                 acknowledged += encode(PubAck(packet_id))
         self._send(bytes(acknowledged))
         self._go_on()

@@ -20,3 +20,7 @@ class MalformedPacketError(Exception):
 
 class UnsupportedProtocolError(MalformedPacketError):
     """A CONNECT of another protocol or version: the one violation that the standard answers (CONNACK 1)."""
+
+
+class UnacknowledgedError(Exception):
+    """A message was not taken over: it gets no PUBACK, so that the client sends it again, and the connection stays."""

@@ -51,7 +51,8 @@ class Session(Protocol):
 
         Returns:
             None when the message is done with, otherwise what ends when it is stored: PUBACK waits for it, and a
-            failure of a QoS 1 message ends the connection so that the client sends it again.
+            failure of a QoS 1 message ends the connection so that the client sends it again. With an
+            `UnacknowledgedError` there is no PUBACK, and the connection stays.
         """
         ...
 

@@ -8,6 +8,7 @@ import pytest
 
 from skyferry.devices.limits import MqttLimits
 from skyferry.devices.mqtt.codec import encode
+from skyferry.devices.mqtt.errors import UnacknowledgedError
 from skyferry.devices.mqtt.interface import Channel, Peer, Session
 from skyferry.devices.mqtt.packets import (
     ConnAck,
@@ -252,6 +253,19 @@ async def test_what_is_not_stored_is_not_acknowledged(endpoint: Endpoint) -> Non
         good.set_result(None)
         assert await client.closed() == [PubAck(1)]
     assert endpoint.session.ends == ["not_stored"]
+
+
+async def test_a_message_that_is_not_taken_over_has_no_puback_and_costs_no_connection(endpoint: Endpoint) -> None:
+    taken, refused = stored(), stored()
+    endpoint.session.outcomes = [taken, refused]
+    async with endpoint.client() as client:
+        await client.send(CONNECT, *(Publish("t", b"", 1, number) for number in (1, 2, 3)))
+        assert await client.receive() == ACCEPTED
+        await until(lambda: len(endpoint.session.published) == 3)
+        refused.set_exception(UnacknowledgedError())
+        taken.set_result(None)
+        assert [await client.receive() for _ in range(2)] == [PubAck(1), PubAck(3)]
+    assert "not_stored" not in endpoint.session.ends
 
 
 async def test_a_qos_0_message_that_is_not_stored_is_forgotten(endpoint: Endpoint) -> None:
