@@ -103,7 +103,7 @@ class CDevice:
 
     def connect(self) -> int:
         """Logs in; answers the code of the CONNACK. After 0 the device is known to be served (a PINGRESP came)."""
-        self._socket = socket.create_connection(self._broker, timeout=30)
+        self._socket = self._open()
         self._buffer = b""
         self._messages.clear()
         self._send(_CONNECT, self._connect_body())
@@ -176,6 +176,9 @@ class CDevice:
         self._send(_PINGREQ, b"")
         while self._packet_or_message() != _PINGRESP:
             pass
+
+    def _open(self) -> socket.socket:
+        return socket.create_connection(self._broker, timeout=30)
 
     def _connect_body(self) -> bytes:
         return _connect_body(self._device)
