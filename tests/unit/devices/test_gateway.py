@@ -275,7 +275,7 @@ async def test_others_topics_and_nonsense_are_dropped_and_acknowledged(world: Wo
         (f"{INFORM}/dev-2", SOURCE),
         ("/ota/device/inform/a1Other/dev-1", SOURCE),
         ("nonsense", b"\xff"),
-        (f"/sys/{PRODUCT_KEY}/dev-1/thing/event/property/post", b"{}"),
+        (f"/sys/{PRODUCT_KEY}/dev-2/thing/event/property/post", b"{}"),
         (f"{INFORM}/dev-1", b"\xff\xfe"),
         (f"{INFORM}/dev-1", b'{"id":1,"params":{"version":"not a version"}}'),
         (f"{INFORM}/dev-1", b"[" * 200_000),
