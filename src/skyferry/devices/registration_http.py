@@ -90,7 +90,7 @@ async def _answer(
         metrics.REGISTRATIONS_REFUSED.labels(error.reason).inc()
         log.info("registration_refused", device=device, address=peer.address, reason=error.reason)
         return *_ANSWERS.get(error.reason, _UNAVAILABLE), None
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, ConnectionError) as error:
         log.warning("registration_not_checked", address=peer.address, error=repr(error))
         return *_UNAVAILABLE, None
     throttle.succeeded(peer.address, device)
