@@ -181,15 +181,18 @@ def handler_of(answer: _Answer, *, listed: bool) -> Handler:
 async def _answer(
     request: Request, gateway: DeviceSession, envelope: Envelope, answer: _Answer, *, listed: bool
 ) -> None:
+    code = ReplyCode.SUCCESS
     try:
-        request.reply(success(envelope, await answer(gateway, envelope)))
+        reply = success(envelope, await answer(gateway, envelope))
     except RefusalError as error:
-        log.info("gateway_refused", gateway=str(gateway.topics), service=request.service, code=int(error.code))
-        request.reply(refusal(envelope, error, listed=listed))
+        code, reply = error.code, refusal(envelope, error, listed=listed)
+        log.info("gateway_refused", gateway=str(gateway.topics), service=request.service, code=int(code))
     except (SQLAlchemyError, ConnectionError) as error:
         log.warning("gateway_not_answered", gateway=str(gateway.topics), error=repr(error))
         failed = RefusalError(ReplyCode.SERVER_ERROR, "The server cannot look this up now. Try again later.")
-        request.reply(refusal(envelope, failed, listed=listed))
+        code, reply = failed.code, refusal(envelope, failed, listed=listed)
+    metrics.GATEWAY_REQUESTS.labels(request.service, int(code)).inc()
+    request.reply(reply)
 
 
 def detached(gateway: DeviceSession, device_ids: Sequence[int], reason: str) -> None:
