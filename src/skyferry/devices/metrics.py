@@ -24,6 +24,7 @@ SERVICES: Final = Counter(
 )
 CUSTOM: Final = Counter(
     "skyferry_device_custom_messages", "Messages on custom topics, by what became of them.", ["result"]
+)
 GATEWAY_REQUESTS: Final = Counter(
     "skyferry_gateway_requests", "Requests of gateways about their sub-devices, by answer.", ["service", "code"]
 )
