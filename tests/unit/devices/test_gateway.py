@@ -135,6 +135,7 @@ async def test_connack_does_not_wait_for_the_report_but_puback_does(world: World
         assert await client.receive() == PubAck(4)
 
 
+@pytest.mark.statement("4.8.0-2")
 async def test_a_report_that_is_not_stored_is_sent_again_by_the_device(world: World) -> None:
     world.bus.hold = True
     async with world.client() as client:

@@ -35,6 +35,7 @@ _UNLIMITED: Final = 1 << 30
 _CONTINUES: Final = 0x80
 _LENGTH_BYTES: Final = 4
 _ID_BYTES: Final = 2
+_DUP: Final = 0x08
 _QOS_2: Final = 2
 _QOS_3: Final = 3
 
@@ -65,11 +66,13 @@ _EMPTY_FIRST_BYTES: Final = {kind: first for first, kind in _EMPTY.items()}
 class Decoder:
     """Cuts a stream of bytes into packets. Holds no memory but the bytes of an incomplete packet."""
 
-    __slots__ = ("_max_packet", "_rest", "_wanted")
+    __slots__ = ("_max_packet", "_rest", "_wanted", "level")
 
     def __init__(self, max_packet: int) -> None:
         """Args: max_packet: bytes of the largest packet that is accepted, its header included."""
         self._max_packet = max_packet
+        self.level = LEVEL_3_1_1
+        """The protocol level that decides between the versions where they differ."""
         self._rest: bytearray | None = None
         self._wanted = 0
 
@@ -106,10 +109,11 @@ class Decoder:
     def _decode(self, data: bytes, most: int, packets: list[Packet]) -> int:
         """Appends up to `most` packets and says how many bytes they were."""
         position, end = 0, len(data)
+        parsers = _PARSERS_3_1 if self.level == LEVEL_3_1 else _PARSERS
         self._wanted = 0
         while position < end and len(packets) < most:
             first = data[position]
-            parse = _PARSERS[first]
+            parse = parsers[first]
             if parse is None:
                 raise MalformedPacketError(f"no packet begins with 0x{first:02x}")
             if end - position > 1 and data[position + 1] < _CONTINUES:
@@ -318,8 +322,11 @@ def _parse_unsubscribe(_first: int, body: bytes) -> Packet:
     return Unsubscribe(packet_id, tuple(filters))
 
 
-def _parsers() -> tuple[Callable[[int, bytes], Packet] | None, ...]:
-    """For each possible first byte (type and flags) the function that reads the body; None where it is reserved."""
+def _parsers(level: int) -> tuple[Callable[[int, bytes], Packet] | None, ...]:
+    """For each possible first byte (type and flags) the function that reads the body; None where it is reserved.
+
+    In MQTT 3.1 a SUBSCRIBE or UNSUBSCRIBE that is sent again says so by the flag DUP (§2.1 there).
+    """
     table: list[Callable[[int, bytes], Packet] | None] = [None] * 256
     table[0x10], table[0x20], table[0x82], table[0x90], table[0xA2] = (
         _parse_connect,
@@ -328,15 +335,18 @@ def _parsers() -> tuple[Callable[[int, bytes], Packet] | None, ...]:
         _parse_suback,
         _parse_unsubscribe,
     )
+    if level == LEVEL_3_1:
+        table[0x82 | _DUP], table[0xA2 | _DUP] = _parse_subscribe, _parse_unsubscribe
     for first in _SIMPLE_ACKS:
         table[first] = _parse_simple_ack
     for first in _EMPTY:
         table[first] = _parse_empty
     for flags in range(16):
-        qos, dup = flags >> 1 & 3, flags & 8
+        qos, dup = flags >> 1 & 3, flags & _DUP
         if qos != _QOS_3 and (qos or not dup):
             table[0x30 | flags] = _parse_publish
     return tuple(table)
 
 
-_PARSERS: Final = _parsers()
+_PARSERS: Final = _parsers(LEVEL_3_1_1)
+_PARSERS_3_1: Final = _parsers(LEVEL_3_1)

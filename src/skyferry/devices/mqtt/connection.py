@@ -11,6 +11,8 @@ from skyferry.devices.mqtt.codec import Decoder, encode
 from skyferry.devices.mqtt.errors import MalformedPacketError, UnacknowledgedError, UnsupportedProtocolError
 from skyferry.devices.mqtt.interface import Peer, Session
 from skyferry.devices.mqtt.packets import (
+    LEVEL_3_1,
+    SUBSCRIPTION_REFUSED,
     ConnAck,
     Connect,
     ConnectCode,
@@ -182,6 +184,7 @@ class Connection(asyncio.Protocol):
             self.close("no_connect")
             return
         self._stage = _Stage.LOGGING_IN
+        self._decoder.level = packet.level
         self._pause()
         task = asyncio.get_running_loop().create_task(self._log_in(packet))
         self._server.logins.add(task)
@@ -219,8 +222,7 @@ class Connection(asyncio.Protocol):
         elif isinstance(packet, PubAck):
             self._session.acknowledged(packet.packet_id)
         elif isinstance(packet, Subscribe):
-            self._send(encode(SubAck(packet.packet_id, tuple(self._session.subscribe(packet.filters)))))
-            self._session.subscribed()
+            self._handle_subscribe(packet)
         elif isinstance(packet, Unsubscribe):
             self._session.unsubscribe(packet.filters)
             self._send(encode(UnsubAck(packet.packet_id)))
@@ -242,6 +244,13 @@ class Connection(asyncio.Protocol):
             self._stored.append((packet.packet_id, None))
         elif packet.qos:
             self._send(encode(PubAck(packet.packet_id)))
+
+    def _handle_subscribe(self, packet: Subscribe) -> None:
+        codes = self._session.subscribe(packet.filters)
+        if self._decoder.level == LEVEL_3_1:  # its SUBACK has no code for a refusal
+            codes = [0 if code == SUBSCRIPTION_REFUSED else code for code in codes]
+        self._send(encode(SubAck(packet.packet_id, tuple(codes))))
+        self._session.subscribed()
 
     # --- acknowledging
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from skyferry.devices.mqtt.codec import Decoder, encode
 from skyferry.devices.mqtt.errors import MalformedPacketError, UnsupportedProtocolError
 from skyferry.devices.mqtt.packets import (
+    LEVEL_3_1,
     ConnAck,
     Connect,
     ConnectCode,
@@ -154,6 +155,17 @@ def test_malformed(text: str) -> None:
 def test_other_protocols(text: str) -> None:
     with pytest.raises(UnsupportedProtocolError):
         Decoder(MAX).feed(bytes.fromhex(text))
+
+
+def test_only_version_3_1_marks_subscriptions_that_are_sent_again() -> None:
+    subscribe, unsubscribe = Subscribe(1, (("/a", 1),)), Unsubscribe(2, ("/a",))
+    again = [bytes([encode(packet)[0] | 0x08]) + encode(packet)[1:] for packet in (subscribe, unsubscribe)]
+    older = Decoder(MAX)
+    older.level = LEVEL_3_1
+    assert older.feed(b"".join(again)) == [subscribe, unsubscribe]
+    for data in again:
+        with pytest.raises(MalformedPacketError):
+            Decoder(MAX).feed(data)
 
 
 def test_what_is_not_asked_for_stays_undecoded() -> None:
