@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.scenario.gateways import Site
 from tests.scenario.support import Accounts, Fleet, application
 from tests.support.device import CDevice
 from tests.support.proxy import proxy
@@ -171,6 +172,21 @@ def test_the_right_of_a_reset_ends_with_the_next_log_in(fleet: Fleet) -> None:
     fleet.connect(device)
 
     assert refusal(fleet, device.name, secret) == NOT_AUTHORIZED
+
+
+@pytest.mark.rule("ResetThing")
+def test_a_reset_gateway_has_no_subdevices_any_more(fleet: Fleet) -> None:
+    site = Site(fleet)
+    known = site.register()
+    gateway = site.connect(known)
+    for device in (subdevices := site.subdevices(2)):
+        gateway.add(device)
+
+    fleet.api.call("ResetThing", IotId=known.iot_id)
+
+    page = {"PageNo": 1, "PageSize": 10}
+    assert fleet.api.call("GetThingTopo", IotId=known.iot_id, **page)["Data"]["Total"] == 0
+    gateway.add(subdevices[0])
 
 
 @pytest.mark.rule("ResetThing", "ResetDeviceSecret")

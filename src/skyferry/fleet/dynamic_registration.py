@@ -102,8 +102,8 @@ def register_all(
     return [outcomes.get(request, Refusal.OVERTAKEN) for request in requests]
 
 
-def reset(tx: Connection, instance_id: int, reference: DeviceReference, *, now: int) -> None:
-    """Lets a device register itself once more. The right ends when it registers or logs in.
+def reset(tx: Connection, instance_id: int, reference: DeviceReference, *, now: int) -> int:
+    """Lets a device register itself once more, and returns its key. The right ends when it registers or logs in.
 
     What it logs in with stays valid until then, as on the platform: only a registration makes something new.
 
@@ -112,6 +112,7 @@ def reset(tx: Connection, instance_id: int, reference: DeviceReference, *, now: 
     """
     device = devices.find_held(tx, instance_id, reference)
     statements.open_registration(tx, device.id, now=now)
+    return device.id
 
 
 @dataclass(frozen=True, slots=True)

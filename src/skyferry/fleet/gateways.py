@@ -72,17 +72,20 @@ def remove(tx: Connection, instance_id: int, reference: DeviceReference) -> Sequ
         ApiError: no such device, or one that has no sub-devices and is behind no gateway.
     """
     device = devices.find(tx, instance_id, reference)
-    listed = topology.subdevices_of(tx, device.id)
-    if listed:
-        gateway_id = device.id
-    else:
-        gateway = statements.gateways_of(tx, [device.id]).get(device.id)
-        if gateway is None:
-            text = f"{device.name} has no sub-devices and is behind no gateway."
-            raise ApiError(codes.REMOVE_TOPO_RELATION_FAILED, text)
-        gateway_id, listed = gateway, statements.listed(tx, [device.id])
-    removed = set(topology.detach(tx, gateway_id, [item.id for item in listed]))
-    return _left(gateway_id, [item for item in listed if item.id in removed])
+    told = release(tx, device.id)
+    if told:
+        return told
+    gateway_id = statements.gateways_of(tx, [device.id]).get(device.id)
+    if gateway_id is None:
+        text = f"{device.name} has no sub-devices and is behind no gateway."
+        raise ApiError(codes.REMOVE_TOPO_RELATION_FAILED, text)
+    return _detached(tx, gateway_id, statements.listed(tx, [device.id]))
+
+
+def release(tx: Connection, gateway_id: int) -> Sequence[Told]:
+    """Takes all sub-devices from a gateway; gives what gateways are to be told, nothing when it had none."""
+    listed = topology.subdevices_of(tx, gateway_id)
+    return _detached(tx, gateway_id, listed) if listed else ()
 
 
 def add(
@@ -148,6 +151,11 @@ def told_of(tx: Connection, device_id: int, change: TopologyChange) -> Sequence[
     if gateway_id is None:
         return ()
     return [_tell(gateway_id, change, statements.listed(tx, [device_id]))]
+
+
+def _detached(tx: Connection, gateway_id: int, listed: Sequence[ListedSubDevice]) -> Sequence[Told]:
+    removed = set(topology.detach(tx, gateway_id, [item.id for item in listed]))
+    return _left(gateway_id, [item for item in listed if item.id in removed])
 
 
 def _left(gateway_id: int, listed: Sequence[ListedSubDevice]) -> Sequence[Told]:

@@ -1,10 +1,21 @@
 """Operations on what devices log in with (device-plane reference §1.8)."""
 
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
 from skyferry.bus.messages import DisconnectDevice
-from skyferry.fleet import dynamic_registration
+from skyferry.fleet import dynamic_registration, gateways
+from skyferry.fleet.devices import DeviceReference
+from skyferry.fleet.gateways import Told
 from skyferry.operations.devices import DeviceRequest
 from skyferry.operations.services import Call
 from skyferry.rpc.operation import Access, Empty, ResponseModel, operation
+
+
+def _reset(tx: Connection, instance_id: int, reference: DeviceReference, now: int) -> Sequence[Told]:
+    device_id = dynamic_registration.reset(tx, instance_id, reference, now=now)
+    return gateways.release(tx, device_id)
 
 
 @operation(
@@ -14,14 +25,15 @@ from skyferry.rpc.operation import Access, Empty, ResponseModel, operation
     deviations=("There is never a JobId: what is to be done is done at once.",),
 )
 async def reset_thing(call: Call, request: DeviceRequest) -> Empty:
-    """Lets a device that was online register itself once more; what it has stays valid until it registers.
+    """Lets a device that was online register itself once more, and takes all sub-devices from a gateway.
 
-    The right ends with the device's next registration, or with its next log-in: it has its secret then.
+    What the device logs in with stays valid until it registers. The right ends with the device's next registration, or
+    with its next log-in: it has its secret then.
     """
     services = call.services
-    await services.store.write(
-        dynamic_registration.reset, call.instance.id, request.reference, now=services.clock.now_ms()
-    )
+    told = await services.store.write(_reset, call.instance.id, request.reference, services.clock.now_ms())
+    if told:
+        await services.bus.command(told)
     return Empty()
 
 
