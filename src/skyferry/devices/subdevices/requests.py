@@ -35,7 +35,6 @@ log = structlog.get_logger(__name__)
 
 _UNREADABLE = metrics.DROPPED.labels("unreadable")
 NO_GATEWAY = "Only a device of a product with NodeType 1 is a gateway."
-_DETACHED_AT_ONCE = 500
 _Answer = Callable[[DeviceSession, Envelope], Awaitable[object]]
 
 
@@ -90,9 +89,7 @@ class SubDeviceRequests:
             if device.gateway_id != gateway.device_id:
                 raise RefusalError(ReplyCode.NO_TOPOLOGY, "The device is not behind this gateway.", address)
         keys = [device.device_id for device in found]
-        for chunk in range(0, len(keys), _DETACHED_AT_ONCE):
-            some = keys[chunk : chunk + _DETACHED_AT_ONCE]
-            await self._lookups.store.write(topology.detach, gateway.device_id, some)
+        await self._lookups.store.write(topology.detach, gateway.device_id, keys)
         detached(gateway, keys, LOGGED_OUT)
         return [named(address) for address in addresses]
 
