@@ -51,6 +51,10 @@ from skyferry.settings import Address, Settings
 from skyferry.store import migrate
 from skyferry.store.engine import Store
 from skyferry.trust.signatures import DigestSigner
+from skyferry.trust.tuf import http as tuf_http
+from skyferry.trust.tuf.grants import TargetGrants
+from skyferry.trust.tuf.limits import TufLimits
+from skyferry.trust.tuf.repository import Repositories
 
 _log = structlog.get_logger()
 
@@ -92,6 +96,7 @@ class Server:
         self._box = SecretBox(ring.derive("secrets"))
         self._tokens = SecurityTokens(ring)
         self._download_key = ring.derive("download-urls")
+        self._target_grants = TargetGrants(ring.derive("tuf-targets"), settings.download_url_hours * 3_600)
         self._clock = SystemClock()
         self._bus = LocalBus()
         self._store = Store(settings.database or str(self._directory.database))
@@ -199,6 +204,7 @@ class Server:
             objects=self._objects,
             object_limits=self._object_limits,
             audit_ms=self._settings.audit_days * 86_400_000,
+            repositories=Repositories(self._store, self._box, self._clock, TufLimits()),
         )
         self._runner = Runner(self._store, self._clock, chores.all())
         self._bus.attach_worker(self._reports.submit, self._runner.wake)
@@ -217,6 +223,7 @@ class Server:
                 limits=self._object_limits,
             )
         )
+        application.add_routes(tuf_http.routes(self._store, self._clock, urls=self._urls, grants=self._target_grants))
         application.add_routes(registration_http.routes(self._gateway.registrar, self._gateway.throttle, self._peer_of))
         application.add_routes(
             monitoring.routes(
@@ -251,6 +258,7 @@ class Server:
             region=self._settings.region,
             nats=self._settings.nats is not None,
             tokens=self._tokens,
+            target_grants=self._target_grants,
         )
         return Gateway(
             OPERATIONS,

@@ -347,6 +347,9 @@ INVALID_SIGNING_KEY = ErrorKind(
 SIGNING_KEY_COUNT_EXCEED_MAX = ErrorKind(
     "iot.prod.SigningKeyCountExceedMax", "The product had as many signing keys as it may have: use another product."
 )
+NOT_EXISTED_TUF_REPOSITORY = ErrorKind(
+    "iot.prod.NotExistedTufRepository", "The product has no TUF repository: skyferry tuf init makes one."
+)
 
 # Roles; the codes and statuses are those of the service that has AssumeRole
 STS_ROLE_NOT_FOUND = ErrorKind("EntityNotExist.Role", "The account has no role of this RoleArn.", 404)

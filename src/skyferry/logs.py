@@ -31,6 +31,8 @@ def configure(level: str, form: str) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
-    # Other libraries log through the standard library; a migration's steps are of interest when something is wrong.
-    logging.getLogger("alembic").setLevel(level.upper() if level == "debug" else "WARNING")
+    # Other libraries log through the standard library; a migration's steps and how a signature was looked for are of
+    # interest when something is wrong.
+    for library in ("alembic", "tuf"):
+        logging.getLogger(library).setLevel(level.upper() if level == "debug" else "WARNING")
     logging.basicConfig(level=level.upper(), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")

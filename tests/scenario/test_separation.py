@@ -131,6 +131,7 @@ def foreign_calls(theirs: Property, instance: str) -> Mapping[str, tuple[Mapping
         "ResumeOTAJob": (job, UNKNOWN_JOB),
         "QueryOTAJobProgress": (job, UNKNOWN_JOB),
         "QueryProduct": (product, UNKNOWN_PRODUCT),
+        "QueryTufRepository": (product, UNKNOWN_PRODUCT),
         "CreateProductSigningKey": (product, UNKNOWN_PRODUCT),
         "RotateProductSigningKey": (product, UNKNOWN_PRODUCT),
         "ListProductSigningKeys": (product, UNKNOWN_PRODUCT),

@@ -33,6 +33,7 @@ from skyferry.operations import (
     task_history,
     tasks,
     topologies,
+    tuf,
     uploads,
 )
 from skyferry.operations.services import Services
@@ -42,6 +43,7 @@ _MODULES: Final = (
     products,
     product_settings,
     signing_keys,
+    tuf,
     registrations,
     name_checks,
     devices,

@@ -13,6 +13,7 @@ from skyferry.ram.tokens import SecurityTokens
 from skyferry.rpc import call
 from skyferry.rpc.operation import RequestModel
 from skyferry.store.engine import Store
+from skyferry.trust.tuf.grants import TargetGrants
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Services:
         region: what is answered where the dialect asks for a region.
         nats: whether messages to the business server can go through NATS.
         tokens: makes the tokens of temporary access keys.
+        target_grants: signs the base URLs of TUF targets.
     """
 
     store: Store
@@ -38,6 +40,7 @@ class Services:
     region: str
     nats: bool
     tokens: SecurityTokens
+    target_grants: TargetGrants
 
 
 Call = call.Call[Services]

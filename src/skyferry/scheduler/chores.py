@@ -20,6 +20,7 @@ from skyferry.ota.offers import OfferMaker
 from skyferry.store import audit, history, jobs
 from skyferry.store.engine import Store
 from skyferry.store.jobs import JobRecord
+from skyferry.trust.tuf.repository import Repositories
 
 _log = structlog.get_logger()
 
@@ -65,6 +66,7 @@ class Chores:
     objects: ObjectStore
     object_limits: ObjectLimits
     audit_ms: int
+    repositories: Repositories
 
     def all(self) -> Mapping[str, Chore]:
         """Every chore by its name; those that someone waits for come first."""
@@ -77,6 +79,7 @@ class Chores:
             "select": self.select,
             "register": self.register,
             "end_overdue": every(_SECOND, self.clock, self.end_overdue),
+            "sign_lists": every(_SECOND, self.clock, self.repositories.publish_next),
             "remove_deleted": every(_SECOND, self.clock, self.remove_deleted),
             "forget_history": every(_CLEANING_SECONDS, self.clock, self.forget_history),
             "forget_audit": every(_CLEANING_SECONDS, self.clock, self.forget_audit),

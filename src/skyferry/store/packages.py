@@ -8,7 +8,16 @@ from sqlalchemy import Connection, Select, func, literal, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from skyferry.store import rows
-from skyferry.store.tables import job_is_running, jobs, package_files, package_is_kept, packages, products, tasks
+from skyferry.store.tables import (
+    job_is_running,
+    jobs,
+    package_files,
+    package_is_kept,
+    packages,
+    products,
+    tasks,
+    tuf_repositories,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +75,7 @@ def insert(tx: Connection, values: Mapping[str, Any], files: Sequence[Mapping[st
     """
     package_id = int(tx.execute(packages.insert().returning(packages.c.id), dict(values)).scalar_one())
     tx.execute(package_files.insert(), [{**file, "package_id": package_id} for file in files])
+    _list_anew(tx, packages.c.id == package_id, values["created_at"])
     return package_id
 
 
@@ -174,6 +184,7 @@ def delete_of_product(tx: Connection, product_id: int, *, now: int) -> int:
 def _delete(tx: Connection, which: ColumnElement[bool], now: int) -> int:
     # No name and no version of a package has a blank: what is given back can be taken, and this never clashes with it.
     freed = literal("deleted ") + packages.c.firmware_id
+    _list_anew(tx, which, now)
     statement = update(packages).where(which, package_is_kept).values(name=freed, dest_version=freed, deleted_at=now)
     return tx.execute(statement).rowcount
 
@@ -185,7 +196,14 @@ def set_status(tx: Connection, package_id: int, *, old: Collection[int], new: in
         .where(packages.c.id == package_id, packages.c.status.in_(old))
         .values(status=new, modified_at=now)
     )
+    _list_anew(tx, packages.c.id == package_id, now)
     return tx.execute(statement).rowcount == 1
+
+
+def _list_anew(tx: Connection, which: ColumnElement[bool], now: int) -> None:
+    """Has the TUF repositories of changed packages' products look at their lists, in the transaction of the change."""
+    changed = tuf_repositories.c.product_id.in_(select(packages.c.product_id).where(which))
+    tx.execute(update(tuf_repositories).where(changed).values(revision=tuf_repositories.c.revision + 1, due_at=now))
 
 
 def move_verified_by(tx: Connection, device_id: int, *, old: int, new: int, but_in: int, now: int) -> int:

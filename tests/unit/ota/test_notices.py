@@ -76,7 +76,7 @@ def test_a_signed_push_is_short_and_what_it_adds_comes_behind_what_parsers_searc
     product_settings.change(
         world.tx, world.instance.id, world.product.product_key, ChangedSettings(secure_update=True), now=world.now
     )
-    payload = push(world, version="2" * 64, sign_method="SHA256", module="m" * 64, tags={"t" * 30: "v" * 512})
+    payload = push(world, name="p", version="2" * 64, sign_method="SHA256", module="m" * 64, tags={"t" * 30: "v" * 512})
     text = payload.decode()
 
     assert len(payload) < 2_048

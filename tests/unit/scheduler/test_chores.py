@@ -24,6 +24,8 @@ from skyferry.store.audit import AuditFilter
 from skyferry.store.engine import Store
 from skyferry.store.tables import devices, metadata, products
 from skyferry.trust.signatures import DigestSigner
+from skyferry.trust.tuf.limits import TufLimits
+from skyferry.trust.tuf.repository import Repositories
 from tests.support.rows import World
 
 
@@ -61,6 +63,7 @@ def chores_of(store: Store, bus: LocalBus, objects: LocalObjectStore) -> Chores:
         objects=objects,
         object_limits=ObjectLimits(),
         audit_ms=86_400_000,
+        repositories=Repositories(store, SecretBox(bytes(32)), SystemClock(), TufLimits()),
     )
 
 

@@ -41,7 +41,7 @@ from skyferry.store.tables.jobs import (
     tasks,
 )
 from skyferry.store.tables.packages import modules, objects, package_files, package_is_kept, packages
-from skyferry.store.tables.signing import signing_keys, tuf_keys, tuf_metadata
+from skyferry.store.tables.signing import signing_keys, tuf_keys, tuf_metadata, tuf_repositories
 
 __all__ = [
     "OPEN_BELOW",
@@ -89,4 +89,5 @@ __all__ = [
     "topology",
     "tuf_keys",
     "tuf_metadata",
+    "tuf_repositories",
 ]

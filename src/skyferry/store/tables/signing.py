@@ -25,6 +25,18 @@ Index(
     postgresql_where=signing_keys.c.retired_at.is_(None),
 )
 
+tuf_repositories = Table(
+    "tuf_repositories",
+    metadata,
+    half_of_key("product_id", "products.id"),
+    Column("revision", Integer, nullable=False, server_default="0"),
+    time("due_at", nullable=True),
+    Index(None, "due_at"),
+    sqlite_with_rowid=False,
+)
+"""A product with a TUF repository. Whatever changes what is to be signed counts `revision` up, and what was signed is
+stored only where it is still the same; at `due_at` the worker looks what there is to sign, never when it is None."""
+
 tuf_keys = Table(
     "tuf_keys",
     metadata,

@@ -40,6 +40,18 @@ def upgrade() -> None:
         postgresql_where=sa.text("retired_at IS NULL"),
     )
     op.create_table(
+        "tuf_repositories",
+        sa.Column("product_id", KEY, nullable=False),
+        sa.Column("revision", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["product_id"], ["products.id"], name=op.f("fk_tuf_repositories_product_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("product_id", name=op.f("pk_tuf_repositories")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_tuf_repositories_due_at"), "tuf_repositories", ["due_at"])
+    op.create_table(
         "tuf_keys",
         sa.Column("product_id", KEY, nullable=False),
         sa.Column("key_id", sa.Text(), nullable=False),
@@ -68,5 +80,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Takes the change back."""
-    for table in ("tuf_metadata", "tuf_keys", "signing_keys"):
+    for table in ("tuf_metadata", "tuf_keys", "tuf_repositories", "signing_keys"):
         op.drop_table(table)
