@@ -76,6 +76,11 @@ class ScriptedGateway(ScriptedDevice):
         self._messages.clear()
         return [topic.rpartition("/")[2] for topic in topics]
 
+    def heard_nothing(self) -> bool:
+        """True when no message is here."""
+        self.ping()
+        return not self._messages
+
     def next_push(self) -> tuple[str, str]:
         """The name of the device that the next upgrade notice is for, and the notice."""
         while True:

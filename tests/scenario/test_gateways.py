@@ -1,6 +1,7 @@
 """Gateways and their sub-devices: topology, presence and updates (device-plane reference §2.10)."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -29,6 +30,14 @@ def behind(site: Site, gateway: Device) -> list[str]:
     """The names of a gateway's sub-devices."""
     data = site.fleet.api.call("GetThingTopo", **named(gateway), PageNo=1, PageSize=50)["Data"]
     return [info["DeviceName"] for info in data["List"].get("deviceInfo", [])]
+
+
+def requests_of(device: Device) -> Sequence[str]:
+    """The topics on which a device asks for something."""
+    own = f"{device.product_key}/{device.name}"
+    services = ("ota/firmware/get", "file/download", "topo/get", "sub/register", "event/property/post")
+    asked = [f"/sys/{own}/thing/{service}" for service in services]
+    return [*asked, f"/ota/device/request/{own}", f"/ext/ntp/{own}/request", f"/ext/session/{own}/combine/login"]
 
 
 @pytest.mark.rule("devices")
@@ -173,6 +182,9 @@ def test_a_gateway_reaches_no_device_of_others(site: Site, accounts: Accounts) -
         assert gateway.ask("combine/batch_logout", names(device))["code"] == NO_SESSION
         assert gateway.ask("thing/topo/delete", names(device))["code"] == expected
         gateway.say_version_of(device, "6.6.6")
+        for topic in requests_of(device):
+            gateway.say(topic, b'{"id":"1","version":"1.0","params":{}}')
+        assert gateway.heard_nothing()
     assert gateway.ask("thing/topo/add", [proof(foreign)])["code"] == NOT_FOUND
     assert gateway.ask("thing/topo/add", [proof(loose) | {"sign": "00"}])["code"] == 401
 
