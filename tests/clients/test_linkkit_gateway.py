@@ -1,5 +1,7 @@
 """A gateway on the vendor's Python device SDK registers, logs in and updates its sub-devices."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.support.api import Application
@@ -7,6 +9,14 @@ from tests.support.program import python_driver
 from tests.support.server import Server
 
 pytestmark = pytest.mark.client
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that gives secrets without TLS too."""
+    with Server(tmp_path_factory.mktemp("server"), {"SKYFERRY_REGISTRATION_PLAIN": "true"}) as started:
+        yield started
+        started.stop()
 
 
 def test_linkkit_is_a_gateway(root_application: Application, server: Server) -> None:

@@ -165,7 +165,8 @@ class DeviceGateway:
         _ACCEPTED.inc()
         log.debug("login", device=str(identity.address), address=peer.address)
         self._made += 1
-        return DeviceSession(self._context, identity, f"{self._run_id}-{self._made:x}", peer.address)
+        connection_id = f"{self._run_id}-{self._made:x}"
+        return DeviceSession(self._context, identity, connection_id, peer.address, encrypted=peer.encrypted)
 
     def _disconnect(self, command: DisconnectDevice) -> None:
         session = self._sessions.get(command.device_id)

@@ -182,14 +182,18 @@ class DeviceSession(LoggedInDevice):
     """One device on a connection of its own: `skyferry.devices.mqtt.interface.Session` for it.
 
     Attributes:
+        encrypted: the connection is TLS.
         in_flight: the pushes on the connection.
         subdevices: the sub-devices that are logged in through it; None while it is no gateway.
     """
 
-    __slots__ = ("in_flight", "subdevices")
+    __slots__ = ("encrypted", "in_flight", "subdevices")
 
-    def __init__(self, context: SessionContext, identity: Identity, connection_id: str, address: str) -> None:
+    def __init__(
+        self, context: SessionContext, identity: Identity, connection_id: str, address: str, *, encrypted: bool
+    ) -> None:
         super().__init__(context, identity, connection_id, address)
+        self.encrypted = encrypted
         self.in_flight = InFlight(context.settings.pushes_in_flight)
         self.subdevices: SubDevices | None = None
 

@@ -32,12 +32,16 @@ _BUSY: Final = (ReplyCode.SERVER_ERROR, "The device is being registered by someo
 class SubDeviceRegistration:
     """Registers the sub-devices of gateways, a request in a transaction."""
 
-    def __init__(self, store: Store, box: SecretBox, bus: Bus, clock: Clock, limits: SubDeviceLimits) -> None:
+    def __init__(
+        self, store: Store, box: SecretBox, bus: Bus, clock: Clock, limits: SubDeviceLimits, *, plain: bool
+    ) -> None:
+        """Args: plain: whether secrets may go over connections without TLS."""
         self._store = store
         self._box = box
         self._bus = bus
         self._clock = clock
         self._limits = limits
+        self._plain = plain
 
     def handlers(self) -> Mapping[str, Handler]:
         """For each service its handler."""
@@ -58,6 +62,8 @@ class SubDeviceRegistration:
     async def _answer(
         self, gateway: DeviceSession, addresses: Sequence[DeviceAddress], proofs: Sequence[Proof] = ()
     ) -> object:
+        if not gateway.encrypted and not self._plain:
+            raise RefusalError(ReplyCode.REGISTRATION_CLOSED, "Secrets are given over TLS only: connect with TLS.")
         try:
             registered = await self._store.write(
                 subdevice_registration.register,

@@ -27,7 +27,7 @@ class SubDeviceService:
         limits = settings.subdevices
         self._lookups = Lookups(store, box, bus, clock, most=limits.subdevices, at_once=settings.logins_per_lookup)
         self._requests = SubDeviceRequests(self._lookups, limits)
-        self._registration = SubDeviceRegistration(store, box, bus, clock, limits)
+        self._registration = SubDeviceRegistration(store, box, bus, clock, limits, plain=settings.registration.plain)
 
     def handlers(self) -> Mapping[str, Handler]:
         """For each service of gateways its handler."""

@@ -243,6 +243,16 @@ async def test_a_subdevice_that_is_deleted_meanwhile_is_not_added(
     assert await behind(world) == {}
 
 
+@pytest.mark.parametrize("service", ["thing/sub/register", "thing/proxy/provisioning/product_register"])
+async def test_no_secret_goes_over_a_plain_connection(world: GatewayWorld, service: str) -> None:
+    async with world.client() as client:
+        await client.log_in()
+        answer = await client.ask(service, {"proxieds": [proof("sub-1")]} if "proxy" in service else named("sub-1"))
+
+    assert answer["code"] == 6288
+    assert "TLS" in answer["message"]
+
+
 async def test_a_store_that_does_not_answer_is_said(world: GatewayWorld) -> None:
     async with world.client() as client:
         await client.log_in()
