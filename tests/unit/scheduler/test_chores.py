@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from skyferry.bus.local import LocalBus
-from skyferry.bus.messages import Command, DisconnectDevice
+from skyferry.bus.messages import Cause, Command, DisconnectDevice
 from skyferry.clock import SystemClock
 from skyferry.keys import SecretBox
 from skyferry.objects.limits import ObjectLimits
@@ -84,7 +84,7 @@ async def test_a_deleted_product_goes_with_its_files_and_connections(store: Stor
     while await chores.remove_deleted():
         pass
 
-    assert sent == [DisconnectDevice(key) for key in keys]
+    assert sent == [DisconnectDevice(key, Cause.DELETED) for key in keys]
     assert [item async for item in objects.blobs()] == []
     assert await store.read(rows) == [0, 0]
 
