@@ -1,10 +1,15 @@
 """Jobs whose package comes over MQTT (control-plane reference §5.7, §6.7; device-plane reference §2.4, §2.9)."""
 
+import asyncio
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from skyferry.simulator.behaviour import Behaviour
+from skyferry.simulator.fleet import Fleet as SimulatedFleet
+from skyferry.simulator.identity import DeviceIdentity
 from tests.scenario.support import Fleet, ScriptedDevice
 from tests.support import blocks
 from tests.support.api import Device
@@ -231,3 +236,20 @@ def test_mqtt_is_for_one_file_of_at_most_16_megabytes(fleet: Fleet) -> None:
     verify = {"FirmwareId": unverified, "TargetDeviceName": [device.name], **common}
     assert fleet.api.refusal("CreateOTAVerifyJob", **verify) == "iot.common.InvalidFormattedParameter"
     assert fleet.job(just, [device], DownloadProtocol="MQTT")
+
+
+async def test_the_simulated_fleet_downloads_over_mqtt(fleet: Fleet, large_url: str, tmp_path: Path) -> None:
+    """Resumed once in the middle, on the same connection."""
+    devices = [await asyncio.to_thread(fleet.api.register, fleet.product, f"device-{number}") for number in (1, 2)]
+    identities = [DeviceIdentity(device.product_key, device.name, device.secret) for device in devices]
+    behaviour = Behaviour(break_download=1, download_dir=tmp_path)
+    async with SimulatedFleet(identities, *fleet.server.mqtt, behaviour) as simulated:
+        await simulated.wait_until(lambda tally: tally.reports == len(devices))
+        package = await asyncio.to_thread(fleet.package, FirmwareUrl=large_url)
+        job = await asyncio.to_thread(fleet.job, package, DownloadProtocol="MQTT")
+        await simulated.wait_until(lambda tally: tally.updates == len(devices))
+        wanted = {device.name: "SUCCEEDED" for device in devices}
+        await asyncio.to_thread(fleet.api.wait_for_states, job, wanted)
+        assert (simulated.tally.resumes, simulated.tally.violations) == (2, 0)
+    for device in devices:
+        assert (tmp_path / f"{device.name}-2.0.0-0.bin").read_bytes() == CONTENT

@@ -13,6 +13,7 @@ from skyferry.simulator.download import Link, download
 from skyferry.simulator.identity import DeviceIdentity
 from skyferry.simulator.mqtt import Connection, ConnectionFailedError, ConnectionRefusedByServerError
 from skyferry.simulator.payloads import Notice, NoticeError
+from skyferry.simulator.stream import SCHEME, StreamSource
 from skyferry.simulator.tally import DeviceState, Tally
 from skyferry.simulator.transfer import (
     ConnectionBrokenError,
@@ -85,6 +86,7 @@ class SimulatedDevice:
         self._gone = False
         self._hangs_up = False
         self._message_id = 0
+        self._stream = StreamSource(lambda request: self._say(topics.FILE_DOWNLOAD, request))
 
     async def run(self) -> None:
         """Lives until it is cancelled, or until the dice take it offline for good."""
@@ -167,6 +169,9 @@ class SimulatedDevice:
                 self._say(topics.REQUEST, payloads.older_request(self._next_id(), self.version), qos=1)
 
     def _hear(self, topic: str, payload: bytes) -> None:
+        if topic == self.identity.topic(topics.FILE_DOWNLOAD_REPLY):
+            self._stream.hear(payload)
+            return
         is_push = topic == self.identity.topic(topics.UPGRADE)
         try:
             if is_push:
@@ -249,7 +254,7 @@ class SimulatedDevice:
         stops = plan.fate in (Fate.FAIL_DOWNLOAD, Fate.VANISH, Fate.POWER_CUT)
         with ExitStack() as stack:
             resumes = await download(
-                self._surroundings.source,
+                self._stream if file.url.startswith(SCHEME) else self._surroundings.source,
                 file,
                 link=Link(self.behaviour.bytes_per_second),
                 break_at=file.size // 2 if plan.breaks_download else None,

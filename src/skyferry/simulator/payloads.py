@@ -17,6 +17,7 @@ _MAX_PAYLOAD_BYTES = 2048
 _MAX_URL_CHARS = 256
 _MAX_HOST_CHARS = 127
 _MAX_FILES = 20
+_MAX_STREAM = 999_999_999
 _MIN_FILES = 2
 _SIGN_LENGTHS = {"Md5": 32, "SHA256": 64}
 _MD5_LENGTH = 32
@@ -168,8 +169,6 @@ def _parse(payload: bytes, code: Literal['"code":"1000"', '"code":200']) -> Noti
 def _notice(text: str, data: dict[str, Any]) -> Notice:
     if "extData" in data and list(data)[-1] != "extData":
         raise NoticeError("extData must stand last, its tags could be taken for the package's own values.")
-    if data.get("dProtocol") == "mqtt":
-        raise NoticeError("The package comes over MQTT; the simulator downloads over HTTP only.")
     version = _string(text, data, "version")
     sign_method = _string(text, data, "signMethod")
     if sign_method not in _SIGN_LENGTHS:
@@ -179,7 +178,7 @@ def _notice(text: str, data: dict[str, Any]) -> Notice:
         return Notice(version, module, _several_files(text, data, sign_method))
     md5, sign = _string(text, data, "md5"), _string(text, data, "sign")
     file = FileSpec(
-        url=_url(_string(text, data, "url")),
+        url=_stream(text, data) if data.get("dProtocol") == "mqtt" else _url(_string(text, data, "url")),
         size=_number(text, data, "size"),
         md5=_digest("md5", md5, _MD5_LENGTH),
         sign=_digest("sign", sign, _SIGN_LENGTHS[sign_method]),
@@ -239,6 +238,16 @@ def _digest(key: str, value: str, length: int) -> str:
     if len(value) != length or not _HEX.fullmatch(value):
         raise NoticeError(f"{key} must be {length} lower-case hex digits, not {value!r}.")
     return value
+
+
+def _stream(text: str, data: dict[str, Any]) -> str:
+    """The address of a file that comes over MQTT (§2.4), as `skyferry.simulator.stream` takes it."""
+    if "url" in data:
+        raise NoticeError("A package that comes over MQTT has no url.")
+    number = _number(text, data, "streamId")
+    if number > _MAX_STREAM:
+        raise NoticeError(f"streamId is {number}, devices hold nine digits.")
+    return f"mqtt:{number}/{_number(text, data, 'streamFileId')}"
 
 
 def _url(url: str) -> str:

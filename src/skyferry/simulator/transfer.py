@@ -31,7 +31,7 @@ class FileSpec:
     """One file of a package, as a push describes it.
 
     Attributes:
-        url: where it lies; requested exactly as written.
+        url: where it lies, requested exactly as written; `mqtt:{streamId}/{streamFileId}` of one that comes over MQTT.
         size: bytes.
         md5: lower-case hex digits.
         sign: lower-case hex digits of the digest that `sign_method` names.
@@ -59,7 +59,7 @@ class Body:
 
 
 class Source(Protocol):
-    """A way to fetch files over HTTP."""
+    """A way to fetch files."""
 
     def open(self, url: str, offset: int) -> AbstractAsyncContextManager[Body]:
         """Requests the bytes from an offset to the end.
