@@ -59,7 +59,7 @@ class Application:
         )
         return str(answer["Data"]["FirmwareId"])
 
-    async def update_all(self, product_key: str, firmware_id: str) -> str:
+    async def update_all(self, product_key: str, firmware_id: str, protocol: str = "HTTPS") -> str:
         """A job for all devices of a product at the highest rate that the API allows; answers its JobId."""
         answer = await self.call(
             "CreateOTAStaticUpgradeJob",
@@ -67,6 +67,7 @@ class Application:
             ProductKey=product_key,
             TargetSelection="ALL",
             MaximumPerMinute=10_000,
+            DownloadProtocol=protocol,
         )
         return str(answer["Data"]["JobId"])
 

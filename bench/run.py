@@ -20,6 +20,7 @@ from rich.table import Table
 
 from bench.figures import Figure, Measure
 from bench.measures import (
+    blocks,
     cancel,
     download,
     logins,
@@ -46,6 +47,7 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "updates": updates.measure,
     "upload": upload.measure,
     "download": download.measure,
+    "blocks": blocks.measure,
 }
 WHEN_NAMED: Final[Mapping[str, Measure]] = {"million": million.measure}
 """Measurements that take minutes: only when they are named."""
