@@ -1,11 +1,8 @@
 """The composition root: settings in, a running server out. Nothing else makes the parts and connects them."""
 
-import os
-import socket
 from dataclasses import dataclass
 from typing import Final
 
-import structlog
 from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -22,6 +19,7 @@ from skyferry.devices.gateway import DeviceGateway
 from skyferry.devices.limits import GatewaySettings, MqttLimits, RegistrationSettings
 from skyferry.devices.mqtt.interface import Peer
 from skyferry.devices.throttling import ThrottleSettings
+from skyferry.endpoints import AddressError, Endpoints
 from skyferry.fleet import accounts, principals
 from skyferry.fleet.accounts import NewKey
 from skyferry.fleet.dynamic_registration import RegistrationLimits
@@ -40,14 +38,13 @@ from skyferry.ram.principal import Principal, Role
 from skyferry.ram.tokens import SecurityTokens
 from skyferry.rpc.context import Limits
 from skyferry.rpc.gateway import Gateway
-from skyferry.rpc.http_limits import RUNNER_OPTIONS
 from skyferry.rpc.origin import origin_of
 from skyferry.rpc.principals import Directory, Remembered
 from skyferry.scheduler.chores import Chores
 from skyferry.scheduler.recovery import recover, tell_departures
 from skyferry.scheduler.reports import ReportWorker
 from skyferry.scheduler.runner import Runner
-from skyferry.settings import Address, Settings
+from skyferry.settings import Settings
 from skyferry.store import migrate
 from skyferry.store.engine import Store
 from skyferry.trust.signatures import DigestSigner
@@ -55,15 +52,16 @@ from skyferry.trust.tuf import http as tuf_http
 from skyferry.trust.tuf.grants import TargetGrants
 from skyferry.trust.tuf.limits import TufLimits
 from skyferry.trust.tuf.repository import Repositories
+from skyferry.tls.contexts import ContextSources
+from skyferry.tls.errors import TlsError
+from skyferry.tls.files import PairFiles, TlsDirectory
+from skyferry.tls.keeper import TlsKeeper
+from skyferry.tls.names import certificate_names
+from skyferry.web import WebServer
 
-_log = structlog.get_logger()
-
-_BACKLOG: Final = 1_024
 _DEVICES_AT_ONCE: Final = 1_000
 _FORWARD_MS: Final = 3_000
 """Milliseconds that NATS has to take a device's message over: the device's next PUBACKs wait for it."""
-_SHUTDOWN_SECONDS: Final = 10.0
-_ANY_HOST: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 
 
 class StartError(Exception):
@@ -74,8 +72,7 @@ class StartError(Exception):
 class Started:
     """Where a started server listens, and the AccessKey that its first start made."""
 
-    http: Address
-    mqtt: Address
+    endpoints: Endpoints
     public_url: str
     new_root_key: NewKey | None
 
@@ -97,6 +94,7 @@ class Server:
         self._tokens = SecurityTokens(ring)
         self._download_key = ring.derive("download-urls")
         self._target_grants = TargetGrants(ring.derive("tuf-targets"), settings.download_url_hours * 3_600)
+        self._tls_directory = TlsDirectory(self._directory.tls)
         self._clock = SystemClock()
         self._bus = LocalBus()
         self._store = Store(settings.database or str(self._directory.database))
@@ -125,7 +123,7 @@ class Server:
         """Migrates the database, recovers from the former run, and opens the doors; devices and API last.
 
         Raises:
-            StartError: the database or an address cannot be used.
+            StartError: the database, an address or a certificate cannot be used.
             skyferry.fleet.accounts.AccountError: the root key in the settings cannot be used.
         """
         await self._migrate()
@@ -133,24 +131,30 @@ class Server:
         await self._objects.sweep()
         await remove_strays(self._store, self._objects, self._object_limits, stored_before=self._clock.now_ms())
         await self._recover()
-        listener = _listen(self._settings.http)
-        http = Address(self._settings.http.host, listener.getsockname()[1])
-        public_url = self._settings.public_url or f"http://{http}"
-        if self._settings.public_url is None and http.host in _ANY_HOST:
-            _log.warning("public_url.missing", advice="devices cannot download from this address: set --public-url")
+        endpoints = self._take_endpoints()
+        public_url = endpoints.public_url(self._settings.public_url)
+        await self._start_tls(endpoints, public_url)
         self._connect_worker(public_url)
         self._runner.start()
         self._delivery.start()
-        await self._serve_http(listener, public_url)
-        mqtt_port = await self._serve_mqtt()
-        return Started(http, Address(self._settings.mqtt.host, mqtt_port), public_url, new_key)
+        self._web = WebServer(self._routes(public_url))
+        await self._web.start(endpoints, self._tls)
+        await self._gateway.serve(endpoints.mqtt.listening, tls=self._tls.devices, plain=self._settings.mqtt_plain)
+        if endpoints.mqtts is not None:
+            await self._gateway.serve(endpoints.mqtts.listening, tls=self._tls.devices, plain=False)
+        return Started(endpoints, public_url, new_key)
+
+    def reload(self) -> None:
+        """Reads certificates anew that have changed, soon."""
+        self._tls.wake()
 
     async def stop(self) -> None:
         """Closes the doors, finishes what was begun, and stores what devices have said."""
-        await self._web.cleanup()
+        await self._web.stop()
         await self._gateway.stop()
         if self._forwarder is not None:
             await self._forwarder.close()
+        await self._tls.stop()
         await self._runner.stop()
         await self._reports.drain()
         await self._delivery.stop()
@@ -169,11 +173,20 @@ class Server:
             after = last
         await self._store.write(recover, now)
 
-    async def _serve_mqtt(self) -> int:
+    def _take_endpoints(self) -> Endpoints:
         try:
-            return await self._gateway.start(*self._settings.mqtt)
-        except OSError as error:
-            raise StartError(_not_free(self._settings.mqtt, error)) from error
+            return Endpoints.take(self._settings)
+        except AddressError as error:
+            raise StartError(str(error)) from error
+
+    async def _start_tls(self, endpoints: Endpoints, public_url: str) -> None:
+        hosts = [endpoint.address.host for endpoint in endpoints.all()]
+        names = certificate_names([public_url], hosts, self._settings.tls_names)
+        self._tls = TlsKeeper(self._tls_directory, _tls_sources(self._settings, self._tls_directory), names)
+        try:
+            await self._tls.start()
+        except TlsError as error:
+            raise StartError(str(error)) from error
 
     async def _ensure_root(self) -> NewKey | None:
         secret = self._settings.root_access_key_secret
@@ -210,35 +223,31 @@ class Server:
         self._bus.attach_worker(self._reports.submit, self._runner.wake)
         self._bus.attach_gateway(self._gateway.on_commands)
 
-    async def _serve_http(self, listener: socket.socket, public_url: str) -> None:
-        application = web.Application()
-        application.add_routes(self._rpc(public_url).routes())
-        application.add_routes(
-            objects_http.routes(
-                self._store,
-                self._objects,
-                self._box,
-                self._clock,
-                download_urls=self._urls,
-                limits=self._object_limits,
-            )
+    def _routes(self, public_url: str) -> list[web.RouteDef]:
+        """All that is offered over HTTP."""
+        checks = {
+            "store": self._store.check,
+            "bus": self._bus.check,
+            "http": self._check_web,
+            "mqtt": self._check_gateway,
+            "worker": self._runner.check,
+            "delivery": self._delivery.check,
+        }
+        files = objects_http.routes(
+            self._store,
+            self._objects,
+            self._box,
+            self._clock,
+            download_urls=self._urls,
+            limits=self._object_limits,
         )
-        application.add_routes(tuf_http.routes(self._store, self._clock, urls=self._urls, grants=self._target_grants))
-        application.add_routes(registration_http.routes(self._gateway.registrar, self._gateway.throttle, self._peer_of))
-        application.add_routes(
-            monitoring.routes(
-                {
-                    "store": self._store.check,
-                    "bus": self._bus.check,
-                    "mqtt": self._check_gateway,
-                    "worker": self._runner.check,
-                    "delivery": self._delivery.check,
-                }
-            )
-        )
-        self._web = web.AppRunner(application, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS, **RUNNER_OPTIONS)
-        await self._web.setup()
-        await web.SockSite(self._web, listener, backlog=_BACKLOG).start()
+        return [
+            *self._rpc(public_url).routes(),
+            *files,
+            *tuf_http.routes(self._store, self._clock, urls=self._urls, grants=self._target_grants),
+            *registration_http.routes(self._gateway.registrar, self._gateway.throttle, self._peer_of),
+            *monitoring.routes(checks),
+        ]
 
     def _peer_of(self, request: web.Request) -> Peer:
         origin = origin_of(request, self._settings.trusted_proxies)
@@ -281,6 +290,9 @@ class Server:
     async def _find_role(self, role_id: str) -> Role | None:
         return await self._store.read(principals.find_role, role_id)
 
+    async def _check_web(self) -> None:
+        self._web.check()
+
     async def _check_gateway(self) -> None:
         self._gateway.check()
 
@@ -317,20 +329,9 @@ def _delivery_limits(settings: Settings) -> DeliveryLimits:
     )
 
 
-def _listen(address: Address) -> socket.socket:
-    """A bound socket: its port is known before anything needs the public URL.
-
-    Raises:
-        StartError: the address cannot be used.
-    """
-    try:
-        return socket.create_server(
-            address, family=socket.AF_INET6 if ":" in address.host else socket.AF_INET, backlog=_BACKLOG
-        )
-    except OSError as error:
-        raise StartError(_not_free(address, error)) from error
-
-
-def _not_free(address: Address, error: OSError) -> str:
-    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-    return f"{address} cannot be listened on: {reason}. Choose another address."
+def _tls_sources(settings: Settings, directory: TlsDirectory) -> ContextSources:
+    server = directory.server
+    if settings.tls_certificate is not None and settings.tls_key is not None:
+        server = PairFiles(settings.tls_certificate, settings.tls_key)
+    further = [settings.device_ca] if settings.device_ca is not None else []
+    return ContextSources(server, [directory.device_authority.certificate, *further], settings.tls_static_rsa)

@@ -33,6 +33,11 @@ class DataDir:
         return self.path / "master.key"
 
     @property
+    def tls(self) -> Path:
+        """The certificates and their keys."""
+        return self.path / "tls"
+
+    @property
     def root_key(self) -> Path:
         """The generated AccessKey of the root account, mode 0600."""
         return self.path / "root-access-key"

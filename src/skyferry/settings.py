@@ -57,9 +57,17 @@ def _public_url(value: str | None) -> str | None:
     return value
 
 
+def _addresses(value: Any) -> Any:
+    return [_address(part) for part in _listed(value)]
+
+
+def _listed(value: Any) -> Any:
+    """The parts of a text with commas."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
 def _networks(value: Any) -> Any:
-    parts = value.split(",") if isinstance(value, str) else value
-    return [_network(str(part).strip()) for part in parts if str(part).strip()]
+    return [_network(str(part).strip()) for part in _listed(value)]
 
 
 def _network(text: str) -> Network:
@@ -85,9 +93,27 @@ class Settings(BaseSettings):
     http: Annotated[Address, NoDecode, BeforeValidator(_address)] = Address("127.0.0.1", 8080)
     """API, uploads, downloads, health and metrics."""
     mqtt: Annotated[Address, NoDecode, BeforeValidator(_address)] = Address("127.0.0.1", 1883)
-    """Devices."""
+    """Devices: plain MQTT and MQTT over TLS, told apart by the first byte."""
+    mqtts: Annotated[Address | None, NoDecode, BeforeValidator(_address)] = None
+    """Devices, TLS only; not listened on when absent."""
+    https: Annotated[Address | None, NoDecode, BeforeValidator(_address)] = None
+    """What `http` serves, over TLS; not listened on when absent."""
+    downloads: Annotated[tuple[Address, ...], NoDecode, BeforeValidator(_addresses)] = ()
+    """Further addresses for downloads only, with commas: plain HTTP and HTTPS, told apart by the first byte."""
+    mqtt_plain: bool = True
+    """Devices may connect to `mqtt` without TLS."""
     public_url: Annotated[str | None, AfterValidator(_public_url)] = None
     """The server's URL as devices and applications reach it; the HTTP address when absent."""
+    tls_certificate: Path | None = None
+    """The server's certificate with its chain (PEM); one of Skyferry's own authority when absent."""
+    tls_key: Path | None = None
+    """The key of `tls_certificate` (PEM, without a password)."""
+    tls_names: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ()
+    """Further DNS names and IP addresses of the server's own certificate, with commas."""
+    tls_static_rsa: bool = True
+    """The ports for devices also take TLS 1.2 with static-RSA key exchange, which old C SDKs need."""
+    device_ca: Path | None = None
+    """Authorities (PEM) whose client certificates devices may log in with, besides Skyferry's own."""
     database: str | None = None
     """`sqlite:///path` or `postgresql://…`; a SQLite file in the data directory when absent."""
     nats: Annotated[str | None, AfterValidator(_nats_url)] = None
@@ -149,9 +175,11 @@ class Settings(BaseSettings):
     """How long messages that could not be delivered are kept."""
 
     @model_validator(mode="after")
-    def _forwarding_needs_nats(self) -> Self:
+    def _together(self) -> Self:
         if self.forward_custom_topics is not None and self.nats is None:
             raise ValueError("forward_custom_topics needs nats: the server to forward to.")
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key are given together or not at all.")
         return self
 
     @classmethod

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self, TypeVar
@@ -16,7 +16,7 @@ ROOT_SECRET: Final = "test-root-secret"
 START_SECONDS: Final = 60
 STOP_SECONDS: Final = 60
 T = TypeVar("T")
-_READY: Final = re.compile(r"^ready http=(\S+) mqtt=(\S+)", re.MULTILINE)
+_READY: Final = re.compile(r"^ready (.*)$", re.MULTILINE)
 
 
 class Address(NamedTuple):
@@ -41,12 +41,15 @@ class Server:
     Used as a context manager it starts at the beginning and is killed at the end, whatever happened.
     """
 
-    def __init__(self, directory: Path, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, directory: Path, settings: Mapping[str, str] | None = None, *, further: Sequence[str] = ()
+    ) -> None:
         """Starts nothing yet.
 
         Args:
             directory: holds the data directory and the logs.
             settings: further environment variables, such as `SKYFERRY_CANCEL_BY_DEVICE`.
+            further: where it listens besides HTTP and MQTT: `mqtts`, `https`, `downloads`.
         """
         self.directory = directory
         self.data = directory / "data"
@@ -54,8 +57,7 @@ class Server:
         self._stdout = directory / "stdout.log"
         self._stderr = directory / "stderr.log"
         self._process: subprocess.Popen[bytes] | None = None
-        self._http: Address | None = None
-        self._mqtt: Address | None = None
+        self._addresses = dict.fromkeys(("http", "mqtt", *further), "127.0.0.1:0")
 
     def __enter__(self) -> Self:
         self.start()
@@ -70,14 +72,23 @@ class Server:
     @property
     def http(self) -> Address:
         """Where the API listens."""
-        assert self._http, "the server was never started"
-        return self._http
+        return self.address("http")
 
     @property
     def mqtt(self) -> Address:
         """Where devices connect."""
-        assert self._mqtt, "the server was never started"
-        return self._mqtt
+        return self.address("mqtt")
+
+    def address(self, name: str) -> Address:
+        """Where something is served, by its name in the ready line."""
+        address = Address.parse(self._addresses[name])
+        assert address.port, "the server was never started"
+        return address
+
+    @property
+    def authority(self) -> Path:
+        """The certificate of the server's own authority (PEM)."""
+        return self.data / "tls" / "ca.pem"
 
     @property
     def is_running(self) -> bool:
@@ -99,7 +110,7 @@ class Server:
                 self._command(), env=self._environment(), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
             )
         ready = wait_until(self._ready_line, seconds=START_SECONDS, what="the server's ready line", logs=self.logs)
-        self._http, self._mqtt = Address.parse(ready[1]), Address.parse(ready[2])
+        self._addresses |= dict(word.split("=", 1) for word in ready[1].split())
 
     def stop(self) -> None:
         """Stops the server as a service manager does (SIGTERM), which must end it cleanly."""
@@ -122,8 +133,8 @@ class Server:
 
     def _command(self) -> list[str]:
         program = Path(sys.executable).with_name("skyferry")
-        http, mqtt = self._http or "127.0.0.1:0", self._mqtt or "127.0.0.1:0"
-        return [str(program), "serve", "--data-dir", str(self.data), "--http", str(http), "--mqtt", str(mqtt)]
+        options = (word for name, address in self._addresses.items() for word in (f"--{name}", address))
+        return [str(program), "serve", "--data-dir", str(self.data), *options]
 
     def _environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("SKYFERRY_")}

@@ -2,7 +2,7 @@
 
 import typer
 
-from skyferry.cli import account, audit, demo, device, events, serve, signing_keys, tuf
+from skyferry.cli import account, audit, demo, device, events, serve, signing_keys, tls, tuf
 
 app = typer.Typer(
     help="Over-the-air firmware updates for device fleets.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -17,6 +17,7 @@ product_app = typer.Typer(help="What a product has beyond the platform's API.", 
 product_app.add_typer(signing_keys.app, name="signing-key")
 app.add_typer(product_app, name="product")
 app.add_typer(tuf.app, name="tuf")
+app.add_typer(tls.app, name="tls")
 
 
 def main() -> None:

@@ -21,7 +21,12 @@ from skyferry.settings import Settings
 def serve(  # noqa: PLR0917 - typer passes options by name
     data_dir: Annotated[Path | None, typer.Option(help="Database, package files and keys.")] = None,
     http: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="API, uploads and downloads.")] = None,
-    mqtt: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Devices.")] = None,
+    mqtt: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Devices: plain MQTT and TLS.")] = None,
+    mqtts: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Devices: TLS only.")] = None,
+    https: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="What --http serves, over TLS.")] = None,
+    downloads: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT[,…]", help="Downloads only, plain HTTP and HTTPS.")
+    ] = None,
     public_url: Annotated[str | None, typer.Option(help="The URL by which devices and applications come.")] = None,
     database: Annotated[str | None, typer.Option(help="sqlite:///path or postgresql://…")] = None,
     nats: Annotated[
@@ -32,7 +37,16 @@ def serve(  # noqa: PLR0917 - typer passes options by name
     """Run the server until Ctrl-C or SIGTERM. Every option is also a setting: SKYFERRY_HTTP and so on."""
     try:
         chosen = settings.load(
-            config, data_dir=data_dir, http=http, mqtt=mqtt, public_url=public_url, database=database, nats=nats
+            config,
+            data_dir=data_dir,
+            http=http,
+            mqtt=mqtt,
+            mqtts=mqtts,
+            https=https,
+            downloads=downloads,
+            public_url=public_url,
+            database=database,
+            nats=nats,
         )
     except ValidationError as error:
         raise _refused(*[_sentence(item["loc"], item["msg"]) for item in error.errors()]) from None
@@ -49,11 +63,12 @@ def serve(  # noqa: PLR0917 - typer passes options by name
 
 
 async def _run(chosen: Settings) -> None:
-    stop = asyncio.Event()
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+        loop.add_signal_handler(name, stop.set)
     server = Server(chosen)
     started = await server.start()
+    loop.add_signal_handler(signal.SIGHUP, server.reload)
     _announce(started)
     try:
         await stop.wait()
@@ -65,7 +80,7 @@ def _announce(started: Started) -> None:
     if started.new_root_key is not None:
         key = started.new_root_key
         print(f"root AccessKey, shown this once: {key.access_key_id} {key.secret}", flush=True)
-    print(f"ready http={started.http} mqtt={started.mqtt}", flush=True)
+    print(f"ready {started.endpoints}", flush=True)
 
 
 def _sentence(location: tuple[int | str, ...], message: str) -> str:

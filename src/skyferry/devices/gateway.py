@@ -1,6 +1,7 @@
 """The device gateway: the role that holds the devices' connections. It keeps nothing that a restart would lose."""
 
 import secrets
+import socket
 from collections.abc import Sequence
 from typing import Final
 
@@ -37,6 +38,7 @@ from skyferry.devices.throttling import LoginThrottle
 from skyferry.keys import SecretBox
 from skyferry.objects.interface import ObjectStore
 from skyferry.store.engine import Store
+from skyferry.tls.listener import ContextSource
 
 log = structlog.get_logger(__name__)
 
@@ -93,6 +95,10 @@ class DeviceGateway:
             OSError: the address cannot be used.
         """
         return await self._server.listen(host, port)
+
+    async def serve(self, listening: socket.socket, *, tls: ContextSource | None = None, plain: bool = True) -> None:
+        """Starts to serve MQTT on a listening socket; see `MqttServer.serve`."""
+        await self._server.serve(listening, tls=tls, plain=plain)
 
     async def stop(self) -> None:
         """Ends all connections; what they had to report is stored, or has failed to be, when this returns."""

@@ -1,13 +1,13 @@
 """The listeners of the MQTT end and the one watch over all their connections."""
 
 import asyncio
+import socket
 from contextlib import suppress
 
 from skyferry.devices.limits import MqttLimits
 from skyferry.devices.mqtt.connection import Connection
 from skyferry.devices.mqtt.interface import Handler
-
-_BACKLOG = 1_024
+from skyferry.tls.listener import ContextSource, Listener, ListenerLimits, bind
 
 
 class MqttServer:
@@ -23,34 +23,53 @@ class MqttServer:
         self.now = 0.0
         self.connections: set[Connection] = set()
         self.logins: set[asyncio.Task[None]] = set()
-        self._listener: asyncio.Server | None = None
+        self._listeners: list[Listener] = []
         self._sweeper: asyncio.Task[None] | None = None
         self._stopping = False
         self._empty = asyncio.Event()
 
-    async def listen(self, host: str, port: int) -> int:
-        """Starts to accept TCP connections and gives the port, which is a free one when 0 was asked for.
+    async def listen(self, host: str, port: int, *, tls: ContextSource | None = None, plain: bool = True) -> int:
+        """See `serve`; gives the port, which is a free one when 0 was asked for.
 
         Raises:
             OSError: the address cannot be used.
         """
+        listening = bind(host, port)
+        await self.serve(listening, tls=tls, plain=plain)
+        bound: int = listening.getsockname()[1]
+        return bound
+
+    async def serve(self, listening: socket.socket, *, tls: ContextSource | None = None, plain: bool = True) -> None:
+        """Starts to accept connections on a socket; may be called for several.
+
+        Args:
+            listening: a listening TCP socket.
+            tls: gives the context of a new TLS connection; None when TLS is not spoken here.
+            plain: False refuses connections without TLS.
+        """
         loop = asyncio.get_running_loop()
         self.now = loop.time()
-        self._listener = await loop.create_server(lambda: Connection(self), host, port, backlog=_BACKLOG)
-        self._sweeper = loop.create_task(self._sweep())
-        bound: int = self._listener.sockets[0].getsockname()[1]
-        return bound
+        limits = ListenerLimits(first_byte_s=self.limits.connect_timeout_s, handshake_s=self.limits.connect_timeout_s)
+        listener = Listener(self.connection, tls=tls, plain=plain, limits=limits)
+        await listener.start(listening)
+        self._listeners.append(listener)
+        if self._sweeper is None:
+            self._sweeper = loop.create_task(self._sweep())
+
+    def connection(self) -> Connection:
+        """The protocol of a new connection."""
+        return Connection(self)
 
     @property
     def serving(self) -> bool:
         """True while connections are accepted."""
-        return self._listener is not None and self._listener.is_serving()
+        return bool(self._listeners) and all(listener.serving for listener in self._listeners)
 
     async def stop(self) -> None:
         """Stops accepting and ends all connections; their sessions have been told when this returns."""
         self._stopping = True
-        if self._listener is not None:
-            self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         if self._sweeper is not None:
             self._sweeper.cancel()
         for connection in list(self.connections):
@@ -62,8 +81,8 @@ class MqttServer:
         await self._until_empty()
         if self.logins:
             await asyncio.wait(self.logins)
-        if self._listener is not None:
-            await self._listener.wait_closed()
+        for listener in self._listeners:
+            await listener.wait_closed()
 
     def made(self, connection: Connection) -> None:
         """A connection was accepted; one that was on its way while the server stopped is cut off."""

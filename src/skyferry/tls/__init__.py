@@ -1,0 +1,1 @@
+"""TLS of the server: its certificate authority, its certificates, SSL contexts, and the listeners."""

@@ -1,0 +1,71 @@
+"""What is served over HTTP and where: everything on the HTTP and HTTPS ports, downloads on further ones."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from aiohttp import hdrs, web
+
+from skyferry.endpoints import Endpoint, Endpoints
+from skyferry.objects import urls
+from skyferry.rpc.http_limits import RUNNER_OPTIONS
+from skyferry.tls.keeper import TlsKeeper
+from skyferry.tls.listener import Listener
+
+_SHUTDOWN_SECONDS: Final = 10.0
+
+
+class WebServer:
+    """The HTTP listeners and the applications behind them."""
+
+    def __init__(self, routes: Sequence[web.RouteDef]) -> None:
+        """Args: routes: all that the server offers over HTTP."""
+        self._everything = _runner(routes)
+        self._downloads = _runner(route for route in routes if _is_download(route))
+        self._listeners: list[Listener] = []
+
+    async def start(self, endpoints: Endpoints, tls: TlsKeeper) -> None:
+        """Serves from here on."""
+        for runner in (self._everything, self._downloads):
+            await runner.setup()
+        await self._serve(endpoints.http, Listener(_server(self._everything)))
+        if endpoints.https is not None:
+            await self._serve(endpoints.https, Listener(_server(self._everything), tls=tls.https, plain=False))
+        for endpoint in endpoints.downloads:
+            await self._serve(endpoint, Listener(_server(self._downloads), tls=tls.devices))
+
+    async def stop(self) -> None:
+        """Accepts no more, and finishes the requests that have begun."""
+        for listener in self._listeners:
+            listener.close()
+            await listener.wait_closed()
+        for runner in (self._everything, self._downloads):
+            await runner.cleanup()
+
+    def check(self) -> None:
+        """Returns when connections are accepted on every port.
+
+        Raises:
+            ConnectionError: they are not.
+        """
+        if not all(listener.serving for listener in self._listeners):
+            raise ConnectionError("An HTTP endpoint is not open.")
+
+    async def _serve(self, endpoint: Endpoint, listener: Listener) -> None:
+        await listener.start(endpoint.listening)
+        self._listeners.append(listener)
+
+
+def _runner(routes: Iterable[web.RouteDef]) -> web.AppRunner:
+    application = web.Application()
+    application.add_routes(routes)
+    return web.AppRunner(application, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS, **RUNNER_OPTIONS)
+
+
+def _server(runner: web.AppRunner) -> web.Server:
+    server = runner.server
+    assert server, "the runner is set up"
+    return server
+
+
+def _is_download(route: web.RouteDef) -> bool:
+    return route.method == hdrs.METH_GET and route.path.startswith(f"{urls.UPLOAD_PATH}/")
