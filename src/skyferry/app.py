@@ -47,16 +47,16 @@ from skyferry.scheduler.runner import Runner
 from skyferry.settings import Settings
 from skyferry.store import migrate
 from skyferry.store.engine import Store
-from skyferry.trust.signatures import DigestSigner
-from skyferry.trust.tuf import http as tuf_http
-from skyferry.trust.tuf.grants import TargetGrants
-from skyferry.trust.tuf.limits import TufLimits
-from skyferry.trust.tuf.repository import Repositories
 from skyferry.tls.contexts import ContextSources
 from skyferry.tls.errors import TlsError
 from skyferry.tls.files import PairFiles, TlsDirectory
 from skyferry.tls.keeper import TlsKeeper
 from skyferry.tls.names import certificate_names
+from skyferry.trust.signatures import DigestSigner
+from skyferry.trust.tuf import http as tuf_http
+from skyferry.trust.tuf.grants import TargetGrants
+from skyferry.trust.tuf.limits import TufLimits
+from skyferry.trust.tuf.repository import Repositories
 from skyferry.web import WebServer
 
 _DEVICES_AT_ONCE: Final = 1_000

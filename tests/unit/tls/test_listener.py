@@ -77,7 +77,7 @@ async def said(port: int, context: ssl.SSLContext | None, text: bytes = b"hello\
 
 
 def refused(reason: str) -> float:
-    return metrics.CONNECTIONS_REFUSED.labels(reason)._value.get()
+    return float(metrics.CONNECTIONS_REFUSED.labels(reason)._value.get())
 
 
 async def test_the_first_byte_decides(certified: TlsDirectory, server_contexts: contexts.Contexts) -> None:
