@@ -47,9 +47,10 @@ from skyferry.scheduler.runner import Runner
 from skyferry.settings import Settings
 from skyferry.store import migrate
 from skyferry.store.engine import Store
+from skyferry.tls.certificates import utc_now
 from skyferry.tls.contexts import ContextSources
 from skyferry.tls.errors import TlsError
-from skyferry.tls.files import PairFiles, TlsDirectory
+from skyferry.tls.files import DeviceCertificate, PairFiles, TlsDirectory
 from skyferry.tls.keeper import TlsKeeper
 from skyferry.tls.names import certificate_names
 from skyferry.trust.signatures import DigestSigner
@@ -268,6 +269,7 @@ class Server:
             nats=self._settings.nats is not None,
             tokens=self._tokens,
             target_grants=self._target_grants,
+            issue_certificate=self._issue_certificate,
         )
         return Gateway(
             OPERATIONS,
@@ -283,6 +285,9 @@ class Server:
             quotas=self._settings.quotas,
             trusted_proxies=self._settings.trusted_proxies,
         )
+
+    def _issue_certificate(self, product_key: str, device_name: str, iot_id: str) -> DeviceCertificate:
+        return self._tls_directory.issue_device_certificate(product_key, device_name, iot_id, utc_now())
 
     async def _find_principal(self, access_key_id: str) -> Principal | None:
         return await self._store.read(principals.find_principal, access_key_id, self._box)

@@ -200,6 +200,15 @@ TAG_KEY_DUPLICATED = ErrorKind("iot.ota.tag.KeyDuplicated", "Two tags have the s
 INVALID_CONTROLS = ErrorKind("skyferry.InvalidControls", "The job's controls cannot take effect.")
 JOB_HAS_ENDED = ErrorKind("skyferry.JobHasEnded", "The job has ended: there is nothing to hold back any more.")
 JOB_IS_PAUSED = ErrorKind("skyferry.JobIsPaused", "The job is paused already. ResumeOTAJob lets it go on.")
+NO_DEVICE_CERTIFICATES = ErrorKind(
+    "skyferry.NoDeviceCertificates", "Devices of this product log in with secrets: its AuthType is not x509."
+)
+INVALID_DEVICE_CERTIFICATE = ErrorKind(
+    "skyferry.InvalidDeviceCertificate", "Certificate is an X.509 certificate in PEM, with its BEGIN and END lines."
+)
+DEVICE_CERTIFICATE_TAKEN = ErrorKind(
+    "skyferry.DeviceCertificateTaken", "Another device logs in with this certificate. Each device has its own."
+)
 JOB_IS_NOT_PAUSED = ErrorKind("skyferry.JobIsNotPaused", "The job is not paused.")
 
 # Common

@@ -107,6 +107,8 @@ def foreign_calls(theirs: Property, instance: str) -> Mapping[str, tuple[Mapping
         "EnableThing": (iot_id, UNKNOWN_DEVICE),
         "DeleteDevice": (iot_id, UNKNOWN_DEVICE),
         "ResetThing": (iot_id, UNKNOWN_DEVICE),
+        "QueryDeviceCert": (device, "iot.device.NotExistedDevice"),
+        "SetDeviceCertificate": (iot_id, UNKNOWN_DEVICE),
         "ResetDeviceSecret": (iot_id, UNKNOWN_DEVICE),
         "QueryDeviceStatistics": (product, UNKNOWN_PRODUCT),
         "SaveDeviceProp": (iot_id | {"Props": '{"owner":"thief"}'}, UNKNOWN_DEVICE),

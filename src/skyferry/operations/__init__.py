@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Final
 
 from skyferry.operations import (
+    device_certificates,
     device_changes,
     device_credentials,
     device_search,
@@ -49,6 +50,7 @@ _MODULES: Final = (
     devices,
     device_changes,
     device_credentials,
+    device_certificates,
     device_search,
     device_states,
     device_tags,

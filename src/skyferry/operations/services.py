@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from skyferry.bus.interface import Bus
 from skyferry.clock import Clock
+from skyferry.fleet.certificates import CertificateIssuer
 from skyferry.keys import SecretBox
 from skyferry.objects.interface import ObjectStore
 from skyferry.objects.limits import ObjectLimits
@@ -26,6 +27,7 @@ class Services:
         nats: whether messages to the business server can go through NATS.
         tokens: makes the tokens of temporary access keys.
         target_grants: signs the base URLs of TUF targets.
+        issue_certificate: makes the certificate of a device.
     """
 
     store: Store
@@ -41,6 +43,7 @@ class Services:
     nats: bool
     tokens: SecurityTokens
     target_grants: TargetGrants
+    issue_certificate: CertificateIssuer
 
 
 Call = call.Call[Services]
