@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import socket
+import ssl
 import struct
 from collections.abc import Mapping
 from typing import Any, Final
@@ -32,14 +33,20 @@ class RefusedError(Exception):
 
 
 def register(
-    broker: Address, product_key: str, name: str, product_secret: str, auth_type: str = "register"
+    broker: Address,
+    product_key: str,
+    name: str,
+    product_secret: str,
+    auth_type: str = "register",
+    *,
+    tls: ssl.SSLContext | None = None,
 ) -> dict[str, Any]:
-    """Registers over MQTT and gives what the server tells; leaves as the SDK does.
+    """Registers over MQTT, with TLS where a context is given, and gives what the server tells; leaves as the SDK does.
 
     Raises:
         RefusedError: the server refuses.
     """
-    client = _Registering(broker, Device(product_key, name, product_secret, ""), auth_type)
+    client = _Registering(broker, Device(product_key, name, product_secret, ""), auth_type, tls)
     try:
         return client.register()
     finally:
@@ -79,13 +86,39 @@ class TokenDevice(CDevice):
         return _body(client_id, self._device, self._registered["deviceToken"])
 
 
+class CertifiedDevice(CDevice):
+    """A device that has a certificate, and need not know its own name."""
+
+    def __init__(self, broker: Address, device: Device, tls: ssl.SSLContext, *, named: bool = False) -> None:
+        super().__init__(broker, device)
+        self._tls = tls
+        self._named = named
+
+    def identity(self) -> dict[str, Any]:
+        """What the server tells the device about itself."""
+        answer: dict[str, Any] = json.loads(self._wait_for_message("/ext/auth/identity/response", 30))
+        return answer
+
+    def _open(self) -> socket.socket:
+        return self._tls.wrap_socket(super()._open())
+
+    def _connect_body(self) -> bytes:
+        device = self._device if self._named else Device("", "", "", "")
+        return _body("|securemode=2,signmethod=hmacsha1,_ss=1|", device, "")
+
+
 class _Registering(CDevice):
-    def __init__(self, broker: Address, device: Device, auth_type: str) -> None:
+    def __init__(self, broker: Address, device: Device, auth_type: str, tls: ssl.SSLContext | None) -> None:
         super().__init__(broker, device)
         self._auth_type = auth_type
+        self._tls = tls
+
+    def _open(self) -> socket.socket:
+        plain = super()._open()
+        return self._tls.wrap_socket(plain) if self._tls else plain
 
     def register(self) -> dict[str, Any]:
-        self._socket = socket.create_connection(self._broker, timeout=30)
+        self._socket = self._open()
         self._send(_CONNECT, self._connect_body())
         kind, body = self._packet()
         if kind >> 4 != _CONNACK:
