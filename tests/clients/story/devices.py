@@ -62,6 +62,9 @@ def tell_of_devices(api: Application, fleet: Fleet, device: Device) -> None:
     api.call("EnableThing", **name)
     api.call("ResetThing", **name)
     api.call("DeleteDevice", **product, DeviceName="by_name_2")
+    certified = api.call("CreateProduct", ProductName="certified", NodeType=0, AuthType="x509")["ProductKey"]
+    api.register(certified, "certified")
+    api.call("QueryDeviceCert", ProductKey=certified, DeviceName="certified")
 
 
 def tell_of_tags(api: Application, device: Device) -> None:
