@@ -30,6 +30,7 @@ class QueryDeviceCertRequest(InstanceRequest):
 
     product_key: str
     device_name: str
+    """A device of the product, whose AuthType is x509."""
 
 
 class DeviceCertInfo(ResponseModel):
