@@ -16,22 +16,24 @@ LEVELS: Final = {"register": "REGISTERED", "https": "REGISTERED", "regnwl": "ANY
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that lets devices register without TLS."""
-    with Server(tmp_path_factory.mktemp("server"), {"SKYFERRY_REGISTRATION_PLAIN": "true"}) as started:
+    """A server that serves HTTPS too. By default devices register over TLS only."""
+    with Server(tmp_path_factory.mktemp("server"), further=["https"]) as started:
         yield started
         started.stop()
 
 
-def product_of(application: Application, kind: str) -> tuple[str, str]:
+def product_of(application: Application, kind: str, name: str = "") -> tuple[str, str]:
     """A product whose devices may register in this way, with its secret."""
-    product = application.create_product(f"registers_{kind}")
+    product = application.create_product(name or f"registers_{kind}")
     application.call("UpdateProductSettings", ProductKey=product, DynamicRegistration=LEVELS[kind])
     return product, str(application.call("QueryProduct", ProductKey=product)["Data"]["ProductSecret"])
 
 
-def linkkit(server: Server, kind: str, product: str, secret: str) -> Program:
+def linkkit(server: Server, kind: str, product: str, secret: str, *, tls: bool = True) -> Program:
+    """The device, on its way to register."""
     host, port = server.mqtt.host, str(server.mqtt.port)
-    arguments = (kind, host, port, f"http://{server.http}", "", product, "linkkit", secret)
+    base, authority = f"https://{server.address('https')}", str(server.authority) if tls else ""
+    arguments = (kind, host, port, base, authority, product, "linkkit", secret)
     return python_driver("device-linkkit", "linkkit_registering.py", *arguments)
 
 
@@ -65,11 +67,13 @@ def test_an_unknown_device_gets_a_token_and_logs_in(root_application: Applicatio
         wait_until_online(root_application, product)
 
 
-def test_a_wrong_product_secret_is_told_by_its_callback(root_application: Application, server: Server) -> None:
-    product = root_application.create_product("registers_wrongly")
+@pytest.mark.parametrize("tls", [True, False])
+def test_a_refusal_is_told_by_its_callback(root_application: Application, server: Server, tls: bool) -> None:
+    """A wrong secret; the right one in clear."""
+    product, secret = product_of(root_application, "register", f"refused_{tls}")
     root_application.register(product, "linkkit")
 
-    with linkkit(server, "register", product, "wrong") as running:
+    with linkkit(server, "register", product, "wrong" if tls else secret, tls=tls) as running:
         registered = running.answer()
 
     assert registered["event"] == "registered"
