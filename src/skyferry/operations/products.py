@@ -29,7 +29,7 @@ class CreateProductRequest(InstanceRequest):
     protocol_type: str | None = None
     """The protocol of sub-devices: noted and answered."""
     auth_type: str | None = None
-    """`secret` (when absent), `id2` or `x509`: noted and answered."""
+    """`secret` (when absent), `x509` (devices log in with certificates) or `id2` (noted and answered)."""
     category_key: str | None = None
     """Noted and answered."""
     description: str | None = None
@@ -73,7 +73,7 @@ class CreateProductResponse(ResponseModel):
     qps=50,
     access=Access.WRITE,
     deviations=(
-        "AuthType is noted and answered only: every device logs in with its DeviceSecret.",
+        "AuthType id2 is noted and answered only: such devices log in with their DeviceSecret.",
         "There are no thing models, networks or resource groups: their parameters are noted or without effect.",
     ),
 )
