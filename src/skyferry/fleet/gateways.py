@@ -35,7 +35,8 @@ def find_gateway(tx: Connection, instance_id: int, reference: DeviceReference) -
     device = devices.find(tx, instance_id, reference)
     if product_statements.by_id(tx, device.product_id).node_type != GATEWAY:
         raise ApiError(
-            codes.QUERY_TOPO_RELATION_FAILED, f"{device.name} is no gateway: the NodeType of its product is not 1."
+            codes.QUERY_TOPO_RELATION_FAILED,
+            f"The device {device.name} is no gateway: the NodeType of its product is not 1.",
         )
     return device
 
@@ -61,7 +62,7 @@ def gateway_of(tx: Connection, instance_id: int, reference: DeviceReference) -> 
     device = devices.find(tx, instance_id, reference)
     gateway = statements.gateway_of(tx, device.id)
     if gateway is None:
-        raise ApiError(codes.QUERY_TOPO_RELATION_FAILED, f"{device.name} is behind no gateway.")
+        raise ApiError(codes.QUERY_TOPO_RELATION_FAILED, f"The device {device.name} is behind no gateway.")
     return gateway, product_statements.by_id(tx, gateway.product_id)
 
 
@@ -77,7 +78,7 @@ def remove(tx: Connection, instance_id: int, reference: DeviceReference) -> Sequ
         return told
     gateway_id = statements.gateways_of(tx, [device.id]).get(device.id)
     if gateway_id is None:
-        text = f"{device.name} has no sub-devices and is behind no gateway."
+        text = f"The device {device.name} has no sub-devices and is behind no gateway."
         raise ApiError(codes.REMOVE_TOPO_RELATION_FAILED, text)
     return _detached(tx, gateway_id, statements.listed(tx, [device.id]))
 
@@ -114,7 +115,7 @@ def add(
         if device.id == gateway.id:
             raise ApiError(codes.ADD_TOPO_RELATION_FAILED, "A gateway is no sub-device of itself.")
     if product_statements.by_id(tx, gateway.product_id).node_type != GATEWAY:
-        text = f"{gateway.name} is no gateway: the NodeType of its product is not 1."
+        text = f"The device {gateway.name} is no gateway: the NodeType of its product is not 1."
         raise ApiError(codes.ADD_TOPO_RELATION_FAILED, text)
     attachment = Attachment(gateway.id, frozenset(device.id for device in found))
     [attached] = topology.attach(tx, [attachment], now=now, most=topology.MOST_SUBDEVICES)

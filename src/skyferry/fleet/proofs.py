@@ -64,7 +64,7 @@ def read_address(fields: Mapping[str, object]) -> DeviceAddress:
     if not isinstance(product_key, str) or not isinstance(device_name, str) or not product_key or not device_name:
         raise ProofError("Name each sub-device with productKey and deviceName.")
     if _PRODUCT_KEY.fullmatch(product_key) is None or not names.is_device_name(device_name):
-        raise ProofError("productKey or deviceName holds what no name has.")
+        raise ProofError("The productKey or deviceName holds what no name has.")
     return DeviceAddress(product_key, device_name)
 
 
@@ -89,7 +89,7 @@ def read_proof(fields: Mapping[str, object], method: object = None) -> Proof:
     named = lower.get("signmethod") or (_text("signMethod", method) if method is not None else _DEFAULT_METHOD)
     digest = _DIGESTS.get(named.lower())
     if digest is None:
-        raise UnknownMethodError("signMethod is hmacMd5, hmacSha1 or hmacSha256.")
+        raise UnknownMethodError("The signMethod is hmacMd5, hmacSha1 or hmacSha256.")
     if not lower.get("sign"):
         raise ProofError("Sign what is said of each sub-device: sign is missing.")
     signed = {name: value for name, value in said.items() if name.lower() not in _NOT_SIGNED}
@@ -110,8 +110,10 @@ def _text(name: str, value: object) -> str:
         value = "true" if value else "false"
     if isinstance(value, int):
         if value.bit_length() > _LONGEST_VALUE:
-            raise ProofError(f"{name[:_LONGEST_VALUE]} is too long.")
+            raise ProofError(f"The field {name[:_LONGEST_VALUE]} is too long.")
         value = str(value)
     if not isinstance(value, str) or len(value) > _LONGEST_VALUE:
-        raise ProofError(f"{name[:_LONGEST_VALUE]} is a text or a number of at most {_LONGEST_VALUE} characters.")
+        raise ProofError(
+            f"The field {name[:_LONGEST_VALUE]} is a text or a number of at most {_LONGEST_VALUE} characters."
+        )
     return value

@@ -16,6 +16,7 @@ from skyferry.operations import OPERATIONS
 NEVER_SENT: Final = {
     "Code": "errors only: a code with success makes older clients fail (control-plane reference §1.3)",
     "ErrorMessage": "errors only",
+    "JobId": "ResetThing does at once what it does",
     "DeviceInfo.DeviceType": "the vendor does not return it either (§9.3)",
 }
 """What the SDK knows and no answer holds, as the object that it is in and its name; and why."""
