@@ -88,7 +88,37 @@ class NoticeUndelivered:
     at: int
 
 
-Report = Connected | Disconnected | VersionReported | ProgressReported | PackageRequested | NoticeUndelivered
+@dataclass(frozen=True, slots=True)
+class DeploymentRequested:
+    """A device that asks for its updates over HTTP came by while this task waits for it.
+
+    The device is told of the task when its job allows that: the task is then as if a push had gone out.
+    """
+
+    device_id: int
+    task_id: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancellationSettled:
+    """A device that was told of a task knows that it was cancelled, or has had its chance to learn it."""
+
+    device_id: int
+    task_id: int
+    at: int
+
+
+Report = (
+    Connected
+    | Disconnected
+    | VersionReported
+    | ProgressReported
+    | PackageRequested
+    | NoticeUndelivered
+    | DeploymentRequested
+    | CancellationSettled
+)
 
 
 @dataclass(frozen=True, slots=True)

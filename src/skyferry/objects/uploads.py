@@ -85,6 +85,7 @@ class Uploads:
                 sha256=digests.sha256,
                 crc64=digests.crc64,
                 created_at=created_ms,
+                sha1=digests.sha1,
             )
             await writer.commit(new.blob)
         finally:

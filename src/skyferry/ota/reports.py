@@ -11,8 +11,10 @@ from typing import Final
 from sqlalchemy import Connection
 
 from skyferry.bus.messages import (
+    CancellationSettled,
     Command,
     Connected,
+    DeploymentRequested,
     DisconnectDevice,
     Disconnected,
     NoticeUndelivered,
@@ -30,6 +32,7 @@ from skyferry.ota.states import TaskEvent, TaskStatus, sources
 from skyferry.ota.working import DeviceState, WorkingTask, load, save
 from skyferry.store import jobs as job_statements
 from skyferry.store import pushing
+from skyferry.store import tasks as task_statements
 
 _NOT_CONFORM: Final = "report version is not conform"
 _FAILURES: Final = {
@@ -103,6 +106,10 @@ class _Batch:
                 self._requested(device, report)
             case NoticeUndelivered():
                 self._undelivered(device, report)
+            case DeploymentRequested():
+                self._deployment_requested(device, report)
+            case CancellationSettled():
+                task_statements.settle_cancellation(self._tx, device.id, report.task_id, status=TaskStatus.CANCELED)
 
     def _connected(self, device: DeviceState, report: Connected) -> None:
         if device.disabled:
@@ -174,22 +181,35 @@ class _Batch:
         if task is None or not self._may_send(task):
             self.answers.append(notices.answer(report, NOTHING, None))
             return
-        task.happen(TaskEvent.PUSHED, report.at)
-        task.dispatch_at = task.retry_at = None
-        task.notified_at = report.at
+        _hand_over(task, report.at)
         job = job_statements.by_id(self._tx, task.read.job_id)
         if job is not None:
             offered = self._maker.offer(self._tx, job, self._now).data(task.read.id)
             self.answers.append(notices.answer(report, offered, task.read.id))
 
-    def _may_send(self, task: WorkingTask) -> bool:
-        """Whether the job and its rate allow the device its first URL; a device that has had one may ask again."""
+    def _deployment_requested(self, device: DeviceState, report: DeploymentRequested) -> None:
+        for task in device.tasks:
+            if task.read.id == report.task_id and task.status in _PUSHABLE and self._may_send(task, postpone=True):
+                _hand_over(task, report.at)
+
+    def _may_send(self, task: WorkingTask, *, postpone: bool = False) -> bool:
+        """Whether the job and its rate allow the device its first URL; a device that has had one may ask again.
+
+        Args:
+            task: what the device asks for.
+            postpone: note in the task when a closed window opens, for a device that comes by again and again.
+        """
         if not task.read.job_may_push or (task.retry_at or 0) > self._now:
             return False
         if task.status is not TaskStatus.QUEUED:
             return True
         job = job_statements.by_id(self._tx, task.read.job_id)
-        if job is None or job.push_budget == 0 or not timezones.is_open(self._tx, job, task.read.device_id, self._now):
+        if job is None or job.push_budget == 0:
+            return False
+        opens_at = timezones.opens_at(self._tx, job, task.read.device_id, self._now)
+        if opens_at > self._now:
+            if postpone:
+                task.dispatch_at = opens_at
             return False
         allowed = rate.allowance(job.push_rate or job.maximum_per_minute, job.next_push_at, self._now)
         if allowed.count:
@@ -200,6 +220,13 @@ class _Batch:
         for task in _open(device.tasks, lambda task: task.read.id == report.task_id):
             if task.happen(TaskEvent.PUSH_LOST, report.at):
                 task.pushes = max(task.pushes - 1, 0)  # the device never had it
+
+
+def _hand_over(task: WorkingTask, at: int) -> None:
+    """The device is told of its task in answer to its question: as good as a push."""
+    task.happen(TaskEvent.PUSHED, at)
+    task.dispatch_at = task.retry_at = None
+    task.notified_at = at
 
 
 def _open(

@@ -34,15 +34,13 @@ def postpone_closed(tx: Connection, job: JobRecord, due: Sequence[ChangedTask], 
     return open_now
 
 
-def is_open(tx: Connection, job: JobRecord, device_id: int, now: int) -> bool:
-    """Whether a device that asks for its package may have it now."""
+def opens_at(tx: Connection, job: JobRecord, device_id: int, now: int) -> int:
+    """When a device that asks for its package may have it: now, or when the job's next window opens for it."""
     told = controls.of(job)
-    if not told.windows:
-        return True
-    if told.window_time_zone != controls.DEVICE:
-        return windows.opens_at(told, now) <= now
+    if not told.windows or told.window_time_zone != controls.DEVICE:
+        return windows.opens_at(told, now)
     zones = tags.values_of(tx, [device_id], TAG)
-    return windows.next_open(told.windows, _zone(zones.get(device_id)), now) <= now
+    return windows.next_open(told.windows, _zone(zones.get(device_id)), now)
 
 
 def _zone(name: str | None) -> tzinfo:

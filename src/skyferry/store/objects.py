@@ -44,6 +44,7 @@ class StoredObject:
         sha256: lower-case hexadecimal digest.
         crc64: CRC-64/XZ as a decimal number.
         created_at: when its upload began, in milliseconds since the Unix epoch.
+        sha1: lower-case hexadecimal digest; None where it was not computed yet.
     """
 
     key: str
@@ -53,6 +54,7 @@ class StoredObject:
     sha256: str
     crc64: str
     created_at: int
+    sha1: str | None = None
 
     @property
     def blob(self) -> str:

@@ -1,4 +1,7 @@
-"""Statements on what lets jobs push: their rate, their budget, their controls."""
+"""Statements on what lets jobs push: their rate, their budget, their controls.
+
+Devices that ask over HTTP are never pushed to: they are told when they come by.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -6,9 +9,10 @@ from sqlalchemy import ColumnElement, Connection, ScalarSelect, and_, case, exis
 
 from skyferry.store import rows
 from skyferry.store.jobs import COLUMNS, JobRecord, job_may_push
-from skyferry.store.tables import job_is_live, jobs, tasks
+from skyferry.store.tables import job_is_live, jobs, products, tasks
 
 _has_budget = or_(jobs.c.push_budget.is_(None), jobs.c.push_budget > 0)
+_can_hear = exists().where(products.c.id == jobs.c.product_id, products.c.device_protocol == "link")
 
 
 def due(tx: Connection, now: int, *, first: int, again: Collection[int]) -> Sequence[JobRecord]:
@@ -29,6 +33,7 @@ def due(tx: Connection, now: int, *, first: int, again: Collection[int]) -> Sequ
         .where(
             job_may_push,
             jobs.c.next_push_at <= now,
+            _can_hear,
             or_(and_(_has_budget, waits(first)), *(waits(status) for status in again)),
         )
         .order_by(jobs.c.id)
@@ -51,7 +56,7 @@ def next_due_at(tx: Connection, *, first: int, again: Collection[int]) -> int | 
         return select(func.min(tasks.c.dispatch_at)).where(*of_state).scalar_subquery()
 
     times = [case((_has_budget, earliest(first)), else_=None), *(earliest(status) for status in again)]
-    statement = select(jobs.c.next_push_at, *times).where(job_may_push)
+    statement = select(jobs.c.next_push_at, *times).where(job_may_push, _can_hear)
     waiting = [
         max(due_at, push_at) for push_at, *moments in tx.execute(statement) for due_at in moments if due_at is not None
     ]

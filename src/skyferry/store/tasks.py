@@ -270,6 +270,15 @@ def hold_off(tx: Connection, job_id: int, device_ids: Collection[int], *, until:
         tx.execute(statement.values(retry_at=until, dispatch_at=due))
 
 
+def settle_cancellation(tx: Connection, device_id: int, key: int, *, status: int) -> None:
+    """Forgets that the device was told of a task, if it is in the state: what it has to learn of it is said.
+
+    Asking twice is no matter: the second time nothing is left to be forgotten.
+    """
+    statement = update(tasks).where(tasks.c.id == key, tasks.c.device_id == device_id, tasks.c.status == status)
+    tx.execute(statement.values(notified_at=None))
+
+
 def take_due(tx: Connection, job_id: int, *, status: int, now: int, limit: int) -> Sequence[ChangedTask]:
     """The tasks of a job in this state whose push is due, longest waiting first."""
     statement = (

@@ -1,4 +1,4 @@
-"""What devices say of themselves besides versions.
+"""What hawkBit devices need: the attributes that they report, and the SHA-1 of files.
 
 Revision: 0006, after 0005. Written 2026-11-27.
 """
@@ -27,8 +27,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("device_id", "key", name=op.f("pk_device_attributes")),
         sqlite_with_rowid=False,
     )
+    op.add_column("objects", sa.Column("sha1", sa.Text(), nullable=True))
 
 
 def downgrade() -> None:
     """Takes the change back."""
+    op.drop_column("objects", "sha1")
     op.drop_table("device_attributes")
