@@ -1,5 +1,6 @@
 """The composition root: settings in, a running server out. Nothing else makes the parts and connects them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,8 +9,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from skyferry import monitoring
 from skyferry.bus.local import LocalBus
+from skyferry.bus.messages import Command
 from skyferry.clock import SystemClock
 from skyferry.datadir import DataDir, write_private
+from skyferry.ddi import http as ddi_http
+from skyferry.ddi.downloads import FileSender
+from skyferry.ddi.limits import DdiSettings
+from skyferry.ddi.service import DeviceApi
 from skyferry.delivery.forwarding import NatsForwarder
 from skyferry.delivery.limits import DeliveryLimits
 from skyferry.delivery.nats import NatsConnection
@@ -38,7 +44,7 @@ from skyferry.ram.principal import Principal, Role
 from skyferry.ram.tokens import SecurityTokens
 from skyferry.rpc.context import Limits
 from skyferry.rpc.gateway import Gateway
-from skyferry.rpc.origin import origin_of
+from skyferry.rpc.origin import Origin, origin_of
 from skyferry.rpc.principals import Directory, Remembered
 from skyferry.scheduler.chores import Chores
 from skyferry.scheduler.recovery import recover, tell_departures
@@ -119,6 +125,16 @@ class Server:
             objects=self._objects,
             forward=self._forwarder.forward if self._forwarder else None,
         )
+        self._device_api = DeviceApi(
+            self._store,
+            self._box,
+            self._bus,
+            self._clock,
+            self._objects,
+            throttle=self._gateway.throttle,
+            send_file=FileSender(self._store, self._objects, self._object_limits.stall_seconds).send,
+            settings=_ddi_settings(settings),
+        )
 
     async def start(self) -> Started:
         """Migrates the database, recovers from the former run, and opens the doors; devices and API last.
@@ -137,6 +153,7 @@ class Server:
         await self._start_tls(endpoints, public_url)
         self._connect_worker(public_url)
         self._runner.start()
+        self._device_api.presence.start()
         self._delivery.start()
         self._web = WebServer(self._routes(public_url))
         await self._web.start(endpoints, self._tls)
@@ -156,6 +173,7 @@ class Server:
         if self._forwarder is not None:
             await self._forwarder.close()
         await self._tls.stop()
+        await self._device_api.presence.stop()
         await self._runner.stop()
         await self._reports.drain()
         await self._delivery.stop()
@@ -222,7 +240,11 @@ class Server:
         )
         self._runner = Runner(self._store, self._clock, chores.all())
         self._bus.attach_worker(self._reports.submit, self._runner.wake)
-        self._bus.attach_gateway(self._gateway.on_commands)
+        self._bus.attach_gateway(self._on_commands)
+
+    async def _on_commands(self, commands: Sequence[Command]) -> None:
+        await self._gateway.on_commands(commands)
+        await self._device_api.presence.on_commands(commands)
 
     def _routes(self, public_url: str) -> list[web.RouteDef]:
         """All that is offered over HTTP."""
@@ -247,11 +269,15 @@ class Server:
             *files,
             *tuf_http.routes(self._store, self._clock, urls=self._urls, grants=self._target_grants),
             *registration_http.routes(self._gateway.registrar, self._gateway.throttle, self._peer_of),
+            *ddi_http.routes(self._device_api, self._origin_of, public_url),
             *monitoring.routes(checks),
         ]
 
+    def _origin_of(self, request: web.Request) -> Origin:
+        return origin_of(request, self._settings.trusted_proxies)
+
     def _peer_of(self, request: web.Request) -> Peer:
-        origin = origin_of(request, self._settings.trusted_proxies)
+        origin = self._origin_of(request)
         return Peer(origin.address, origin.secure)
 
     def _rpc(self, public_url: str) -> Gateway[Services]:
@@ -323,6 +349,14 @@ def _forwarder(settings: Settings) -> NatsForwarder | None:
     if settings.forward_custom_topics is None or settings.nats is None:
         return None
     return NatsForwarder(NatsConnection(settings.nats, _FORWARD_MS), settings.forward_custom_topics)
+
+
+def _ddi_settings(settings: Settings) -> DdiSettings:
+    return DdiSettings(
+        plain=settings.hawkbit_plain,
+        poll_s=settings.hawkbit_poll_seconds,
+        version_attribute=settings.hawkbit_version_attribute,
+    )
 
 
 def _delivery_limits(settings: Settings) -> DeliveryLimits:

@@ -29,6 +29,11 @@ def device_name() -> str:
     return _random(20)
 
 
+def gateway_token() -> str:
+    """43 characters: 256 bits that no one can guess."""
+    return secrets.token_urlsafe(32)
+
+
 def device_secret() -> str:
     """32 characters."""
     return _random(32, string.ascii_lowercase + string.digits)

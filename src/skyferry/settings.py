@@ -154,6 +154,12 @@ class Settings(BaseSettings):
     """Whether devices may register themselves without TLS, where anyone on the way reads the secret they get."""
     registration_most_devices: int = Field(default=1_000_000, ge=0)
     """How many devices a product may have for an unknown device to register itself."""
+    hawkbit_plain: bool = False
+    """Whether devices may use hawkBit's device API without TLS, where anyone on the way reads their token."""
+    hawkbit_poll_seconds: int = Field(default=300, ge=1, le=43_200)
+    """How often devices ask by hawkBit's device API; one that missed three times is offline."""
+    hawkbit_version_attribute: str = Field(default="version", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    """The attribute (configData) that tells the version of the default module; followed by `.NAME` that of a module."""
     login_delay_seconds: float = Field(default=1.0, ge=0, le=3_600)
     """How long a device is refused from an address after its fourth wrong log-in from there; it doubles each time."""
     login_delay_most_seconds: float = Field(default=60.0, ge=0, le=86_400)

@@ -6,7 +6,7 @@ import fastcrc
 
 
 class Digests:
-    """MD5, SHA-1 and SHA-256, by which devices check what they downloaded, and CRC-64/XZ, which object storage answers."""
+    """MD5, SHA-1 and SHA-256, by which devices check their downloads, and CRC-64/XZ, which object storage answers."""
 
     def __init__(self) -> None:
         self.size = 0

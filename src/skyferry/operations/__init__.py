@@ -17,6 +17,7 @@ from skyferry.operations import (
     devices,
     events,
     groups,
+    hawkbit,
     job_control,
     job_creation,
     jobs,
@@ -43,6 +44,7 @@ from skyferry.rpc.operation import Operation, index
 _MODULES: Final = (
     products,
     product_settings,
+    hawkbit,
     signing_keys,
     tuf,
     registrations,

@@ -197,7 +197,7 @@ class _Batch:
 
         Args:
             task: what the device asks for.
-            postpone: note in the task when a closed window opens, for a device that comes by again and again.
+            postpone: let the task wait for a closed window as for another try: the device comes by again and again.
         """
         if not task.read.job_may_push or (task.retry_at or 0) > self._now:
             return False
@@ -209,7 +209,7 @@ class _Batch:
         opens_at = timezones.opens_at(self._tx, job, task.read.device_id, self._now)
         if opens_at > self._now:
             if postpone:
-                task.dispatch_at = opens_at
+                task.retry_at = opens_at
             return False
         allowed = rate.allowance(job.push_rate or job.maximum_per_minute, job.next_push_at, self._now)
         if allowed.count:

@@ -49,7 +49,6 @@ class PolledTask:
     id: int
     status: int
     progress: int
-    dispatch_at: int | None
     retry_at: int | None
     job_may_push: bool
     next_push_at: int
@@ -62,7 +61,6 @@ _TASK: Final = [
     tasks.c.id,
     tasks.c.status,
     tasks.c.progress,
-    tasks.c.dispatch_at,
     tasks.c.retry_at,
     job_may_push,
     jobs.c.next_push_at,
@@ -147,12 +145,10 @@ def task_of_device(tx: Connection, device_id: int, task_id: int) -> TaskOfDevice
     return rows.one_of(TaskOfDevice, tx.execute(statement))
 
 
-def told_of_package(tx: Connection, device_id: int, package_id: int) -> Sequence[int]:
-    """The states of the tasks by which a device was told of a package."""
-    statement = select(tasks.c.status).where(
-        tasks.c.device_id == device_id, tasks.c.package_id == package_id, tasks.c.notified_at.is_not(None)
-    )
-    return tx.execute(statement).scalars().all()
+def task_of_package(tx: Connection, task_ids: Collection[int], package_id: int) -> int | None:
+    """The first of these tasks that brings a package."""
+    statement = select(tasks.c.id).where(tasks.c.id.in_(task_ids), tasks.c.package_id == package_id)
+    return tx.execute(statement.order_by(tasks.c.id).limit(1)).scalar()
 
 
 def history_of(tx: Connection, task_id: int, limit: int) -> list[str]:
@@ -176,6 +172,11 @@ class Artifact:
     md5: str
     sha256: str
     sha1: str | None
+
+    @property
+    def blob(self) -> str:
+        """The name of its bytes in the object store, as `StoredObject.blob`."""
+        return f"{self.key}.{self.sha256}"
 
 
 def artifacts_of(tx: Connection, package_id: int) -> list[Artifact]:

@@ -19,8 +19,8 @@ objects = Table(
     Column("sha1", Text),
     Index(None, "created_at"),
 )
-"""Uploaded files. A file that no package refers to is removed after an hour. `sha1` is empty in rows of a server that did
-not compute it yet; it is filled in when a device needs it."""
+"""Uploaded files. A file that no package refers to is removed after an hour. `sha1` is empty in rows of a server that
+did not compute it yet; it is filled in when a device needs it."""
 
 modules = Table(
     "modules",
