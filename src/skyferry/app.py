@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from skyferry import monitoring
 from skyferry.bus.local import LocalBus
-from skyferry.bus.messages import Command
+from skyferry.bus.messages import Command, Downloaded
 from skyferry.clock import SystemClock
 from skyferry.datadir import DataDir, write_private
 from skyferry.ddi import http as ddi_http
@@ -32,7 +32,9 @@ from skyferry.fleet.dynamic_registration import RegistrationLimits
 from skyferry.keys import KeyRing, SecretBox
 from skyferry.objects import http as objects_http
 from skyferry.objects.cleaning import remove_strays
-from skyferry.objects.limits import ObjectLimits
+from skyferry.objects.downloads import Downloads, Served, Serving
+from skyferry.objects.gate import Gate as DownloadGate
+from skyferry.objects.limits import ObjectLimits, ServingLimits
 from skyferry.objects.local import LocalObjectStore
 from skyferry.objects.urls import DownloadUrls
 from skyferry.operations import OPERATIONS
@@ -47,6 +49,7 @@ from skyferry.rpc.gateway import Gateway
 from skyferry.rpc.origin import Origin, origin_of
 from skyferry.rpc.principals import Directory, Remembered
 from skyferry.scheduler.chores import Chores
+from skyferry.scheduler.downloads import DownloadCounts
 from skyferry.scheduler.recovery import recover, tell_departures
 from skyferry.scheduler.reports import ReportWorker
 from skyferry.scheduler.runner import Runner
@@ -109,6 +112,10 @@ class Server:
         self._object_limits = ObjectLimits(
             most_file_bytes=settings.upload_most_bytes, most_list_bytes=settings.list_most_bytes
         )
+        serving = Serving(
+            DownloadGate(_serving_limits(settings)), self._downloaded, lambda request: self._origin_of(request).address
+        )
+        self._downloads = Downloads(self._store, self._objects, serving, self._object_limits.stall_seconds)
         self._engine_limits = EngineLimits(
             connect_delay_ms=round(settings.push_delay_seconds * 1_000),
             push_backoff_ms=round(settings.push_backoff_seconds * 1_000),
@@ -132,7 +139,7 @@ class Server:
             self._clock,
             self._objects,
             throttle=self._gateway.throttle,
-            send_file=FileSender(self._store, self._objects, self._object_limits.stall_seconds).send,
+            send_file=FileSender(self._downloads).send,
             settings=_ddi_settings(settings),
         )
 
@@ -176,6 +183,7 @@ class Server:
         await self._device_api.presence.stop()
         await self._runner.stop()
         await self._reports.drain()
+        await self._download_counts.write()
         await self._delivery.stop()
         await self._store.close()
 
@@ -223,9 +231,11 @@ class Server:
         return new_key
 
     def _connect_worker(self, public_url: str) -> None:
-        self._urls = DownloadUrls(public_url, self._download_key, self._settings.download_url_hours * 3_600)
+        base_url = self._settings.download_url or public_url
+        self._urls = DownloadUrls(base_url, self._download_key, self._settings.download_url_hours * 3_600)
         maker = OfferMaker(self._urls, DigestSigner(self._box))
         self._reports = ReportWorker(self._store, self._bus, self._clock, maker, self._engine_limits)
+        self._download_counts = DownloadCounts(self._store)
         chores = Chores(
             store=self._store,
             bus=self._bus,
@@ -237,9 +247,10 @@ class Server:
             object_limits=self._object_limits,
             audit_ms=self._settings.audit_days * 86_400_000,
             repositories=Repositories(self._store, self._box, self._clock, TufLimits()),
+            downloads=self._download_counts,
         )
         self._runner = Runner(self._store, self._clock, chores.all())
-        self._bus.attach_worker(self._reports.submit, self._runner.wake)
+        self._bus.attach_worker(self._reports.submit, self._runner.wake, self._download_counts.add)
         self._bus.attach_gateway(self._on_commands)
 
     async def _on_commands(self, commands: Sequence[Command]) -> None:
@@ -263,6 +274,7 @@ class Server:
             self._clock,
             download_urls=self._urls,
             limits=self._object_limits,
+            downloads=self._downloads,
         )
         return [
             *self._rpc(public_url).routes(),
@@ -324,6 +336,10 @@ class Server:
     async def _check_web(self) -> None:
         self._web.check()
 
+    def _downloaded(self, served: Served) -> None:
+        failures = 0 if served.complete else 1
+        self._bus.downloaded(Downloaded(served.task_id, served.sent, 1, failures, self._clock.now_ms()))
+
     async def _check_gateway(self) -> None:
         self._gateway.check()
 
@@ -356,6 +372,16 @@ def _ddi_settings(settings: Settings) -> DdiSettings:
         plain=settings.hawkbit_plain,
         poll_s=settings.hawkbit_poll_seconds,
         version_attribute=settings.hawkbit_version_attribute,
+    )
+
+
+def _serving_limits(settings: Settings) -> ServingLimits:
+    return ServingLimits(
+        most_at_once=settings.downloads_at_once,
+        most_of_client=settings.downloads_of_address,
+        wait_seconds=settings.download_wait_seconds,
+        bytes_per_second=settings.download_bytes_per_second,
+        client_bytes_per_second=settings.download_bytes_per_second_of_address,
     )
 
 

@@ -20,6 +20,8 @@ from pydantic_settings import (
 _HIGHEST_PORT: Final = 65_535
 _NATS_URL: Final = re.compile(r"(nats|tls)://[^/?#\s]+/?")
 _PUBLIC_URL: Final = re.compile(r"https?://[^/?#\s]+/?")
+_LONGEST_DOWNLOAD_URL: Final = 76
+"""What the rest of a download URL leaves of the 256 characters that C SDKs can take (device-plane reference §2.5)."""
 
 Network = IPv4Network | IPv6Network
 
@@ -55,6 +57,12 @@ def _public_url(value: str | None) -> str | None:
     if value is not None and not _PUBLIC_URL.fullmatch(value):
         raise ValueError(f"{value} is not http://HOST or https://HOST, with a port where it is not the usual one.")
     return value
+
+
+def _download_url(value: str | None) -> str | None:
+    if value is not None and len(value) > _LONGEST_DOWNLOAD_URL:
+        raise ValueError(f"{value} has more than {_LONGEST_DOWNLOAD_URL} characters, and URLs would not fit devices.")
+    return _public_url(value)
 
 
 def _addresses(value: Any) -> Any:
@@ -104,6 +112,8 @@ class Settings(BaseSettings):
     """Devices may connect to `mqtt` without TLS."""
     public_url: Annotated[str | None, AfterValidator(_public_url)] = None
     """The server's URL as devices and applications reach it; the HTTP address when absent."""
+    download_url: Annotated[str | None, AfterValidator(_download_url)] = None
+    """Where devices download when that is not `public_url`; a product may name a place of its own."""
     tls_certificate: Path | None = None
     """The server's certificate with its chain (PEM); one of Skyferry's own authority when absent."""
     tls_key: Path | None = None
@@ -141,6 +151,16 @@ class Settings(BaseSettings):
     """The largest list of devices (DnListFileUrl)."""
     download_url_hours: int = Field(default=24, ge=1, le=168)
     """How long a download URL is valid."""
+    downloads_at_once: int = Field(default=2_000, ge=1, le=100_000)
+    """Downloads that are answered at once; further ones wait for their turn."""
+    downloads_of_address: int = Field(default=500, ge=1, le=100_000)
+    """How many of these may come from one IPv4 address or one /64 of IPv6."""
+    download_wait_seconds: float = Field(default=20.0, ge=0, le=600)
+    """How long a download waits for its turn before it is told to come again."""
+    download_bytes_per_second: int | None = Field(default=None, ge=10_000)
+    """What all downloads together may take; no limit when absent."""
+    download_bytes_per_second_of_address: int | None = Field(default=None, ge=1_000)
+    """What the downloads of one address together may take; no limit when absent."""
     push_delay_seconds: float = Field(default=5.0, ge=0, le=600)
     """After this long a device that gave no sign of listening is pushed to all the same."""
     push_backoff_seconds: float = Field(default=60.0, ge=0, le=21_600)

@@ -1,11 +1,15 @@
 """QueryOTATaskHistory, an operation of our own: what happened to a task, in its order."""
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.scenario.support import Fleet
 from tests.support.api import Device, items
+from tests.support.device import Notice, download
+from tests.support.server import wait_until
 
 pytestmark = pytest.mark.rule("QueryOTATaskHistory")
 
@@ -56,6 +60,36 @@ def test_a_new_task_has_no_history(fleet: Fleet) -> None:
     answer = told(fleet, fleet.job(fleet.package(), [device]), device)
 
     assert (changes(answer), answer["Total"], answer["PageCount"]) == ([], 0, 0)
+
+
+def test_what_was_downloaded_for_a_task_is_told(fleet: Fleet) -> None:
+    """Bytes, requests and failures, counted by the URL of the offer; an application's own URL counts for no task."""
+    device = fleet.device()
+    firmware = fleet.package()
+    job = fleet.job(firmware, [device])
+    notice = Notice.parse(json.dumps(fleet.connect(device).push(), separators=(",", ":")))
+    download(notice)
+    url = fleet.api.call("QueryOTAFirmware", FirmwareId=firmware)["FirmwareInfo"]["FirmwareUrl"]
+    download(replace(notice, url=url))
+
+    def counts() -> tuple[int, int, int]:
+        data = told(fleet, job, device)["Data"]
+        return data["DownloadBytes"], data["DownloadRequests"], data["DownloadFailures"]
+
+    wait_until(lambda: counts() == (notice.size, 1, 0), what="the download being counted")
+    assert "&t=" in notice.url
+    assert "&t=" not in url
+
+
+def test_a_download_goes_on_when_its_task_is_cancelled(fleet: Fleet) -> None:
+    """A URL is valid until it expires or the package is deleted."""
+    device = fleet.device()
+    firmware = fleet.package()
+    fleet.job(firmware, [device])
+    notice = Notice.parse(json.dumps(fleet.connect(device).push(), separators=(",", ":")))
+    fleet.cancel(firmware, [device.name])
+
+    assert len(download(notice)) == notice.size
 
 
 def test_a_long_history_is_paged(fleet: Fleet) -> None:

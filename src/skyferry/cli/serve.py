@@ -28,6 +28,9 @@ def serve(  # noqa: PLR0917 - typer passes options by name
         str | None, typer.Option(metavar="HOST:PORT[,…]", help="Downloads only, plain HTTP and HTTPS.")
     ] = None,
     public_url: Annotated[str | None, typer.Option(help="The URL by which devices and applications come.")] = None,
+    download_url: Annotated[
+        str | None, typer.Option(help="The URL by which devices download, when it is another.")
+    ] = None,
     database: Annotated[str | None, typer.Option(help="sqlite:///path or postgresql://…")] = None,
     nats: Annotated[
         str | None, typer.Option(metavar="URL", help="nats://HOST:PORT, for messages to the business server.")
@@ -45,6 +48,7 @@ def serve(  # noqa: PLR0917 - typer passes options by name
             https=https,
             downloads=downloads,
             public_url=public_url,
+            download_url=download_url,
             database=database,
             nats=nats,
         )

@@ -2,27 +2,19 @@
 
 from dataclasses import dataclass
 
-import structlog
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from skyferry.ddi import errors
-from skyferry.objects import rendering, sending
+from skyferry.objects import rendering
+from skyferry.objects.downloads import Downloads
 from skyferry.objects.errors import ObjectError
-from skyferry.objects.interface import ObjectStore
-from skyferry.objects.sending import Part
-from skyferry.store import objects as statements
-from skyferry.store.engine import Store
-
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class FileSender:
-    """Sends files, whole or in part."""
+    """Sends files, whole or in part, within the limits of all downloads."""
 
-    store: Store
-    objects: ObjectStore
-    stall_seconds: float
+    downloads: Downloads
 
     async def send(self, request: web.Request, key: str, task_id: int) -> web.StreamResponse:
         """Answers a request with an object.
@@ -30,26 +22,10 @@ class FileSender:
         Raises:
             DdiError: there is no such object.
         """
-        item = await self.store.read(statements.find_object_of_url, key)
-        if item is None:
-            raise errors.not_found("The file is gone.")
-        etag = rendering.etag_of(item)
+        request_id = rendering.new_request_id()
         try:
-            asked = sending.requested_range(request, item.size, etag)
+            return await self.downloads.send(request, key, task_id=task_id, request_id=request_id)
         except ObjectError as error:
-            return rendering.error_response(error, request, rendering.new_request_id())
-        part = asked or Part(0, item.size)
-        headers = {hdrs.CONTENT_TYPE: "application/octet-stream", hdrs.ACCEPT_RANGES: "bytes", "ETag": etag}
-        if asked is not None:
-            headers[hdrs.CONTENT_RANGE] = f"bytes {part.start}-{part.start + part.count - 1}/{item.size}"
-        response = web.StreamResponse(status=200 if asked is None else 206, headers=headers)
-        response.content_length = part.count
-        reader = await self.objects.open(item.blob)
-        try:
-            if request.method == hdrs.METH_GET:
-                await sending.send(request, response, reader, part, stall_seconds=self.stall_seconds)
-        except ConnectionError as error:
-            _log.info("download broken", task_id=task_id, reason=str(error), cause=error.__cause__)
-        finally:
-            await reader.close()
-        return response
+            if error.code == "NoSuchKey":
+                raise errors.not_found("The file is gone.") from None
+            return rendering.error_response(error, request, request_id)

@@ -10,13 +10,12 @@ from sqlalchemy import Connection
 from skyferry import error_codes as codes
 from skyferry.errors import ApiError
 from skyferry.fleet import products
+from skyferry.objects.urls import LONGEST_BASE_URL
 from skyferry.store import product_settings as statements
 from skyferry.store import products as product_statements
 from skyferry.store.product_settings import SettingsRecord
 
 _BASE_URL: Final = re.compile(r"https?://[A-Za-z0-9.-]{1,127}(:[1-9][0-9]{0,4})?/?")
-_LONGEST_BASE_URL: Final = 96
-"""A download URL has 256 characters at most (device-plane reference §2.5)."""
 
 
 class DynamicRegistration(IntEnum):
@@ -94,10 +93,10 @@ def _device_protocol(text: str) -> DeviceProtocol:
 
 
 def _download_base(text: str) -> str | None:
-    if text and (len(text) > _LONGEST_BASE_URL or not _BASE_URL.fullmatch(text)):
+    if text and (len(text) > LONGEST_BASE_URL or not _BASE_URL.fullmatch(text)):
         raise ApiError(
             codes.INVALID_FORMATTED_PARAMETER,
             "DownloadBase is http://HOST or https://HOST, with a port where it is not the usual one, in at most"
-            f" {_LONGEST_BASE_URL} characters.",
+            f" {LONGEST_BASE_URL} characters.",
         )
     return text.rstrip("/") or None

@@ -154,6 +154,16 @@ def incomplete_body() -> ObjectError:
     return ObjectError("IncompleteBody", 400, "The request body ended before it was complete.")
 
 
+def slow_down(retry_seconds: int) -> ObjectError:
+    """Too many downloads at once, and this one has waited its time."""
+    return ObjectError(
+        "SlowDown",
+        503,
+        "Too many files are being downloaded. Please try again later.",
+        headers={"Retry-After": str(retry_seconds)},
+    )
+
+
 def no_room() -> ObjectError:
     """The disk is full."""
     return ObjectError(

@@ -10,18 +10,16 @@ from aiohttp import hdrs, web
 
 from skyferry.clock import Clock
 from skyferry.keys import SecretBox
-from skyferry.objects import errors, keys, rendering, sending, urls
+from skyferry.objects import errors, rendering, urls
 from skyferry.objects.body import RequestBody
+from skyferry.objects.downloads import Downloads
 from skyferry.objects.errors import ObjectError
 from skyferry.objects.forms import FormReader
-from skyferry.objects.interface import ObjectReader, ObjectStore
+from skyferry.objects.interface import ObjectStore
 from skyferry.objects.limits import ObjectLimits
-from skyferry.objects.sending import Part
 from skyferry.objects.uploads import BUCKET, Uploads
 from skyferry.objects.urls import DownloadUrls
-from skyferry.store import objects as statements
 from skyferry.store.engine import Store
-from skyferry.store.objects import StoredObject
 
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -38,6 +36,7 @@ def routes(
     *,
     download_urls: DownloadUrls,
     limits: ObjectLimits,
+    downloads: Downloads,
 ) -> list[web.RouteDef]:
     """The routes for uploads and downloads.
 
@@ -48,8 +47,9 @@ def routes(
         clock: decides what has expired.
         download_urls: checks the URLs of downloads.
         limits: limits of uploads.
+        downloads: sends files.
     """
-    endpoint = _Endpoint(Uploads(store, objects, box, clock, limits), download_urls)
+    endpoint = _Endpoint(Uploads(store, objects, box, clock, limits), downloads, download_urls)
     upload = _answering(endpoint.upload)
     download = _answering(endpoint.download)
     return [
@@ -62,6 +62,7 @@ def routes(
 @dataclass(frozen=True, slots=True)
 class _Endpoint:
     uploads: Uploads
+    downloads: Downloads
     download_urls: DownloadUrls
 
     async def upload(self, request: web.Request, request_id: str) -> web.StreamResponse:
@@ -77,50 +78,11 @@ class _Endpoint:
         )
 
     async def download(self, request: web.Request, request_id: str) -> web.StreamResponse:
-        item = await self._item(request)
-        etag = rendering.etag_of(item)
-        asked = sending.requested_range(request, item.size, etag)
-        part = asked or Part(0, item.size)
-        headers = {
-            **rendering.common_headers(request_id),
-            hdrs.CONTENT_TYPE: "application/octet-stream",
-            hdrs.ACCEPT_RANGES: "bytes",
-            "ETag": etag,
-        }
-        if asked is not None:
-            headers[hdrs.CONTENT_RANGE] = f"bytes {part.start}-{part.start + part.count - 1}/{item.size}"
-        response = web.StreamResponse(status=200 if asked is None else 206, headers=headers)
-        response.content_length = part.count
-        reader = await self._opened(item)
-        try:
-            if request.method == hdrs.METH_GET:
-                stall_seconds = self.uploads.limits.stall_seconds
-                await sending.send(request, response, reader, part, stall_seconds=stall_seconds)
-        except ConnectionError as error:
-            _log.info("download broken", request_id=request_id, reason=str(error), cause=error.__cause__)
-        finally:
-            await reader.close()
-        return response
-
-    async def _item(self, request: web.Request) -> StoredObject:
         key = request.match_info["key"]
-        if not self.download_urls.verify(key, request.query, self.uploads.clock.now_ms()):
+        right = self.download_urls.verify(key, request.query, self.uploads.clock.now_ms())
+        if right is None:
             raise errors.access_denied("The signature of this URL is wrong, or the URL has expired.")
-        item = await self.uploads.store.read(statements.find_object_of_url, key) if keys.prefix_of(key) else None
-        if item is None:
-            raise errors.no_such_key(key)
-        return item
-
-    async def _opened(self, item: StoredObject) -> ObjectReader:
-        try:
-            reader = await self.uploads.objects.open(item.blob)
-        except FileNotFoundError:
-            _log.exception("object file missing", key=item.key)
-            raise errors.no_such_key(item.key) from None
-        if reader.size != item.size:
-            await reader.close()
-            raise OSError(f"The file of {item.key} has {reader.size} bytes instead of {item.size}.")
-        return reader
+        return await self.downloads.send(request, key, task_id=right.task_id, request_id=request_id)
 
 
 def _answering(answer: _Answer) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

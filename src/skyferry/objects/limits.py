@@ -37,3 +37,29 @@ class ObjectLimits:
     ticket_seconds: int = 60
     unused_seconds: int = 3_600
     cleaning_batch: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ServingLimits:
+    """How much is downloaded from this server at once, and how fast.
+
+    A client is an IPv4 address or the first 64 bits of an IPv6 address: a site of many devices behind one address is
+    one client, so the limits of a client leave room for a site.
+
+    Attributes:
+        most_at_once: downloads that are being answered.
+        most_of_client: how many of them may be one client's.
+        most_waiting: downloads that wait for their turn.
+        wait_seconds: how long one waits; to firmware in the field an error is a failed update, so waiting is better.
+        retry_seconds: when one that has waited in vain may try again; told to the client.
+        bytes_per_second: of all downloads together; None for no limit.
+        client_bytes_per_second: of all downloads of one client together; None for no limit.
+    """
+
+    most_at_once: int = 2_000
+    most_of_client: int = 500
+    most_waiting: int = 10_000
+    wait_seconds: float = 20
+    retry_seconds: int = 30
+    bytes_per_second: int | None = None
+    client_bytes_per_second: int | None = None

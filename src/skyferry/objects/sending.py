@@ -15,11 +15,14 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from skyferry.objects.errors import invalid_range
+from skyferry.objects.gate import Passage
 from skyferry.objects.interface import ObjectReader
 from skyferry.objects.limits import MEBIBYTE
 
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 _AT_ONCE: Final = MEBIBYTE
+_PIECE: Final = 64 << 10
+"""What is handed to the loop at a time, in bytes: a client that takes less in the time of a stall is given up."""
 _UNSENT: Final = 128 << 10
 """How many bytes the kernel holds for a connection beyond what is on its way. Its default grows to megabytes, and it
 says that there is room again only after a third of that is gone: minutes on a link of a few KB per second."""
@@ -64,6 +67,7 @@ async def send(
     response: web.StreamResponse,
     reader: ObjectReader,
     part: Part,
+    passage: Passage,
     *,
     stall_seconds: float,
 ) -> None:
@@ -74,6 +78,7 @@ async def send(
         response: the answer, not yet prepared.
         reader: the opened object.
         part: what to send.
+        passage: says how fast, and counts.
         stall_seconds: how long the client may take nothing.
 
     Raises:
@@ -87,10 +92,12 @@ async def send(
     encrypted = transport.get_extra_info("sslcontext") is not None
     try:
         if descriptor is None or encrypted:
-            await _copy(request, response, reader, part, stall_seconds=stall_seconds)
+            await _copy(request, response, reader, part, passage=passage, stall_seconds=stall_seconds)
         else:
-            await _send_file(request, response, transport, descriptor, part, stall_seconds=stall_seconds)
-        await response.write_eof()
+            ends = (transport, descriptor)
+            await _send_file(request, response, ends, part, passage=passage, stall_seconds=stall_seconds)
+        async with asyncio.timeout(stall_seconds):
+            await response.write_eof()
     except TimeoutError:
         transport.abort()
         raise ConnectionAbortedError("The client took nothing for too long.") from None
@@ -108,34 +115,45 @@ async def _copy(
     reader: ObjectReader,
     part: Part,
     *,
+    passage: Passage,
     stall_seconds: float,
 ) -> None:
-    await response.prepare(request)
+    async with asyncio.timeout(stall_seconds):
+        await response.prepare(request)
+    if request.transport is not None:
+        _hold_little(request.transport)
     async for block in reader.blocks(part.start, part.count):
-        async with asyncio.timeout(stall_seconds):
-            await response.write(block)
+        rest = memoryview(block)
+        while rest:
+            allowed = await passage.allow(min(_PIECE, len(rest)))
+            async with asyncio.timeout(stall_seconds):
+                await response.write(rest[:allowed])
+            passage.sent += allowed
+            rest = rest[allowed:]
 
 
 async def _send_file(
     request: web.Request,
     response: web.StreamResponse,
-    transport: asyncio.Transport,
-    descriptor: int,
+    ends: tuple[asyncio.Transport, int],
     part: Part,
     *,
+    passage: Passage,
     stall_seconds: float,
 ) -> None:
     """Lets the kernel send. The loop owns the socket's descriptor, so waiting for room needs a second one."""
+    transport, descriptor = ends
     async with asyncio.timeout(stall_seconds):
         await _send_headers(request, response, transport)
-    connection = transport.get_extra_info("socket")
-    connection.setsockopt(IPPROTO_TCP, TCP_NOTSENT_LOWAT, _UNSENT)
-    socket = os.dup(connection.fileno())
+    _hold_little(transport)
+    socket = os.dup(transport.get_extra_info("socket").fileno())
     start, end = part.start, part.start + part.count
+    allowed = 0
     try:
         while start < end:
+            allowed = allowed or await passage.allow(min(_AT_ONCE, end - start))
             try:
-                sent = os.sendfile(socket, descriptor, start, min(_AT_ONCE, end - start))
+                sent = os.sendfile(socket, descriptor, start, allowed)
             except BlockingIOError:
                 async with asyncio.timeout(stall_seconds):
                     await _room(socket)
@@ -143,9 +161,15 @@ async def _send_file(
             if not sent:
                 raise OSError("The file is shorter than it was.")
             start += sent
+            allowed -= sent
+            passage.sent += sent
             await asyncio.sleep(0)
     finally:
         os.close(socket)
+
+
+def _hold_little(transport: asyncio.Transport) -> None:
+    transport.get_extra_info("socket").setsockopt(IPPROTO_TCP, TCP_NOTSENT_LOWAT, _UNSENT)
 
 
 async def _send_headers(request: web.Request, response: web.StreamResponse, transport: asyncio.Transport) -> None:

@@ -9,13 +9,20 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
 from skyferry.objects import keys
 
 UPLOAD_PATH: Final = "/objects"
+LONGEST_URL: Final = 256
+"""Longer URLs do not fit the buffers of C SDKs, in characters."""
+LONGEST_BASE_URL: Final = 76
+"""What the longest key, task and signature leave of `LONGEST_URL` for scheme, host and port, in characters."""
 
+_DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+_TASK: Final = re.compile(r"[1-9a-z][0-9a-z]{0,11}", re.ASCII)
 _SIGNATURE_BYTES: Final = 24
 _KEY_ID_BYTES: Final = 6
 _SECONDS: Final = re.compile(r"[1-9][0-9]{0,11}", re.ASCII)
@@ -47,14 +54,25 @@ def object_key_of(url: str) -> str | None:
     return key
 
 
+@dataclass(frozen=True, slots=True)
+class DownloadRight:
+    """What a signed URL allows: to download its object, for a task or (None) for nobody in particular."""
+
+    task_id: int | None
+
+
 class DownloadUrls:
-    """Signs download URLs and checks them; whoever has a URL may download that one object until it expires."""
+    """Signs download URLs and checks them; whoever has a URL may download that one object until it expires.
+
+    A URL that names a task stays valid when the task ends: a device that is cancelled in the middle of a download ends
+    it as it began. What takes the right away before its time is the removal of the object with its package.
+    """
 
     def __init__(self, base_url: str, key: bytes, lifetime_seconds: int = 86_400) -> None:
         """Makes a signer.
 
         Args:
-            base_url: the server's public URL, such as `https://ota.example.com`.
+            base_url: where devices download, such as `https://ota.example.com`.
             key: the secret key of download URLs.
             lifetime_seconds: how long a URL is valid.
         """
@@ -63,25 +81,47 @@ class DownloadUrls:
         self._lifetime_seconds = lifetime_seconds
         self._key_id = _text(hmac.digest(key, b"download key id", hashlib.sha256)[:_KEY_ID_BYTES])
 
-    def sign(self, object_key: str, now_ms: int) -> str:
-        """The URL by which the object can be downloaded from now on until its lifetime is over."""
+    def sign(self, object_key: str, now_ms: int, *, task_id: int | None = None, base_url: str | None = None) -> str:
+        """The URL by which the object can be downloaded from now on until its lifetime is over.
+
+        Args:
+            object_key: the object.
+            now_ms: the time now, in milliseconds since the Unix epoch.
+            task_id: the row of the task that the download is counted for.
+            base_url: another place to download from than `self.base_url`.
+        """
         expires = str(now_ms // 1_000 + self._lifetime_seconds)
-        signature = self._signature(object_key, expires)
-        url = object_url(self.base_url, object_key)
-        return f"{url}?Expires={expires}&OSSAccessKeyId={self._key_id}&Signature={signature}"
+        task = "" if task_id is None else _base36(task_id)
+        signature = self._signature(object_key, expires, task)
+        url = object_url(base_url or self.base_url, object_key)
+        named = f"&t={task}" if task else ""
+        return f"{url}?Expires={expires}&OSSAccessKeyId={self._key_id}{named}&Signature={signature}"
 
-    def verify(self, object_key: str, query: Mapping[str, str], now_ms: int) -> bool:
-        """True when the query is one that `sign` made for this object and that has not expired."""
-        expires = query.get("Expires", "")
+    def verify(self, object_key: str, query: Mapping[str, str], now_ms: int) -> DownloadRight | None:
+        """What the query allows when `sign` made it for this object and it has not expired; None when not."""
+        expires, task = query.get("Expires", ""), query.get("t", "")
         if not _SECONDS.fullmatch(expires) or query.get("OSSAccessKeyId") != self._key_id:
-            return False
+            return None
+        if task and not _TASK.fullmatch(task):
+            return None
         given = query.get("Signature", "").encode(errors="replace")
-        expected = self._signature(object_key, expires).encode()
-        return hmac.compare_digest(given, expected) and now_ms < int(expires) * 1_000
+        expected = self._signature(object_key, expires, task).encode()
+        if not hmac.compare_digest(given, expected) or now_ms >= int(expires) * 1_000:
+            return None
+        return DownloadRight(int(task, len(_DIGITS)) if task else None)
 
-    def _signature(self, object_key: str, expires: str) -> str:
-        message = f"GET\n{expires}\n{object_key}".encode(errors="replace")
+    def _signature(self, object_key: str, expires: str, task: str) -> str:
+        lines = ["GET", expires, object_key, *([task] if task else [])]
+        message = "\n".join(lines).encode(errors="replace")
         return _text(hmac.digest(self._key, message, hashlib.sha256)[:_SIGNATURE_BYTES])
+
+
+def _base36(number: int) -> str:
+    text = ""
+    while number:
+        number, digit = divmod(number, len(_DIGITS))
+        text = _DIGITS[digit] + text
+    return text
 
 
 def _text(digest: bytes) -> str:

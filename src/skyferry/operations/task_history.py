@@ -10,7 +10,8 @@ from skyferry.operations.services import Call, InstanceRequest
 from skyferry.ota import named_tasks
 from skyferry.ota.states import TaskStatus
 from skyferry.rpc.operation import Access, ResponseModel, operation
-from skyferry.store import history
+from skyferry.store import downloads, history
+from skyferry.store.downloads import DownloadRecord
 from skyferry.store.history import HistoryRecord
 from skyferry.store.named_tasks import NamedTask
 
@@ -60,6 +61,12 @@ class TaskHistory(ResponseModel):
     """The status by now."""
     utc_create: str
     """When the task was made; what happened since then follows, oldest first, as far as it is still kept."""
+    download_bytes: int
+    """How many bytes of the package this server sent for the task, repeated ones included; a second or two old."""
+    download_requests: int
+    """In how many requests."""
+    download_failures: int
+    """How many of the requests broke off or could not be answered."""
     changes: TaskChangeInfos
 
 
@@ -75,17 +82,17 @@ class QueryOTATaskHistoryResponse(ResponseModel):
 
 def _history(
     tx: Connection, instance_id: int, task_id: str, offset: int, limit: int
-) -> tuple[NamedTask, int, Sequence[HistoryRecord]]:
+) -> tuple[NamedTask, DownloadRecord | None, int, Sequence[HistoryRecord]]:
     [task] = named_tasks.find(tx, instance_id, [task_id], for_change=False)
     total = history.count_of_task(tx, task.id)
-    return task, total, history.of_task(tx, task.id, offset=offset, limit=limit)
+    return task, downloads.of_task(tx, task.id), total, history.of_task(tx, task.id, offset=offset, limit=limit)
 
 
 @operation("QueryOTATaskHistory", qps=10, access=Access.READ, vendor=False)
 async def query_ota_task_history(call: Call, request: QueryOTATaskHistoryRequest) -> QueryOTATaskHistoryResponse:
     """Tells everything that happened to a task: when, which status it has since, by what, and what was said."""
     offset = formats.offset(request.current_page, request.page_size, most=_LARGEST_PAGE)
-    task, total, found = await call.services.store.read(
+    task, downloaded, total, found = await call.services.store.read(
         _history, call.instance.id, request.task_id, offset, request.page_size
     )
     changes = [
@@ -111,6 +118,9 @@ async def query_ota_task_history(call: Call, request: QueryOTATaskHistoryRequest
             dest_version=task.dest_version,
             task_status=TaskStatus(task.status).name,
             utc_create=formats.utc(task.created_at),
+            download_bytes=downloaded.bytes if downloaded else 0,
+            download_requests=downloaded.requests if downloaded else 0,
+            download_failures=downloaded.failures if downloaded else 0,
             changes=TaskChangeInfos(task_change=changes),
         ),
     )

@@ -14,6 +14,7 @@ from skyferry.objects.urls import DownloadUrls
 from skyferry.ota import streams
 from skyferry.ota.packages import DIFFERENTIAL
 from skyferry.store import packages as package_statements
+from skyferry.store import product_settings
 from skyferry.store import signing as signing_statements
 from skyferry.store.jobs import JobRecord
 from skyferry.store.packages import FileRecord, PackageRecord
@@ -47,7 +48,8 @@ class OfferMaker:
         files = package_statements.files_of(tx, [package.id])[package.id]
         key = signing_statements.signing(tx, package.product_id) if package.secure_update else None
         signatures = {} if key is None else self._signatures(key, files)
-        return Offer(package, files, job.tags, job.download_protocol, self.urls, now, signatures)
+        base_url = product_settings.by_id(tx, package.product_id).download_base
+        return Offer(package, files, job.tags, job.download_protocol, self.urls, base_url, now, signatures)
 
     def _signatures(self, key: SigningKeyRecord, files: Sequence[FileRecord]) -> Mapping[str, str]:
         return {file.sign: self.signer.sign(key, file.sign) for file in files}
@@ -62,13 +64,15 @@ class Offer:
     tags: Mapping[str, str]
     protocol: str
     urls: DownloadUrls
+    base_url: str | None
+    """Where the devices of the product download, when it is not where all others do."""
     now: int
     signatures: Mapping[str, str]
     """`digestsign` by the digest that it signs; empty for a product without secure updates."""
 
     def data(self, task_id: int) -> OfferData:
-        """The `data` of the notice for one task."""
-        data: dict[str, Any] = self._single_file(task_id) if len(self.files) == 1 else self._several_files()
+        """The `data` of the notice for one task, whose name is in the URLs."""
+        data: dict[str, Any] = self._single_file(task_id) if len(self.files) == 1 else self._several_files(task_id)
         if self.package.type == DIFFERENTIAL:
             data["isDiff"] = 1
         if self.package.module != DEFAULT_MODULE:
@@ -94,9 +98,9 @@ class Offer:
         """How a device gets at the file (device-plane reference §2.2, §2.4)."""
         if self.protocol == streams.MQTT:
             return {"dProtocol": "mqtt", "streamId": streams.stream_id(task_id), "streamFileId": streams.FILE_ID}
-        return {"url": self.urls.sign(file.object_key, self.now)}
+        return {"url": self._url(file, task_id)}
 
-    def _several_files(self) -> dict[str, Any]:
+    def _several_files(self, task_id: int) -> dict[str, Any]:
         return {
             "version": self.package.dest_version,
             "signMethod": _SIGN_METHODS[self.package.sign_method],
@@ -104,7 +108,7 @@ class Offer:
                 {
                     "fileSize": file.size,
                     "fileName": file.name,
-                    "fileUrl": self.urls.sign(file.object_key, self.now),
+                    "fileUrl": self._url(file, task_id),
                     "fileMd5": file.md5,
                     "fileSign": file.sign,
                     **self._signature(file),
@@ -116,3 +120,6 @@ class Offer:
     def _signature(self, file: FileRecord) -> dict[str, str]:
         """Behind `sign`, which firmware that looks for the first text of its kind must find first."""
         return {"digestsign": self.signatures[file.sign]} if self.signatures else {}
+
+    def _url(self, file: FileRecord, task_id: int) -> str:
+        return self.urls.sign(file.object_key, self.now, task_id=task_id, base_url=self.base_url)

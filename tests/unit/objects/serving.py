@@ -13,8 +13,11 @@ from lxml import etree
 from sqlalchemy import Connection, func, insert, select
 
 from skyferry.keys import SecretBox
+from skyferry.objects.downloads import Downloads, Served, Serving
+from skyferry.objects.gate import Gate
 from skyferry.objects.http import routes
-from skyferry.objects.limits import ObjectLimits
+from skyferry.objects.interface import ObjectStore
+from skyferry.objects.limits import ObjectLimits, ServingLimits
 from skyferry.objects.local import LocalObjectStore
 from skyferry.objects.tickets import UploadTicket, issue_ticket
 from skyferry.objects.urls import DownloadUrls
@@ -63,13 +66,14 @@ class Reply:
 @dataclass
 class ObjectServer:
     store: Store
-    objects: LocalObjectStore
+    objects: ObjectStore
     directory: Path
     clock: SettableClock
     urls: DownloadUrls
     limits: ObjectLimits
     box: SecretBox
     port: int
+    served: list[Served]
     ssl: SSLContext | None = None
 
     async def exchange(self, raw: bytes, *, shut: bool = False) -> Reply:
@@ -242,8 +246,9 @@ async def serving(
     directory: Path,
     *,
     limits: ObjectLimits | None = None,
-    objects: LocalObjectStore | None = None,
+    objects: ObjectStore | None = None,
     ssl: tuple[SSLContext, SSLContext] | None = None,
+    serving_limits: ServingLimits | None = None,
 ) -> AsyncIterator[ObjectServer]:
     """A running server.
 
@@ -252,6 +257,7 @@ async def serving(
         limits: other limits than the default ones.
         objects: another store than one in `directory / "objects"`.
         ssl: the server's and the client's side of TLS.
+        serving_limits: how many downloads at once, and how fast.
     """
     limits = limits or ObjectLimits()
     store = Store(str(directory / "test.db"))
@@ -261,13 +267,17 @@ async def serving(
     urls = DownloadUrls("http://files.test", b"d" * 32)
     local = objects or LocalObjectStore(directory / "objects")
     application = web.Application()
-    application.add_routes(routes(store, local, box, clock, download_urls=urls, limits=limits))
+    served: list[Served] = []
+    how = Serving(Gate(serving_limits or ServingLimits()), told=served.append)
+    downloads = Downloads(store, local, how, limits.stall_seconds)
+    application.add_routes(routes(store, local, box, clock, download_urls=urls, limits=limits, downloads=downloads))
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=ssl[0] if ssl else None).start()
         port = int(runner.addresses[0][1])
-        yield ObjectServer(store, local, directory / "objects", clock, urls, limits, box, port, ssl[1] if ssl else None)
+        client_ssl = ssl[1] if ssl else None
+        yield ObjectServer(store, local, directory / "objects", clock, urls, limits, box, port, served, client_ssl)
     finally:
         await runner.cleanup()
         await store.close()

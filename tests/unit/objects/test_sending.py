@@ -35,14 +35,20 @@ def run(request: pytest.FixtureRequest) -> Run:
     return run_on_loop
 
 
-async def connected(server: ObjectServer, key: str) -> socket.socket:
-    """A client that has asked for the file and taken nothing yet, with a small buffer."""
+async def connected(server: ObjectServer, target: str) -> socket.socket:
+    """A client that has asked for the file and taken nothing yet, with a small buffer.
+
+    Args:
+        server: where to.
+        target: path and query of the URL, or the key of an object.
+    """
     loop = asyncio.get_running_loop()
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
     client.settimeout(0)
     await loop.sock_connect(client, ("127.0.0.1", server.port))
-    target = server.urls.sign(key, server.clock.now).removeprefix(server.urls.base_url)
+    if not target.startswith("/"):
+        target = server.urls.sign(target, server.clock.now).removeprefix(server.urls.base_url)
     await loop.sock_sendall(client, f"GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
     return client
 

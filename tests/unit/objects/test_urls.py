@@ -4,7 +4,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from skyferry.objects.urls import DownloadUrls, object_key_of, object_url, upload_url
+from skyferry.objects.urls import (
+    LONGEST_BASE_URL,
+    LONGEST_URL,
+    DownloadRight,
+    DownloadUrls,
+    object_key_of,
+    object_url,
+    upload_url,
+)
 
 KEY = f"ota/{'0f' * 16}/{'a1b2c' * 5}.tar.gz"
 NOW_MS = 1_795_426_243_592
@@ -23,14 +31,17 @@ def query_of(url: str) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(url).query, keep_blank_values=True).items()}
 
 
-@given(object_keys, st.integers(NOW_MS, NOW_MS + 10**12), st.binary(min_size=32, max_size=32))
-def test_signed_url_suits_parsers_in_the_field(key: str, now_ms: int, secret: bytes) -> None:
-    host = "h" * 54 + ":65535"
-    url = DownloadUrls(f"https://{host}/", secret).sign(key, now_ms)
-    assert len(url) <= 256
+task_ids = st.none() | st.integers(1, 36**12 - 1)
+
+
+@given(object_keys, st.integers(NOW_MS, NOW_MS + 10**12), st.binary(min_size=32, max_size=32), task_ids)
+def test_signed_url_suits_parsers_in_the_field(key: str, now_ms: int, secret: bytes, task_id: int | None) -> None:
+    host = "h" * (LONGEST_BASE_URL - len("https://:65535")) + ":65535"
+    url = DownloadUrls(f"https://{host}/", secret).sign(key, now_ms, task_id=task_id)
+    assert len(url) <= LONGEST_URL
     path = url.removeprefix(f"https://{host}")
     assert path.startswith(f"/objects/{key}?Expires=")
-    assert path.count("&") == 2
+    assert path.count("&") == 2 + (task_id is not None)
     assert not set(path) & set(":#%+\"'\\ ")
     assert path.isascii()
     assert path.isprintable()
@@ -46,20 +57,40 @@ def test_signed_url_is_good_for_a_day(key: str, now_ms: int) -> None:
     assert not URLS.verify(key, query, expires_ms)
 
 
+@given(object_keys, task_ids)
+def test_signed_url_names_its_task(key: str, task_id: int | None) -> None:
+    right = URLS.verify(key, query_of(URLS.sign(key, NOW_MS, task_id=task_id)), NOW_MS)
+    assert right == DownloadRight(task_id)
+
+
+def test_url_of_a_product_with_a_place_of_its_own() -> None:
+    url = URLS.sign(KEY, NOW_MS, task_id=7, base_url="http://eu.test")
+    assert url.startswith(f"http://eu.test/objects/{KEY}?")
+    assert URLS.verify(KEY, query_of(url), NOW_MS) == DownloadRight(7)
+    assert URLS.sign(KEY, NOW_MS, task_id=7).startswith("https://files.test/")
+
+
 SIGNED = URLS.sign(KEY, NOW_MS).partition("/objects/")[2]
+SIGNED_FOR_TASK = URLS.sign(KEY, NOW_MS, task_id=41_000).partition("/objects/")[2]
 
 
-@given(st.integers(0, len(SIGNED) * 8 - 1))
-def test_any_changed_bit_is_refused(bit: int) -> None:
-    raw = bytearray(SIGNED.encode())
+@pytest.mark.parametrize("signed", [SIGNED, SIGNED_FOR_TASK], ids=["plain", "task"])
+@given(data=st.data())
+def test_any_changed_bit_is_refused(signed: str, data: st.DataObject) -> None:
+    bit = data.draw(st.integers(0, len(signed) * 8 - 1))
+    raw = bytearray(signed.encode())
     raw[bit // 8] ^= 1 << bit % 8
     key, _, query = raw.decode("latin-1").partition("?")
     assert not URLS.verify(key, query_of(f"https://files.test/?{query}"), NOW_MS)
 
 
-@given(st.text(), st.dictionaries(st.sampled_from(["Expires", "OSSAccessKeyId", "Signature"]), st.text()))
+@given(st.text(), st.dictionaries(st.sampled_from(["Expires", "OSSAccessKeyId", "Signature", "t"]), st.text()))
 @example(KEY, query_of(SIGNED) | {"Signature": "\ud800"})
 @example(KEY, query_of(SIGNED) | {"Expires": "٣"})
+@example(KEY, query_of(SIGNED) | {"t": "1"})
+@example(KEY, query_of(SIGNED_FOR_TASK) | {"t": ""})
+@example(KEY, query_of(SIGNED_FOR_TASK) | {"t": "0vmw"})
+@example(KEY, query_of(SIGNED_FOR_TASK) | {"t": "z" * 5_000})
 @example(KEY, query_of(SIGNED) | {"Expires": "9" * 5_000})
 def test_any_other_query_is_refused(key: str, query: dict[str, str]) -> None:
     assert not URLS.verify(key, query, NOW_MS)

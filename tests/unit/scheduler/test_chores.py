@@ -18,6 +18,7 @@ from skyferry.ota.models import EngineLimits, NewFile
 from skyferry.ota.offers import OfferMaker
 from skyferry.ram.audit import AuditRecord
 from skyferry.scheduler.chores import Chores
+from skyferry.scheduler.downloads import DownloadCounts
 from skyferry.store import audit
 from skyferry.store import objects as object_statements
 from skyferry.store.audit import AuditFilter
@@ -64,6 +65,7 @@ def chores_of(store: Store, bus: LocalBus, objects: LocalObjectStore) -> Chores:
         object_limits=ObjectLimits(),
         audit_ms=86_400_000,
         repositories=Repositories(store, SecretBox(bytes(32)), SystemClock(), TufLimits()),
+        downloads=DownloadCounts(store),
     )
 
 
