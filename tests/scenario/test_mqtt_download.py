@@ -14,6 +14,7 @@ from tests.scenario.support import Fleet, ScriptedDevice
 from tests.support import blocks
 from tests.support.api import Device
 from tests.support.blocks import StreamNotice
+from tests.support.server import wait_until
 
 pytestmark = pytest.mark.rule("devices")
 
@@ -45,6 +46,22 @@ def test_a_whole_update_goes_over_mqtt(fleet: Fleet, large_url: str) -> None:
 
     assert fleet.state(job, device) == "SUCCEEDED"
     assert fleet.api.call("QueryOTAJob", JobId=job)["Data"]["DownloadProtocol"] == "MQTT"
+
+
+@pytest.mark.rule("QueryOTATaskHistory")
+def test_what_was_read_over_mqtt_is_told(fleet: Fleet, large_url: str) -> None:
+    """As what is downloaded by URL: bytes, requests, failures."""
+    device = fleet.device()
+    job, client, notice = offered(fleet, device, large_url)
+    blocks.download(client, notice)
+
+    def told() -> dict[str, Any]:
+        answer = fleet.api.call("QueryOTATaskHistory", TaskId=fleet.task(job, device)["TaskId"])
+        return dict(answer["Data"])
+
+    wait_until(lambda: told()["DownloadBytes"] == len(CONTENT), what="the download being counted")
+    assert told()["DownloadRequests"] > 1
+    assert told()["DownloadFailures"] == 0
 
 
 def test_the_push_names_a_stream_instead_of_a_url(fleet: Fleet, large_url: str) -> None:

@@ -31,6 +31,21 @@ def test_what_is_told_is_changed_and_the_rest_stays(fleet: Fleet) -> None:
 
 
 @pytest.mark.rule("UpdateProductSettings")
+def test_devices_of_a_product_are_told_its_own_place_for_downloads(fleet: Fleet) -> None:
+    """Others are told the server's; device-plane §2.5."""
+    device = fleet.device()
+    client = fleet.connect(device)
+    fleet.api.call("UpdateProductSettings", ProductKey=fleet.product, DownloadBase="http://files.example.com/")
+    fleet.job(fleet.package(), [device])
+
+    url = str(client.offer()["url"])
+
+    assert url.startswith("http://files.example.com/objects/ota/")
+    fleet.api.call("UpdateProductSettings", ProductKey=fleet.product, DownloadBase="")
+    assert str(client.pull()["data"]["url"]).startswith(f"http://{fleet.server.http}/objects/ota/")
+
+
+@pytest.mark.rule("UpdateProductSettings")
 @pytest.mark.parametrize(
     ("name", "value"),
     [

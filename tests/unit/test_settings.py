@@ -46,6 +46,8 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(
         ("log_level", "loud"),
         ("public_url", "ftp://host"),
         ("public_url", "http://host/path"),
+        ("download_url", "http://host/path"),
+        ("download_url", f"http://{'h' * 70}"),
         ("http", "nowhere"),
         ("list_most_bytes", "67108865"),
     ],
