@@ -112,9 +112,8 @@ class Server:
         self._object_limits = ObjectLimits(
             most_file_bytes=settings.upload_most_bytes, most_list_bytes=settings.list_most_bytes
         )
-        serving = Serving(
-            DownloadGate(_serving_limits(settings)), self._downloaded, lambda request: self._origin_of(request).address
-        )
+        gate = DownloadGate(_serving_limits(settings))
+        serving = Serving(gate, self._downloaded, lambda request: self._origin_of(request).address)
         self._downloads = Downloads(self._store, self._objects, serving, self._object_limits.stall_seconds)
         self._engine_limits = EngineLimits(
             connect_delay_ms=round(settings.push_delay_seconds * 1_000),
@@ -337,8 +336,7 @@ class Server:
         self._web.check()
 
     def _downloaded(self, served: Served) -> None:
-        failures = 0 if served.complete else 1
-        self._bus.downloaded(Downloaded(served.task_id, served.sent, 1, failures, self._clock.now_ms()))
+        self._bus.downloaded(Downloaded(served.task_id, served.sent, 1, int(not served.complete), self._clock.now_ms()))
 
     async def _check_gateway(self) -> None:
         self._gateway.check()
