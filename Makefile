@@ -9,12 +9,15 @@ COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-header -
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup clients packages lint format docs test demo bench lock clean
+FUZZ_SECONDS ?= 60
+
+.PHONY: help setup clients packages lint format docs test fuzz demo bench lock clean
 
 help:
 	@echo "make setup    the environment in $(VENV); afterwards $(BIN)/skyferry works"
 	@echo "make demo     the main job, shown on a server of its own; KEEP=1 leaves it running"
 	@echo "make test     everything that checks the project: linters, types, import rules, all tests"
+	@echo "make fuzz     the device endpoint against inputs that are nearly right, FUZZ_SECONDS=$(FUZZ_SECONDS) for each target"
 	@echo "make lint     only the linters, types and import rules"
 	@echo "make format   rewrite the code in the project's format"
 	@echo "make docs     write docs/reference/ anew from the declarations of the operations"
@@ -66,6 +69,9 @@ docs: setup
 
 test: setup packages clients lint
 	$(BIN)/pytest
+
+fuzz: setup
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/pytest tests/fuzz
 
 demo: setup
 	$(BIN)/skyferry demo $(if $(KEEP),--keep)

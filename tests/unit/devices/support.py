@@ -41,6 +41,10 @@ class Client:
         self._writer.write(b"".join(each if isinstance(each, bytes) else encode(each) for each in packets))
         await self._writer.drain()
 
+    def end(self) -> None:
+        """Says that nothing more will be sent."""
+        self._writer.write_eof()
+
     async def receive(self) -> Packet:
         """The next packet; fails when the server closes instead."""
         packet = await self._next()
