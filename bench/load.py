@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final, cast
 
-from bench.server import Server
+from bench.processes import MqttProcess
 from skyferry.devices import topics
 from skyferry.devices.mqtt.codec import Decoder, encode
-from skyferry.devices.mqtt.packets import ConnAck, Connect, ConnectCode, PubAck, Publish
+from skyferry.devices.mqtt.packets import ConnAck, Connect, ConnectCode, PubAck, Publish, SubAck, Subscribe
 from skyferry.simulator import payloads
 from skyferry.simulator.identity import ConnectStyle, DeviceIdentity
 
@@ -31,7 +31,7 @@ class LoadDevice(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", None)
         self._topic = identity.topic(topics.INFORM)
         self._packet_id = 0
-        self._unstored: dict[int, asyncio.Future[None]] = {}
+        self._unanswered: dict[int, asyncio.Future[None]] = {}
         self.accepted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Ends with the CONNACK."""
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -48,8 +48,8 @@ class LoadDevice(asyncio.Protocol):
         """Hears the server."""
         for packet in self._decoder.feed(data):
             match packet:
-                case PubAck(packet_id):
-                    self._unstored.pop(packet_id).set_result(None)
+                case PubAck(packet_id) | SubAck(packet_id):
+                    self._unanswered.pop(packet_id).set_result(None)
                 case Publish():
                     self._transport.write(encode(PubAck(packet.packet_id)))
                     if self._on_push:
@@ -61,26 +61,42 @@ class LoadDevice(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended; what was not acknowledged fails."""
         self.gone.set_result(None)
-        for future in [self.accepted, *self._unstored.values()]:
+        for future in [self.accepted, *self._unanswered.values()]:
             if not future.done():
                 future.set_exception(exc or ConnectionResetError("The server hung up."))
 
     def report(self, version: str) -> asyncio.Future[None]:
         """Reports a version at QoS 1; the future ends with the PUBACK, which says that the report is stored."""
-        self._packet_id = self._packet_id % 65_535 + 1
-        stored = self._unstored[self._packet_id] = asyncio.get_running_loop().create_future()
-        report = payloads.inform(self._packet_id, version, None)
-        self._transport.write(encode(Publish(self._topic, report, 1, self._packet_id)))
-        return stored
+        packet_id, answered = self._next()
+        report = payloads.inform(packet_id, version, None)
+        self._transport.write(encode(Publish(self._topic, report, 1, packet_id)))
+        return answered
+
+    def publish(self, topic: str, payload: bytes) -> asyncio.Future[None]:
+        """Publishes at QoS 1; the future ends with the PUBACK."""
+        packet_id, answered = self._next()
+        self._transport.write(encode(Publish(topic, payload, 1, packet_id)))
+        return answered
+
+    def subscribe(self, topic: str) -> asyncio.Future[None]:
+        """Subscribes at QoS 1; the future ends with the SUBACK."""
+        packet_id, answered = self._next()
+        self._transport.write(encode(Subscribe(packet_id, ((topic, 1),))))
+        return answered
 
     def hang_up(self) -> None:
         """Closes the connection."""
         self._transport.close()
 
+    def _next(self) -> tuple[int, asyncio.Future[None]]:
+        self._packet_id = self._packet_id % 65_535 + 1
+        answered = self._unanswered[self._packet_id] = asyncio.get_running_loop().create_future()
+        return self._packet_id, answered
+
 
 @asynccontextmanager
 async def online(
-    server: Server, identities: Sequence[DeviceIdentity], on_push: OnPush | None = None
+    server: MqttProcess, identities: Sequence[DeviceIdentity], on_push: OnPush | None = None
 ) -> AsyncIterator[list[LoadDevice]]:
     """Devices that are logged in, a few hundred at a time, until the end of the block."""
     loop = asyncio.get_running_loop()

@@ -13,6 +13,8 @@ from typing import Final
 
 import psutil
 
+from bench.processes import MqttProcess
+
 KEY_ID: Final = "LTAIbench"
 SECRET: Final = "bench-secret"
 _START_SECONDS: Final = 60
@@ -34,38 +36,19 @@ _SETTINGS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server(MqttProcess):
     """A started server.
 
     Attributes:
         data: its data directory.
         http: `host:port` of the API.
-        mqtt: host and port for devices.
         start_seconds: from the start of the process to its ready line.
-        process: the process, to be asked for what it used.
     """
 
     data: Path
     http: str
-    mqtt: tuple[str, int]
     start_seconds: float
-    process: psutil.Process
-
-    def cpu_seconds(self) -> float:
-        """CPU time of the process so far, user and system, all threads."""
-        times = self.process.cpu_times()
-        return float(times.user + times.system)
-
-    def resident_bytes(self) -> int:
-        """Memory of the process now."""
-        return int(self.process.memory_info().rss)
-
-    def peak_bytes(self) -> int:
-        """The most memory that the process has had."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
-        [line] = [line for line in status.splitlines() if line.startswith("VmHWM:")]
-        return int(line.split()[1]) * 1_024
 
 
 @asynccontextmanager
@@ -84,9 +67,15 @@ async def serving(data: Path, *, database: str | None = None) -> AsyncIterator[S
         async with asyncio.timeout(_START_SECONDS):
             http, mqtt = await _ready(process)
         host, _, port = mqtt.rpartition(":")
-        yield Server(data, http, (host, int(port)), time.perf_counter() - began, psutil.Process(process.pid))
+        yield Server(
+            mqtt=(host, int(port)),
+            process=psutil.Process(process.pid),
+            data=data,
+            http=http,
+            start_seconds=time.perf_counter() - began,
+        )
     finally:
-        await _stop(process)
+        await stop(process)
 
 
 async def _ready(process: asyncio.subprocess.Process) -> tuple[str, str]:
@@ -99,7 +88,8 @@ async def _ready(process: asyncio.subprocess.Process) -> tuple[str, str]:
     raise RuntimeError(f"The server ended with {await process.wait()} before it was ready.")
 
 
-async def _stop(process: asyncio.subprocess.Process) -> None:
+async def stop(process: asyncio.subprocess.Process) -> None:
+    """Ends a process, by force when it takes too long."""
     if process.returncode is not None:
         return
     process.terminate()
