@@ -174,6 +174,7 @@ class Server:
 
     async def stop(self) -> None:
         """Closes the doors, finishes what was begun, and stores what devices have said."""
+        self._gateway.close()  # devices on WebSockets are requests that the web server waits for
         await self._web.stop()
         await self._gateway.stop()
         if self._forwarder is not None:
@@ -275,8 +276,10 @@ class Server:
             limits=self._object_limits,
             downloads=self._downloads,
         )
+        websocket = self._gateway.websocket(self._peer_of)
         return [
-            *self._rpc(public_url).routes(),
+            *(websocket.beside(route) for route in self._rpc(public_url).routes()),
+            *websocket.routes(),
             *files,
             *tuf_http.routes(self._store, self._clock, urls=self._urls, grants=self._target_grants),
             *registration_http.routes(self._gateway.registrar, self._gateway.throttle, self._peer_of),

@@ -10,6 +10,7 @@ from skyferry.objects import urls
 from skyferry.rpc.http_limits import RUNNER_OPTIONS
 from skyferry.tls.keeper import TlsKeeper
 from skyferry.tls.listener import Listener
+from skyferry.trust.tuf import http as tuf_http
 
 _SHUTDOWN_SECONDS: Final = 10.0
 
@@ -68,4 +69,4 @@ def _server(runner: web.AppRunner) -> web.Server:
 
 
 def _is_download(route: web.RouteDef) -> bool:
-    return route.method == hdrs.METH_GET and route.path.startswith(f"{urls.UPLOAD_PATH}/")
+    return route.method == hdrs.METH_GET and route.path.startswith((f"{urls.UPLOAD_PATH}/", f"{tuf_http.PATH}/"))

@@ -2,10 +2,11 @@
 
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
+from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
 from skyferry.bus.interface import Bus
@@ -28,6 +29,7 @@ from skyferry.devices.limits import GatewaySettings
 from skyferry.devices.mqtt.interface import Peer, Session
 from skyferry.devices.mqtt.packets import Connect, ConnectCode
 from skyferry.devices.mqtt.server import MqttServer
+from skyferry.devices.mqtt.websocket import WebSocketEndpoint
 from skyferry.devices.registration import Registrar, RegistrationSession, register_over_mqtt
 from skyferry.devices.reports import Reports
 from skyferry.devices.requests import Requests
@@ -99,6 +101,14 @@ class DeviceGateway:
     async def serve(self, listening: socket.socket, *, tls: ContextSource | None = None, plain: bool = True) -> None:
         """Starts to serve MQTT on a listening socket; see `MqttServer.serve`."""
         await self._server.serve(listening, tls=tls, plain=plain)
+
+    def websocket(self, peer_of: Callable[[web.Request], Peer]) -> WebSocketEndpoint:
+        """MQTT over WebSocket for the HTTP server; see `WebSocketEndpoint`."""
+        return WebSocketEndpoint(self._server, peer_of)
+
+    def close(self) -> None:
+        """Lets nobody in any more, and ends the sessions of all devices; `stop` does the rest."""
+        self._server.close()
 
     async def stop(self) -> None:
         """Ends all connections; what they had to report is stored, or has failed to be, when this returns."""

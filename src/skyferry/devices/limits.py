@@ -21,6 +21,7 @@ class MqttLimits:
         linger_s: seconds that a closing connection has to take its last bytes.
         payload_bytes: bytes of the largest payload in either direction.
         overhead_bytes: bytes that a packet may have besides its payload.
+        frame_bytes: bytes of the largest WebSocket message, which may hold several packets.
         unread_bytes: bytes that may wait for a client that does not read; it is cut off above.
         unanswered: messages of one client that are being stored at a time; above, nothing more is read from it.
     """
@@ -33,6 +34,7 @@ class MqttLimits:
     linger_s: float = 5
     payload_bytes: int = 262_144
     overhead_bytes: int = 1_024
+    frame_bytes: int = 524_288
     unread_bytes: int = 1_048_576
     unanswered: int = 256
 

@@ -330,6 +330,9 @@ class Connection(asyncio.Protocol):
             self._session.closed(reason)
 
     def _peer(self) -> Peer:
+        told: Peer | None = self._transport.get_extra_info("peer")
+        if told is not None:  # a proxy in front of the HTTP server may know more than the connection
+            return told
         tls = self._transport.get_extra_info("ssl_object")
         certificate = tls.getpeercert(binary_form=True) if tls is not None else None
         return Peer(self._address(), tls is not None, certificate)

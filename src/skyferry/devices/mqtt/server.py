@@ -65,15 +65,19 @@ class MqttServer:
         """True while connections are accepted."""
         return bool(self._listeners) and all(listener.serving for listener in self._listeners)
 
-    async def stop(self) -> None:
-        """Stops accepting and ends all connections; their sessions have been told when this returns."""
+    def close(self) -> None:
+        """Stops accepting and says goodbye to all clients; their sessions have been told when this returns."""
         self._stopping = True
         for listener in self._listeners:
             listener.close()
-        if self._sweeper is not None:
-            self._sweeper.cancel()
         for connection in list(self.connections):
             connection.close("server_stop")
+
+    async def stop(self) -> None:
+        """Does what `close` does, and has ended all connections when this returns."""
+        self.close()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._until_empty(), self.limits.linger_s)
         for connection in list(self.connections):

@@ -16,6 +16,8 @@ from skyferry.store import tuf as statements
 from skyferry.store.engine import Store
 from skyferry.trust.tuf.grants import TargetGrants
 
+PATH: Final = "/tuf"
+
 _METADATA: Final = re.compile(r"([1-9][0-9]{0,8})\.(root|targets|snapshot)\.json|(timestamp)\.json", re.ASCII)
 _TARGET: Final = re.compile(r"(?:[^/]+/)*([0-9a-f]{64})\.[^/]+", re.ASCII)
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
@@ -33,8 +35,8 @@ def routes(store: Store, clock: Clock, *, urls: DownloadUrls, grants: TargetGran
     """
     endpoint = _Endpoint(store, clock, urls, grants)
     return [
-        web.get("/tuf/{product_key:[A-Za-z0-9]+}/metadata/{name}", endpoint.metadata),
-        web.get("/tuf/{product_key:[A-Za-z0-9]+}/targets/{grant}/{path:.+}", endpoint.target),
+        web.get(PATH + "/{product_key:[A-Za-z0-9]+}/metadata/{name}", endpoint.metadata),
+        web.get(PATH + "/{product_key:[A-Za-z0-9]+}/targets/{grant}/{path:.+}", endpoint.target),
     ]
 
 
