@@ -267,20 +267,17 @@ class Server:
             "worker": self._runner.check,
             "delivery": self._delivery.check,
         }
-        files = objects_http.routes(
-            self._store,
-            self._objects,
-            self._box,
-            self._clock,
-            download_urls=self._urls,
-            limits=self._object_limits,
-            downloads=self._downloads,
-        )
-        websocket = self._gateway.websocket(self._peer_of)
         return [
-            *(websocket.beside(route) for route in self._rpc(public_url).routes()),
-            *websocket.routes(),
-            *files,
+            *self._gateway.websocket_routes(self._peer_of, beside=self._rpc(public_url).routes()),
+            *objects_http.routes(
+                self._store,
+                self._objects,
+                self._box,
+                self._clock,
+                download_urls=self._urls,
+                limits=self._object_limits,
+                downloads=self._downloads,
+            ),
             *tuf_http.routes(self._store, self._clock, urls=self._urls, grants=self._target_grants),
             *registration_http.routes(self._gateway.registrar, self._gateway.throttle, self._peer_of),
             *ddi_http.routes(self._device_api, self._origin_of, public_url),

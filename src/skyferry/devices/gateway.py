@@ -102,9 +102,12 @@ class DeviceGateway:
         """Starts to serve MQTT on a listening socket; see `MqttServer.serve`."""
         await self._server.serve(listening, tls=tls, plain=plain)
 
-    def websocket(self, peer_of: Callable[[web.Request], Peer]) -> WebSocketEndpoint:
-        """MQTT over WebSocket for the HTTP server; see `WebSocketEndpoint`."""
-        return WebSocketEndpoint(self._server, peer_of)
+    def websocket_routes(
+        self, peer_of: Callable[[web.Request], Peer], *, beside: Sequence[web.RouteDef]
+    ) -> list[web.RouteDef]:
+        """MQTT over WebSocket for the HTTP server: at its own path, and at those of other routes `beside` them."""
+        endpoint = WebSocketEndpoint(self._server, peer_of)
+        return [*map(endpoint.beside, beside), *endpoint.routes()]
 
     def close(self) -> None:
         """Lets nobody in any more, and ends the sessions of all devices; `stop` does the rest."""
