@@ -57,7 +57,7 @@ FIRMWARE_AND_PRODUCT_KEY_MISMATCH = _firmware(
     "FirmwareAndProductKeyMismatch", "The package belongs to another product than ProductKey names."
 )
 INVALID_GENERATE_OTA_UPLOAD_URL_PARAM = _firmware(
-    "InvalidGenerateOTAUploadURLParam", "FileSuffix is one of bin, dav, apk, tar, gz, tar.gz, zip, gzip."
+    "InvalidGenerateOTAUploadURLParam", "FileSuffix is one of bin, dav, apk, tar, gz, tar.gz, zip, gzip, swu, raucb."
 )
 INVALID_FIRMWARE = _firmware("InvalidFirmware", "No package can be made of this.")
 

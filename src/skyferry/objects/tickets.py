@@ -20,7 +20,8 @@ from skyferry.objects.limits import ObjectLimits
 from skyferry.store import objects as statements
 from skyferry.store.engine import Store
 
-FIRMWARE_SUFFIXES: Final = frozenset({"bin", "dav", "apk", "tar", "gz", "tar.gz", "zip", "gzip"})
+FIRMWARE_SUFFIXES: Final = frozenset({"bin", "dav", "apk", "tar", "gz", "tar.gz", "zip", "gzip", "swu", "raucb"})
+"""Those of the platform, and what SWUpdate and RAUC install."""
 DEFAULT_FIRMWARE_SUFFIX: Final = "bin"
 LIST_SUFFIX: Final = "csv"
 

@@ -29,7 +29,8 @@ class GenerateOTAUploadURLRequest(InstanceRequest):
     """Parameters of GenerateOTAUploadURL."""
 
     file_suffix: str | None = None
-    """`bin` (when absent), `dav`, `apk`, `tar`, `gz`, `tar.gz`, `zip` or `gzip`."""
+    """`bin` (when absent), `dav`, `apk`, `tar`, `gz`, `tar.gz`, `zip`, `gzip`; and `swu` and `raucb`, which only this
+    server takes."""
 
 
 class Ticket(ResponseModel):

@@ -44,6 +44,7 @@ async def test_upload_stores_file_and_digests(server: ObjectServer) -> None:
         sha256=hashlib.sha256(content).hexdigest(),
         crc64=str(fastcrc.crc64.xz(content)),
         created_at=NOW_MS,
+        sha1=hashlib.sha1(content).hexdigest(),
     )
     assert server.files() == [f"{key}.{hashlib.sha256(content).hexdigest()}"]
     assert await server.store.read(statements.find_object, 2, key) is None
