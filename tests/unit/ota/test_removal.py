@@ -95,3 +95,14 @@ def test_a_device_of_another_instance_is_not_removed(world: World) -> None:
             world.tx, world.instance.id + 1, DeviceReference(device.iot_id, None, None), now=world.now
         )
     assert caught.value.kind.code == "iot.device.InvalidIoTId"
+
+
+def test_the_key_of_a_task_is_never_given_to_another(world: World) -> None:
+    """Messages to the business server, download URLs and hawkBit's devices name it: a new task must not be mistaken."""
+    job = world.make_dynamic(world.make_package())
+    gone = world.make_device("gone")
+    [before] = world.task_ids(job)
+    remove(world, gone)
+    world.make_device("next")
+
+    assert world.task_ids(job) != [before]

@@ -178,8 +178,10 @@ tasks = Table(
     Index("ix_tasks_job_id_status_id", "job_id", "status", "id"),
     Index("ix_tasks_job_id_id", "job_id", "id"),
     Index("ix_tasks_device_id", "device_id"),
+    sqlite_autoincrement=True,
 )
-"""One device in one job. `dispatch_at` is when the next push is due; empty while nothing is to be sent.
+"""One device in one job; its key is never given to another task, since messages, URLs and devices name it.
+`dispatch_at` is when the next push is due; empty while nothing is to be sent.
 `deadline_at` is when the task times out; it is set by the first progress report, `timeout_minutes` after it: the job's
 timeout when the task was made, which a later change of the job leaves alone. `tries` counts failed tries that are
 to be repeated, from `retry_at` on; `pushes` counts the pushes of the present try. `package_id` is the job's and no
