@@ -7,40 +7,31 @@ from typing import Final
 from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
-from skyferry import monitoring
+from skyferry import configuration, monitoring
 from skyferry.bus.local import LocalBus
 from skyferry.bus.messages import Command, Downloaded
 from skyferry.clock import SystemClock
 from skyferry.datadir import DataDir, write_private
 from skyferry.ddi import http as ddi_http
 from skyferry.ddi.downloads import FileSender
-from skyferry.ddi.limits import DdiSettings
 from skyferry.ddi.service import DeviceApi
-from skyferry.delivery.forwarding import NatsForwarder
-from skyferry.delivery.limits import DeliveryLimits
-from skyferry.delivery.nats import NatsConnection
 from skyferry.delivery.service import Delivery
 from skyferry.devices import registration_http
 from skyferry.devices.gateway import DeviceGateway
-from skyferry.devices.limits import GatewaySettings, MqttLimits, RegistrationSettings
 from skyferry.devices.mqtt.interface import Peer
-from skyferry.devices.throttling import ThrottleSettings
 from skyferry.endpoints import AddressError, Endpoints
 from skyferry.fleet import accounts, principals
 from skyferry.fleet.accounts import NewKey
-from skyferry.fleet.dynamic_registration import RegistrationLimits
 from skyferry.keys import KeyRing, SecretBox
 from skyferry.objects import http as objects_http
 from skyferry.objects.cleaning import remove_strays
 from skyferry.objects.downloads import Downloads, Served, Serving
 from skyferry.objects.gate import Gate as DownloadGate
-from skyferry.objects.limits import ObjectLimits, ServingLimits
 from skyferry.objects.local import LocalObjectStore
 from skyferry.objects.urls import DownloadUrls
 from skyferry.operations import OPERATIONS
 from skyferry.operations.audit import StoredAuditTrail
 from skyferry.operations.services import Services
-from skyferry.ota.models import EngineLimits
 from skyferry.ota.offers import OfferMaker
 from skyferry.ram.principal import Principal, Role
 from skyferry.ram.tokens import SecurityTokens
@@ -57,9 +48,8 @@ from skyferry.settings import Settings
 from skyferry.store import migrate
 from skyferry.store.engine import Store
 from skyferry.tls.certificates import utc_now
-from skyferry.tls.contexts import ContextSources
 from skyferry.tls.errors import TlsError
-from skyferry.tls.files import DeviceCertificate, PairFiles, TlsDirectory
+from skyferry.tls.files import DeviceCertificate, TlsDirectory
 from skyferry.tls.keeper import TlsKeeper
 from skyferry.tls.names import certificate_names
 from skyferry.trust.signatures import DigestSigner
@@ -70,8 +60,6 @@ from skyferry.trust.tuf.repository import Repositories
 from skyferry.web import WebServer
 
 _DEVICES_AT_ONCE: Final = 1_000
-_FORWARD_MS: Final = 3_000
-"""Milliseconds that NATS has to take a device's message over: the device's next PUBACKs wait for it."""
 
 
 class StartError(Exception):
@@ -109,25 +97,21 @@ class Server:
         self._bus = LocalBus()
         self._store = Store(settings.database or str(self._directory.database))
         self._objects = LocalObjectStore(self._directory.objects)
-        self._object_limits = ObjectLimits(
-            most_file_bytes=settings.upload_most_bytes, most_list_bytes=settings.list_most_bytes
-        )
-        gate = DownloadGate(_serving_limits(settings))
+        self._object_limits = configuration.object_limits(settings)
+        gate = DownloadGate(configuration.serving_limits(settings))
         serving = Serving(gate, self._downloaded, lambda request: self._origin_of(request).address)
         self._downloads = Downloads(self._store, self._objects, serving, self._object_limits.stall_seconds)
-        self._engine_limits = EngineLimits(
-            connect_delay_ms=round(settings.push_delay_seconds * 1_000),
-            push_backoff_ms=round(settings.push_backoff_seconds * 1_000),
-            history_ms=settings.history_days * 86_400_000,
+        self._engine_limits = configuration.engine_limits(settings)
+        self._delivery = Delivery(
+            self._store, self._box, self._clock, configuration.delivery_limits(settings), nats=settings.nats
         )
-        self._delivery = Delivery(self._store, self._box, self._clock, _delivery_limits(settings), nats=settings.nats)
-        self._forwarder = _forwarder(settings)
+        self._forwarder = configuration.forwarder(settings)
         self._gateway = DeviceGateway(
             self._store,
             self._box,
             self._bus,
             self._clock,
-            _gateway_settings(settings),
+            configuration.gateway_settings(settings),
             objects=self._objects,
             forward=self._forwarder.forward if self._forwarder else None,
         )
@@ -139,7 +123,7 @@ class Server:
             self._objects,
             throttle=self._gateway.throttle,
             send_file=FileSender(self._downloads).send,
-            settings=_ddi_settings(settings),
+            settings=configuration.ddi_settings(settings),
         )
 
     async def start(self) -> Started:
@@ -209,7 +193,9 @@ class Server:
     async def _start_tls(self, endpoints: Endpoints, public_url: str) -> None:
         hosts = [endpoint.address.host for endpoint in endpoints.all()]
         names = certificate_names([public_url], hosts, self._settings.tls_names)
-        self._tls = TlsKeeper(self._tls_directory, _tls_sources(self._settings, self._tls_directory), names)
+        self._tls = TlsKeeper(
+            self._tls_directory, configuration.tls_sources(self._settings, self._tls_directory), names
+        )
         try:
             await self._tls.start()
         except TlsError as error:
@@ -340,61 +326,3 @@ class Server:
 
     async def _check_gateway(self) -> None:
         self._gateway.check()
-
-
-def _gateway_settings(settings: Settings) -> GatewaySettings:
-    return GatewaySettings(
-        mqtt=MqttLimits(keepalive_most_s=settings.keepalive_most_seconds),
-        push_delay_ms=round(settings.push_delay_seconds * 1_000),
-        registration=RegistrationSettings(
-            plain=settings.registration_plain,
-            limits=RegistrationLimits(most_devices=settings.registration_most_devices),
-        ),
-        throttle=ThrottleSettings(
-            first_delay_ms=round(settings.login_delay_seconds * 1_000),
-            most_delay_ms=round(settings.login_delay_most_seconds * 1_000),
-            address_failures=settings.login_failures_per_address,
-        ),
-        keepalive_checked=settings.keepalive_checked,
-    )
-
-
-def _forwarder(settings: Settings) -> NatsForwarder | None:
-    if settings.forward_custom_topics is None or settings.nats is None:
-        return None
-    return NatsForwarder(NatsConnection(settings.nats, _FORWARD_MS), settings.forward_custom_topics)
-
-
-def _ddi_settings(settings: Settings) -> DdiSettings:
-    return DdiSettings(
-        plain=settings.hawkbit_plain,
-        poll_s=settings.hawkbit_poll_seconds,
-        version_attribute=settings.hawkbit_version_attribute,
-    )
-
-
-def _serving_limits(settings: Settings) -> ServingLimits:
-    return ServingLimits(
-        most_at_once=settings.downloads_at_once,
-        most_of_client=settings.downloads_of_address,
-        wait_seconds=settings.download_wait_seconds,
-        bytes_per_second=settings.download_bytes_per_second,
-        client_bytes_per_second=settings.download_bytes_per_second_of_address,
-    )
-
-
-def _delivery_limits(settings: Settings) -> DeliveryLimits:
-    return DeliveryLimits(
-        attempts=settings.event_attempts,
-        retry_ms=round(settings.event_retry_seconds * 1_000),
-        concurrency=settings.event_concurrency,
-        keep_dead_ms=settings.event_dead_days * 24 * 3_600_000,
-    )
-
-
-def _tls_sources(settings: Settings, directory: TlsDirectory) -> ContextSources:
-    server = directory.server
-    if settings.tls_certificate is not None and settings.tls_key is not None:
-        server = PairFiles(settings.tls_certificate, settings.tls_key)
-    further = [settings.device_ca] if settings.device_ca is not None else []
-    return ContextSources(server, [directory.device_authority.certificate, *further], settings.tls_static_rsa)

@@ -114,7 +114,7 @@ class World:
         new = NewPackage(**{**given, **values})  # type: ignore[arg-type]
         if new.module and names.is_version(new.module):
             self.make_module(new.module)
-        return packages.create(self.tx, new, instance_id=self.instance.id, now=self.now)
+        return packages.create(self.tx, new, instance_id=self.instance.id, limits=self.limits, now=self.now)
 
     def make_job(
         self,

@@ -108,9 +108,14 @@ def _new_package(request: CreateOTAFirmwareRequest) -> NewPackage:
 @operation("CreateOTAFirmware", qps=10, access=Access.WRITE)
 async def create_ota_firmware(call: Call, request: CreateOTAFirmwareRequest) -> CreateOTAFirmwareResponse:
     """Makes a package of one or several uploaded files."""
-    now = call.services.clock.now_ms()
-    firmware_id = await call.services.store.write(
-        packages.create, _new_package(request), instance_id=call.instance.id, now=now
+    services = call.services
+    now = services.clock.now_ms()
+    firmware_id = await services.store.write(
+        packages.create,
+        _new_package(request),
+        instance_id=call.instance.id,
+        limits=services.engine_limits,
+        now=now,
     )
     return CreateOTAFirmwareResponse(data=CreatedPackage(firmware_id=firmware_id, utc_create=formats.utc(now)))
 

@@ -129,6 +129,7 @@ class EngineLimits:
         push_backoff_ms: the first delay after that, each further one is twice as long; 0 for no delays.
         push_backoff_most_ms: the longest of these delays.
         history_ms: how many milliseconds what happened to tasks is kept.
+        most_packages: how many packages an instance has.
     """
 
     chunk_devices: int = 5_000
@@ -139,3 +140,4 @@ class EngineLimits:
     push_backoff_ms: int = 60_000
     push_backoff_most_ms: int = 21_600_000
     history_ms: int = 31_536_000_000
+    most_packages: int = 500

@@ -13,7 +13,7 @@ from skyferry.objects.keys import suffix_of
 from skyferry.objects.tickets import LIST_SUFFIX
 from skyferry.objects.urls import object_key_of
 from skyferry.ota import modules
-from skyferry.ota.models import NewFile, NewPackage, PackageChanges
+from skyferry.ota.models import EngineLimits, NewFile, NewPackage, PackageChanges
 from skyferry.ota.states import JobType, PackageStatus
 from skyferry.store import jobs as job_statements
 from skyferry.store import objects as object_statements
@@ -21,7 +21,6 @@ from skyferry.store import packages as statements
 from skyferry.store import tasks as task_statements
 from skyferry.store.packages import PackageRecord
 
-MOST_PACKAGES: Final = 500
 MOST_FILES: Final = 20
 DIFFERENTIAL: Final = 1
 _LONGEST_DESCRIPTION: Final = 100
@@ -31,12 +30,12 @@ _LETTERS: Final = re.compile(r"[A-Za-z0-9_()\-\u3040-\u30ff\u31f0-\u31ff\u3400-\
 _FILE_NAME: Final = re.compile(r".{1,32}")
 
 
-def create(tx: Connection, new: NewPackage, *, instance_id: int, now: int) -> str:
+def create(tx: Connection, new: NewPackage, *, instance_id: int, limits: EngineLimits, now: int) -> str:
     """Makes a package and returns its FirmwareId.
 
     Raises:
         ApiError: a value that is not allowed, a file that was not uploaded, a module that the product does not have,
-            a name or version that is taken.
+            a name or version that is taken, as many packages as an instance may have.
     """
     sign_method = _sign_method(new.sign_method)
     _check_name(new.name)
@@ -49,7 +48,7 @@ def create(tx: Connection, new: NewPackage, *, instance_id: int, now: int) -> st
         raise ApiError(codes.ALREADY_EXISTED_FIRMWARE_NAME)
     if statements.version_is_taken(tx, product.id, new.dest_version):
         raise ApiError(codes.ALREADY_EXISTED_FIRMWARE_VERSION)
-    if statements.count(tx, instance_id) >= MOST_PACKAGES:
+    if statements.count(tx, instance_id) >= limits.most_packages:
         raise ApiError(codes.FIRMWARE_COUNT_EXCEED_MAX)
     files = [
         _file(tx, file, position, instance_id=instance_id, sign_method=sign_method)

@@ -6,7 +6,7 @@ import pytest
 
 from skyferry.errors import ApiError
 from skyferry.ota import packages
-from skyferry.ota.models import NewFile, PackageChanges
+from skyferry.ota.models import EngineLimits, NewFile, PackageChanges
 from skyferry.store import packages as statements
 from skyferry.store.packages import PackageRecord
 from tests.support.rows import World
@@ -174,9 +174,12 @@ def test_a_package_that_is_unknown_or_of_another_product_is_not_changed(world: W
         assert caught.value.kind.code == code
 
 
-def test_an_instance_has_500_packages(world: World) -> None:
+def test_an_instance_has_500_packages_unless_the_operator_says_otherwise(world: World) -> None:
+    assert world.limits.most_packages == 500
+
+    world.limits = EngineLimits(most_packages=3)
     url = world.make_object()
-    for number in range(packages.MOST_PACKAGES):
+    for number in range(3):
         world.make_package(f"2.0.{number}", file=NewFile(url=url))
     with pytest.raises(ApiError) as caught:
         world.make_package("3.0.0", file=NewFile(url=url))
