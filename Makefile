@@ -10,13 +10,14 @@ COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-header -
 export UV_PYTHON_DOWNLOADS := never
 
 FUZZ_SECONDS ?= 60
+JOBS ?= 2
 
 .PHONY: help setup clients packages lint format docs test fuzz demo bench lock clean
 
 help:
 	@echo "make setup    the environment in $(VENV); afterwards $(BIN)/skyferry works"
 	@echo "make demo     the main job, shown on a server of its own; KEEP=1 leaves it running"
-	@echo "make test     everything that checks the project: linters, types, import rules, all tests"
+	@echo "make test     everything that checks the project: linters, types, import rules, all tests; JOBS=$(JOBS) processes"
 	@echo "make fuzz     the device endpoint against inputs that are nearly right, FUZZ_SECONDS=$(FUZZ_SECONDS) for each target"
 	@echo "make lint     only the linters, types and import rules"
 	@echo "make format   rewrite the code in the project's format"
@@ -68,7 +69,7 @@ docs: setup
 	$(BIN)/python -m docs.generate
 
 test: setup packages clients lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(JOBS)
 
 fuzz: setup
 	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/pytest tests/fuzz

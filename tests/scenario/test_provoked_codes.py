@@ -31,8 +31,7 @@ def everything(request: pytest.FixtureRequest) -> Mapping[str, set[str]]:
     """What all scenarios have seen, when all have run."""
     run = {item.path for item in request.session.items}
     options = request.config.option
-    parted = hasattr(request.config, "workerinput") and not options.loadgroup  # xdist: each process sees a part
-    if parted or options.keyword or options.markexpr or not run >= set(Path(__file__).parent.glob("test_*.py")):
+    if options.keyword or options.markexpr or not run >= set(Path(__file__).parent.glob("test_*.py")):
         pytest.skip("it looks at what all scenarios have seen, and not all of them are run")
     return answered.SENTENCES
 
