@@ -38,7 +38,7 @@ class Endpoints:
         mqtt: devices; TLS and plain MQTT alike.
         mqtts: devices, TLS only.
         https: what `http` serves, over TLS.
-        downloads: downloads only; TLS and plain HTTP alike.
+        downloads: what devices ask for over HTTP: downloads, registration; TLS and plain HTTP alike.
     """
 
     http: Endpoint

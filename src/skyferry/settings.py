@@ -99,7 +99,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("skyferry-data")
     """Database, package files and keys."""
     http: Annotated[Address, NoDecode, BeforeValidator(_address)] = Address("127.0.0.1", 8080)
-    """API, uploads, downloads, health and metrics."""
+    """API, uploads, downloads, MQTT over WebSocket, health and metrics."""
     mqtt: Annotated[Address, NoDecode, BeforeValidator(_address)] = Address("127.0.0.1", 1883)
     """Devices: plain MQTT and MQTT over TLS, told apart by the first byte."""
     mqtts: Annotated[Address | None, NoDecode, BeforeValidator(_address)] = None
@@ -107,7 +107,7 @@ class Settings(BaseSettings):
     https: Annotated[Address | None, NoDecode, BeforeValidator(_address)] = None
     """What `http` serves, over TLS; not listened on when absent."""
     downloads: Annotated[tuple[Address, ...], NoDecode, BeforeValidator(_addresses)] = ()
-    """Further addresses for downloads only, with commas: plain HTTP and HTTPS, told apart by the first byte."""
+    """Further addresses for downloads and registrations, with commas: HTTP and HTTPS, told apart by the first byte."""
     mqtt_plain: bool = True
     """Devices may connect to `mqtt` without TLS."""
     public_url: Annotated[str | None, AfterValidator(_public_url)] = None

@@ -1,10 +1,11 @@
-"""What is served over HTTP and where: everything on the HTTP and HTTPS ports, downloads on further ones."""
+"""What is served over HTTP and where: everything on the HTTP and HTTPS ports, what devices need on further ones."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from aiohttp import hdrs, web
 
+from skyferry.devices import registration_http
 from skyferry.endpoints import Endpoint, Endpoints
 from skyferry.objects import urls
 from skyferry.rpc.http_limits import RUNNER_OPTIONS
@@ -21,7 +22,7 @@ class WebServer:
     def __init__(self, routes: Sequence[web.RouteDef]) -> None:
         """Args: routes: all that the server offers over HTTP."""
         self._everything = _runner(routes)
-        self._downloads = _runner(route for route in routes if _is_download(route))
+        self._downloads = _runner(route for route in routes if _is_for_devices(route))
         self._listeners: list[Listener] = []
 
     async def start(self, endpoints: Endpoints, tls: TlsKeeper) -> None:
@@ -68,5 +69,8 @@ def _server(runner: web.AppRunner) -> web.Server:
     return server
 
 
-def _is_download(route: web.RouteDef) -> bool:
+def _is_for_devices(route: web.RouteDef) -> bool:
+    """True for downloads and for registrations, which C SDKs send to port 443 like their downloads (§1.8)."""
+    if route.method == hdrs.METH_POST:
+        return route.path == registration_http.PATH
     return route.method == hdrs.METH_GET and route.path.startswith((f"{urls.UPLOAD_PATH}/", f"{tuf_http.PATH}/"))

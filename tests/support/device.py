@@ -11,6 +11,7 @@ import hmac
 import itertools
 import re
 import socket
+import ssl
 import struct
 import time
 from collections import deque
@@ -80,10 +81,12 @@ class Notice:
 class CDevice:
     """One device on one connection at a time."""
 
-    def __init__(self, broker: Address, device: Device) -> None:
+    def __init__(self, broker: Address, device: Device, tls: ssl.SSLContext | None = None) -> None:
+        """Connects nothing yet; with a context it speaks TLS, also where it downloads over https."""
         self.name = device.name
         self._broker = broker
         self._device = device
+        self._tls = tls
         self._socket: socket.socket | None = None
         self._buffer = b""
         self._messages: deque[tuple[str, bytes]] = deque()
@@ -161,7 +164,7 @@ class CDevice:
         """Does what the notice says and reports the new version; answers the file."""
         notice = self.wait_for_notice(seconds)
         self.report_progress(0)
-        content = download(notice)
+        content = download(notice, tls=self._tls)
         notice.verify(content)
         self.report_progress(100)
         self.report_version(notice.version, notice.module)
@@ -178,7 +181,7 @@ class CDevice:
             pass
 
     def _open(self) -> socket.socket:
-        return socket.create_connection(self._broker, timeout=30)
+        return _open(self._broker, self._tls)
 
     def _connect_body(self) -> bytes:
         return _connect_body(self._device)
@@ -281,26 +284,39 @@ def report_versions(broker: Address, devices: Iterable[Device], version: str) ->
                 assert stream.read(8) == b"\x20\2\0\0\x40\2\0\1"  # CONNACK, PUBACK
 
 
-def download(notice: Notice, *, drop_at: int | None = None) -> bytes:
+def download(notice: Notice, *, drop_at: int | None = None, tls: ssl.SSLContext | None = None) -> bytes:
     """Fetches the file as the SDK does: `Range: bytes=0-` first, and on from where a connection was lost.
 
     Args:
         notice: where the file is.
         drop_at: lose the first connection after this many bytes of the body.
+        tls: what to trust where the URL is one of https.
     """
-    content = _fetch(notice.url, 0, drop_at)
+    content = _fetch(notice.url, 0, drop_at, tls)
     while len(content) < notice.size:
-        received = _fetch(notice.url, len(content), None)
+        received = _fetch(notice.url, len(content), None, tls)
         if not received:
             raise DeviceError(f"the file ends after {len(content)} of {notice.size} bytes")
         content += received
     return content
 
 
-def _fetch(url: str, start: int, most: int | None) -> bytes:
+def _open(address: Address, tls: ssl.SSLContext | None) -> socket.socket:
+    plain = socket.create_connection(address, timeout=30)
+    if tls is None:
+        return plain
+    try:
+        return tls.wrap_socket(plain, server_hostname=address.host)
+    except OSError:
+        plain.close()
+        raise
+
+
+def _fetch(url: str, start: int, most: int | None, tls: ssl.SSLContext | None) -> bytes:
     parts = urlsplit(url)
-    address = Address(parts.hostname or "", parts.port or 80)
-    with socket.create_connection(address, timeout=30) as connection, connection.makefile("rb") as stream:
+    secure = parts.scheme == "https"
+    address = Address(parts.hostname or "", parts.port or (443 if secure else 80))
+    with _open(address, tls if secure else None) as connection, connection.makefile("rb") as stream:
         request = f"GET {parts.path}?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\nAccept: */*\r\n"
         connection.sendall(f"{request}Range: bytes={start}-\r\nContent-Length: 0\r\n\r\n".encode())
         length = _read_head(stream.readline, start)

@@ -6,10 +6,10 @@ The section is of the device-plane reference. Written on raw sockets, so that it
 import hashlib
 import hmac
 import json
-import socket
 import ssl
 import struct
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import requests
@@ -54,16 +54,31 @@ def register(
 
 
 def register_by_http(
-    url: str, product_key: str, name: str, product_secret: str, headers: Mapping[str, str] | None = None
+    url: str,
+    product_key: str,
+    name: str,
+    product_secret: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    authority: Path | None = None,
 ) -> dict[str, Any]:
     """Registers by a form and gives what the server tells.
+
+    Args:
+        url: scheme and host.
+        product_key: the product.
+        name: the DeviceName.
+        product_secret: what it signs with.
+        headers: further ones.
+        authority: the certificate (PEM) to trust where the URL is one of https.
 
     Raises:
         RefusedError: the server refuses.
     """
     fields = {"productKey": product_key, "deviceName": name, "random": _RANDOM, "signMethod": "hmacsha256"}
     fields["sign"] = _signature(product_key, name, product_secret)
-    answer = requests.post(f"{url}/auth/register/device", data=fields, headers=headers, timeout=30)
+    verify = True if authority is None else str(authority)
+    answer = requests.post(f"{url}/auth/register/device", data=fields, headers=headers, verify=verify, timeout=30)
     if answer.status_code != 200 or "Content-Length" not in list(answer.headers):
         raise DeviceError(f"{answer.status_code}: {answer.text}")
     body: dict[str, Any] = answer.json()
@@ -90,17 +105,13 @@ class CertifiedDevice(CDevice):
     """A device that has a certificate, and need not know its own name."""
 
     def __init__(self, broker: Address, device: Device, tls: ssl.SSLContext, *, named: bool = False) -> None:
-        super().__init__(broker, device)
-        self._tls = tls
+        super().__init__(broker, device, tls)
         self._named = named
 
     def identity(self) -> dict[str, Any]:
         """What the server tells the device about itself."""
         answer: dict[str, Any] = json.loads(self._wait_for_message("/ext/auth/identity/response", 30))
         return answer
-
-    def _open(self) -> socket.socket:
-        return self._tls.wrap_socket(super()._open())
 
     def _connect_body(self) -> bytes:
         device = self._device if self._named else Device("", "", "", "")
@@ -109,13 +120,8 @@ class CertifiedDevice(CDevice):
 
 class _Registering(CDevice):
     def __init__(self, broker: Address, device: Device, auth_type: str, tls: ssl.SSLContext | None) -> None:
-        super().__init__(broker, device)
+        super().__init__(broker, device, tls)
         self._auth_type = auth_type
-        self._tls = tls
-
-    def _open(self) -> socket.socket:
-        plain = super()._open()
-        return self._tls.wrap_socket(plain) if self._tls else plain
 
     def register(self) -> dict[str, Any]:
         self._socket = self._open()

@@ -25,7 +25,7 @@ def serve(  # noqa: PLR0917 - typer passes options by name
     mqtts: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Devices: TLS only.")] = None,
     https: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="What --http serves, over TLS.")] = None,
     downloads: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT[,…]", help="Downloads only, plain HTTP and HTTPS.")
+        str | None, typer.Option(metavar="HOST:PORT[,…]", help="Downloads and registrations, HTTP and HTTPS.")
     ] = None,
     public_url: Annotated[str | None, typer.Option(help="The URL by which devices and applications come.")] = None,
     download_url: Annotated[
