@@ -16,12 +16,12 @@ class Batcher(Generic[ItemT, ResultT]):
     """Runs `process` on batches of submitted items, one batch at a time, in the order of submission.
 
     A batch that fails fails each of its items with the same exception: nothing of it was done (the caller's
-    transaction rolled back).
+    transaction rolled back). An item whose result is an exception fails alone.
     """
 
     def __init__(
         self,
-        process: Callable[[Sequence[ItemT]], Awaitable[Sequence[ResultT]]],
+        process: Callable[[Sequence[ItemT]], Awaitable[Sequence[ResultT | Exception]]],
         *,
         most: int = 2_000,
     ) -> None:
@@ -70,7 +70,11 @@ class Batcher(Generic[ItemT, ResultT]):
                 raise
             return
         for (_, future), result in zip(batch, results, strict=True):
-            if not future.done():
+            if future.done():
+                continue
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
                 future.set_result(result)
 
 

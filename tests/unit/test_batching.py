@@ -52,6 +52,17 @@ async def test_a_failed_batch_fails_its_items_and_not_the_next_ones() -> None:
     assert [type(result) for result in results] == [ValueError, ValueError, str, str]
 
 
+async def test_an_item_whose_result_is_an_exception_fails_alone() -> None:
+    async def process(items: Sequence[str]) -> Sequence[str | Exception]:
+        return [ValueError(item) if item == "bad" else item for item in items]
+
+    batcher = Batcher(process)
+    good, bad, other = (batcher.submit(item) for item in ("good", "bad", "other"))
+    assert [await good, await other] == ["good", "other"]
+    with pytest.raises(ValueError, match="bad"):
+        await bad
+
+
 async def test_an_item_whose_caller_went_away_does_not_disturb_the_others() -> None:
     async def process(items: Sequence[int]) -> Sequence[int]:
         await asyncio.sleep(0)

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Sequence
 
 import structlog
+from sqlalchemy.exc import OperationalError
 
 from skyferry.batching import Batcher
 from skyferry.bus.interface import Bus
@@ -41,24 +42,31 @@ class ReportWorker:
         """How many reports wait."""
         return self._batcher.depth
 
-    async def _store_batch(self, batch: Sequence[Report]) -> Sequence[None]:
+    async def _store_batch(self, batch: Sequence[Report]) -> Sequence[Exception | None]:
         try:
             await self._store_together(batch)
+        except OperationalError as error:
+            # The store fails, be it that its disk is full: the fault is in no report, and each would fail alone too.
+            metrics.LOST.inc(len(batch))
+            _log.error("reports.store_failed", reports=len(batch), error=str(error.orig))
+            raise
         except Exception:
             if len(batch) == 1:
+                metrics.LOST.inc()
                 raise
             # One report that cannot be stored must not take the others with it.
             _log.exception("reports.batch_failed", reports=len(batch))
-            await self._store_one_by_one(batch)
+            return [await self._store_alone(report) for report in batch]
         return [None] * len(batch)
 
-    async def _store_one_by_one(self, batch: Sequence[Report]) -> None:
-        for report in batch:
-            try:
-                await self._store_together([report])
-            except Exception:  # noqa: BLE001 - logged; the other reports go on
-                metrics.LOST.inc()
-                _log.exception("reports.lost", report=type(report).__name__, device=report.device_id)
+    async def _store_alone(self, report: Report) -> Exception | None:
+        try:
+            await self._store_together([report])
+        except Exception as error:  # noqa: BLE001 - the device is told that its report is not stored
+            metrics.LOST.inc()
+            _log.exception("reports.lost", report=type(report).__name__, device=report.device_id)
+            return error
+        return None
 
     async def _store_together(self, batch: Sequence[Report]) -> None:
         metrics.BATCHES.observe(len(batch))

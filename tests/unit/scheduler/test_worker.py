@@ -85,7 +85,7 @@ async def test_many_reports_are_few_transactions(store: Store, monkeypatch: pyte
     assert len(batches) <= 3
 
 
-async def test_one_report_that_cannot_be_stored_does_not_take_the_others_with_it(
+async def test_one_report_that_cannot_be_stored_fails_and_does_not_take_the_others_with_it(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     devices = await store.write(make_devices, 3)
@@ -93,16 +93,37 @@ async def test_one_report_that_cannot_be_stored_does_not_take_the_others_with_it
 
     def poisoned(tx: Connection, batch: Sequence[VersionReported], **given: object) -> object:
         if any(report.version == "poison" for report in batch):
-            raise OperationalError("statement", {}, Exception("poison"))
+            raise ValueError("poison")
         return original(tx, batch, **given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(reports, "apply", poisoned)
     made = worker(store)
-    said = ["1.0.0", "poison", "2.0.0"]
-    for device, version in zip(devices, said, strict=True):
-        made.submit(VersionReported(device, "default", version, START))
-    await made.drain()
+    said = zip(devices, ["1.0.0", "poison", "2.0.0"], strict=True)
+    stored = await asyncio.gather(
+        *(made.submit(VersionReported(device, "default", version, START)) for device, version in said),
+        return_exceptions=True,
+    )
+    assert [type(each) for each in stored] == [type(None), ValueError, type(None)]
     assert await store.read(versions) == {devices[0]: "1.0.0", devices[2]: "2.0.0"}
+
+
+async def test_no_report_counts_as_stored_while_the_store_fails(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    devices = await store.write(make_devices, 3)
+    tried: list[int] = []
+
+    def full(_tx: Connection, batch: Sequence[VersionReported], **_given: object) -> object:
+        tried.append(len(batch))
+        raise OperationalError("statement", {}, Exception("database or disk is full"))
+
+    made = worker(store)
+    with monkeypatch.context() as broken:
+        broken.setattr(reports, "apply", full)
+        waiting = [made.submit(VersionReported(device, "default", "1.0.0", START)) for device in devices]
+        stored = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(each) for each in stored] == [OperationalError] * 3
+    assert tried == [3]
+    await asyncio.gather(*(made.submit(VersionReported(device, "default", "1.0.0", START)) for device in devices))
+    assert len(await store.read(versions)) == 3
 
 
 async def test_a_woken_runner_does_its_chores_until_nothing_is_left(store: Store) -> None:
