@@ -12,9 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from skyferry.bus.interface import Bus
 from skyferry.bus.messages import (
     Command,
+    Connected,
     DisconnectDevice,
     Notice,
     NoticeUndelivered,
+    Report,
     SubDevicesDetached,
     TellGateway,
     WithdrawPush,
@@ -47,6 +49,8 @@ log = structlog.get_logger(__name__)
 _NOT_CONNECTED: Final = metrics.DROPPED.labels("not_connected")
 _ACCEPTED: Final = metrics.LOGINS.labels("accepted")
 _RUN_ID_BYTES: Final = 6
+NOT_STORED: Final = "not_stored"
+"""Why a connection ends of whose device something could not be stored."""
 _LOGGED_LENGTH: Final = 128
 
 
@@ -73,7 +77,7 @@ class DeviceGateway:
         self.throttle = LoginThrottle(clock, settings.throttle)
         self.registrar = Registrar(store, box, bus, clock, settings.registration)
         self._sessions = Sessions()
-        self._reports = Reports(bus)
+        self._reports = Reports(bus, self._not_stored, retold_s=settings.retold_s)
         self._subdevices = SubDeviceService(store, box, bus, clock, settings)
         self._downloads = FileDownloads(store, objects, bus, clock, settings.downloads)
         services = Services(clock)
@@ -191,6 +195,14 @@ class DeviceGateway:
         session = self._sessions.get(command.device_id)
         if session is not None:
             session.close(command.cause)
+
+    def _not_stored(self, report: Report) -> None:
+        """Ends the connection of a device of which something could not be stored: on the next one it says it again."""
+        session = self._sessions.get(report.device_id)
+        if session is not None and not (
+            isinstance(report, Connected) and report.connection_id != session.connection_id
+        ):
+            session.channel.close(NOT_STORED)
 
     def _withdraw(self, command: WithdrawPush) -> None:
         self._downloads.withdraw(command.device_id, command.task_id)

@@ -132,6 +132,7 @@ class GatewaySettings:
         pushes_in_flight: pushes that one connection may leave without PUBACK, its sub-devices' included; above, they
             wait for it.
         logins_per_lookup: the most log-ins that are looked up in one transaction.
+        retold_s: seconds after which the end of a connection that could not be stored is told again.
     """
 
     mqtt: MqttLimits = field(default_factory=MqttLimits)
@@ -147,3 +148,4 @@ class GatewaySettings:
     pushes_unacknowledged: int = 32
     pushes_in_flight: int = 128
     logins_per_lookup: int = 1_000
+    retold_s: float = 5

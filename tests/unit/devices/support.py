@@ -86,20 +86,20 @@ class RecordingBus:
         self.counts: list[Downloaded] = []
         self.hold = False
         self.on_commands: Callable[[Sequence[Command]], Awaitable[None]] | None = None
-        self._held: list[asyncio.Future[None]] = []
+        self.held: list[asyncio.Future[None]] = []
 
     def report(self, report: Report) -> Awaitable[None]:
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.reports.append(report)
         if self.hold:
-            self._held.append(stored)
+            self.held.append(stored)
         else:
             stored.set_result(None)
         return stored
 
     def store(self, error: Exception | None = None) -> None:
         """Stores the held reports, or fails to."""
-        held, self._held = self._held, []
+        held, self.held = self.held, []
         for stored in held:
             if error is None:
                 stored.set_result(None)

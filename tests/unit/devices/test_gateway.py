@@ -45,6 +45,7 @@ BOX = SecretBox(bytes(32))
 NOW = 1_700_000_000_000
 ACCEPTED = ConnAck(ConnectCode.ACCEPTED)
 INFORM = "/ota/device/inform/" + PRODUCT_KEY
+RETOLD_S = 0.05
 UPGRADE = "/ota/device/upgrade/" + PRODUCT_KEY
 SOURCE = b'{"id":1, "params":{"version":"1.0.0"}}'
 OFFER = b'{"code":"1000","data":{"version":"2.0.0"},"id":1,"message":"success"}'
@@ -88,7 +89,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     store = await make_store(tmp_path)
     await store.write(add_product, PRODUCT_KEY)
     ids = await store.write(add_devices, BOX, PRODUCT_KEY, ["dev-1", "dev-2", "dev-3"])
-    settings = GatewaySettings(push_delay_ms=3_600_000, mqtt=MqttLimits(linger_s=0.5))
+    settings = GatewaySettings(push_delay_ms=3_600_000, retold_s=RETOLD_S, mqtt=MqttLimits(linger_s=0.5))
     world = World(store, ids, settings)
     world.port = await world.gateway.start("127.0.0.1", 0)
     yield world
@@ -147,6 +148,61 @@ async def test_a_report_that_is_not_stored_is_sent_again_by_the_device(world: Wo
     async with world.client() as client:
         await client.send(login("dev-1"), Publish(f"{INFORM}/dev-1", SOURCE, 1, 4, dup=True))
         await until(lambda: len(world.bus.of(VersionReported)) == 2)
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+async def test_a_device_whose_words_are_not_stored_comes_again_and_repeats_them(world: World, qos: int) -> None:
+    async with world.client() as client:
+        await world.log_in(client, "dev-1")
+        world.bus.hold = True
+        await client.send(Publish(f"{INFORM}/dev-1", SOURCE, qos, qos))
+        await until(lambda: len(world.bus.reports) == 2)
+        world.bus.store(OSError("the disk is full"))
+        assert await client.closed() == []
+
+
+async def test_a_device_whose_log_in_is_not_stored_comes_again(world: World) -> None:
+    world.bus.hold = True
+    async with world.client() as client:
+        await world.log_in(client, "dev-1")
+        world.bus.store(OSError("the disk is full"))
+        assert await client.closed() == []
+
+
+async def test_the_newer_connection_does_not_end_with_what_was_not_stored_of_the_older(world: World) -> None:
+    world.bus.hold = True
+    async with world.client() as older, world.client() as newer:
+        await world.log_in(older, "dev-1")
+        await world.log_in(newer, "dev-1")
+        assert await older.closed() == []
+        world.bus.held.pop(0).set_exception(OSError("the disk is full"))
+        await newer.send(PingReq())
+        assert await newer.receive() == PingResp()
+
+
+async def test_an_end_that_is_not_stored_is_told_until_it_is(world: World) -> None:
+    async with world.client() as client:
+        await world.log_in(client, "dev-1")
+        world.bus.hold = True
+    for told in (1, 2):
+        await until(lambda told=told: len(world.bus.of(Disconnected)) == told)  # type: ignore[misc]
+        world.bus.store(OSError("the disk is full"))
+    world.bus.hold = False
+    await until(lambda: len(world.bus.of(Disconnected)) == 3)
+    assert len(set(world.bus.of(Disconnected))) == 1
+
+
+async def test_an_end_that_is_not_stored_is_not_told_when_the_device_is_back(world: World) -> None:
+    async with world.client() as client:
+        await world.log_in(client, "dev-1")
+        world.bus.hold = True
+    await until(lambda: len(world.bus.of(Disconnected)) == 1)
+    world.bus.store(OSError("the disk is full"))
+    world.bus.hold = False
+    async with world.client() as client:
+        await world.log_in(client, "dev-1")
+        await asyncio.sleep(3 * RETOLD_S)
+        assert len(world.bus.of(Disconnected)) == 1
 
 
 @pytest.mark.parametrize(
@@ -313,16 +369,13 @@ async def test_disconnect_command(world: World) -> None:
     assert world.gateway.connections == 0
 
 
-async def test_a_bus_without_workers_breaks_no_connection(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bus_without_workers_keeps_no_device(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(report: object) -> None:
         raise ConnectionError("no worker is attached")
 
     monkeypatch.setattr(world.bus, "report", refuse)
     async with world.client() as client:
         await world.log_in(client, "dev-1")
-        await client.send(Publish(f"{INFORM}/dev-1", SOURCE), PingReq())
-        assert await client.receive() == PingResp()
-        await client.send(Publish(f"{INFORM}/dev-1", SOURCE, 1, 1))
         assert await client.closed() == []
 
 
