@@ -66,6 +66,7 @@ class Behaviour:
         bytes_per_second: the speed of the device's link; None is as fast as it goes.
         start_spread_seconds: every device starts at a random moment within this time.
         reconnect_seconds: time offline after a restart, and before the first try after a lost connection.
+        retry_most_seconds: the longest time between two tries to connect; it doubles up to this while they fail.
         subscribe: send a SUBSCRIBE for the upgrade and reply topics (Node SDK); otherwise rely on `_ss=1`.
         pull: ask for a package after every version report.
         report_qos: QoS of version reports, 0 or 1; progress is always QoS 0.
@@ -92,6 +93,7 @@ class Behaviour:
     bytes_per_second: float | None = None
     start_spread_seconds: float = 0.0
     reconnect_seconds: float = 0.2
+    retry_most_seconds: float = 30.0
     subscribe: bool = False
     pull: Pull = Pull.NEVER
     report_qos: int = 0
@@ -110,7 +112,8 @@ class Behaviour:
             raise ValueError(f"progress_steps is 1 to {_MAX_PROGRESS_STEPS}, not {self.progress_steps}.")
         if self.bytes_per_second is not None and self.bytes_per_second <= 0:
             raise ValueError(f"bytes_per_second must be positive, not {self.bytes_per_second}.")
-        if min(self.install_seconds, self.start_spread_seconds, self.reconnect_seconds) < 0:
+        times = (self.install_seconds, self.start_spread_seconds, self.reconnect_seconds, self.retry_most_seconds)
+        if min(times) < 0:
             raise ValueError("A time cannot be negative.")
         if self.report_qos not in (0, 1):
             raise ValueError(f"report_qos is 0 or 1, not {self.report_qos}.")

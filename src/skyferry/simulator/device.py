@@ -30,7 +30,6 @@ WRONG_VERSION = "0.0.0-unexpected"
 _REPORTED = {Fate.FAIL_UPGRADE: -1, Fate.FAIL_DOWNLOAD: -2, Fate.FAIL_VERIFY: -3, Fate.FAIL_FLASH: -4}
 _DESCRIPTIONS = {-1: "upgrade failed", -2: "download failed", -3: "verification failed", -4: "flashing failed"}
 _MIN_RETRY_SECONDS = 0.2
-_MAX_RETRY_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ class SimulatedDevice:
                 await self._converse()
                 self._enter()
             else:
-                pause = min(max(pause, _MIN_RETRY_SECONDS) * 2**failures, _MAX_RETRY_SECONDS)
+                pause = min(max(pause, _MIN_RETRY_SECONDS) * 2**failures, self.behaviour.retry_most_seconds)
                 failures = min(failures + 1, 10)
             if not self._gone:
                 await asyncio.sleep(pause)
