@@ -1,4 +1,4 @@
-"""Tools that know nothing of the vendor: curl sends the upload form, mosquitto_sub is a device."""
+"""Tools that know nothing of the vendor: curl sends the upload form, mosquitto_sub and paho are devices."""
 
 import hashlib
 import hmac
@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.api import Application, Device
+from tests.support.mqtt import credentials
+from tests.support.program import python_driver
 from tests.support.server import Server
 
 
@@ -57,16 +59,18 @@ def test_curl_uploads_a_package_file(root_application: Application, tmp_path: Pa
 
 
 @needs("mosquitto_sub")
-def test_mosquitto_client_is_a_device(root_application: Application, server: Server) -> None:
-    product = root_application.create_product("mosquitto")
+@pytest.mark.parametrize("protocol", ["mqttv31", "mqttv311"])
+def test_mosquitto_client_is_a_device(root_application: Application, server: Server, protocol: str) -> None:
+    product = root_application.create_product(f"mosquitto_{protocol}")
     device = root_application.register(product, "mosquitto")
     firmware = root_application.create_package(product, b"content", "2.0.0", NeedToVerify=False)
     topics = f"{product}/{device.name}"
     version = '{"id":"1","params":{"version":"1.0.0"}}'
 
-    _mosquitto("pub", server, device, "-q", "1", "-t", f"/ota/device/inform/{topics}", "-m", version)
+    _mosquitto("pub", server, device, "-V", protocol, "-q", "1", "-t", f"/ota/device/inform/{topics}", "-m", version)
     job = root_application.create_job(firmware, product, [device.name])
-    received = _mosquitto("sub", server, device, "-v", "-C", "1", "-W", "60", "-t", f"/ota/device/upgrade/{topics}")
+    until_one = ("-v", "-C", "1", "-W", "60")
+    received = _mosquitto("sub", server, device, "-V", protocol, *until_one, "-t", f"/ota/device/upgrade/{topics}")
     topic, _, text = received.partition(" ")
 
     assert topic == f"/ota/device/upgrade/{topics}"
@@ -74,11 +78,31 @@ def test_mosquitto_client_is_a_device(root_application: Application, server: Ser
     root_application.wait_for_states(job, {device.name: "NOTIFIED"})
 
 
+@pytest.mark.client
+@pytest.mark.parametrize("version", ["3.1", "3.1.1"])
+def test_paho_is_a_device(root_application: Application, server: Server, version: str) -> None:
+    content = b"content" * 1_000
+    product = root_application.create_product(f"paho_{version.replace('.', '_')}")
+    device = root_application.register(product, "paho")
+    firmware = root_application.create_package(product, content, "2.0.0", NeedToVerify=False)
+    where = (server.mqtt.host, str(server.mqtt.port), version)
+
+    with python_driver(
+        "device-linkkit", "paho_device.py", *where, *credentials(device, more=""), f"{product}/{device.name}"
+    ) as paho:
+        assert paho.answer() == {"event": "connected", "code": 0}
+        assert paho.answer() == {"event": "subscribed", "codes": [1]}
+        root_application.wait_for_version(device, "1.0.0")
+        job = root_application.create_job(firmware, product, [device.name])
+        assert paho.answer() == {"event": "downloaded", "matches": True, "size": len(content)}
+        root_application.wait_for_states(job, {device.name: "SUCCEEDED"})
+
+
 def _mosquitto(program: str, server: Server, device: Device, *arguments: str) -> str:
     client_id = f"{device.product_key}.{device.name}"
     content = f"clientId{client_id}deviceName{device.name}productKey{device.product_key}"
     password = hmac.new(device.secret.encode(), content.encode(), "sha1").hexdigest()
-    broker = ["-h", server.mqtt.host, "-p", str(server.mqtt.port), "-V", "mqttv311"]
+    broker = ["-h", server.mqtt.host, "-p", str(server.mqtt.port)]
     login = ["-i", f"{client_id}|signmethod=hmacsha1|", "-u", f"{device.name}&{device.product_key}", "-P", password]
     command = [f"mosquitto_{program}", *broker, *login, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -21,7 +21,7 @@ def test_linkkit_is_pushed_downloads_and_succeeds(
     device = application.register(product, "linkkit")
     firmware = application.create_package(product, content, "2.0.0", NeedToVerify=False, SignMethod=sign_method)
     target = tmp_path / "firmware.bin"
-    arguments = (server.mqtt.host, str(server.mqtt.port), product, device.name, device.secret, "1.0.0", str(target))
+    arguments = (server.mqtt.host, str(server.mqtt.port), "", product, device.name, device.secret, "1.0.0", str(target))
 
     with python_driver("device-linkkit", "linkkit_device.py", *arguments) as linkkit:
         assert linkkit.answer() == {"event": "connected", "code": 0}

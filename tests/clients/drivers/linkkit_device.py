@@ -1,13 +1,14 @@
 """A device on the vendor's Python device SDK, in an environment of its own.
 
-Arguments: host, port, ProductKey, DeviceName, DeviceSecret, version, file to download to. It connects, reports its
-version, installs what it is told to and reports the new version. It tells each step as a JSON line, and leaves when its
-input ends.
+Arguments: host, port, a file with the CA's certificate (or nothing for a connection in clear), ProductKey, DeviceName,
+DeviceSecret, version, file to download to. It connects, reports its version, installs what it is told to and reports
+the new version. It tells each step as a JSON line, and leaves when its input ends.
 """
 
 import json
 import logging
 import sys
+from pathlib import Path
 from typing import Any
 
 from linkkit.linkkit import LinkKit
@@ -20,10 +21,12 @@ def tell(event: str, **details: Any) -> None:
 
 
 def main() -> None:
-    host, port, product_key, device_name, secret, version, target = sys.argv[1:8]
+    host, port, authority, product_key, device_name, secret, version, target = sys.argv[1:9]
     device = LinkKit("cn-shanghai", product_key, device_name, secret)
     device.enable_logger(logging.DEBUG)
-    device.config_mqtt(port=int(port), secure="", endpoint=host, check_hostname=False)
+    trusted = Path(authority).read_text() if authority else None
+    secure = "TLS" if authority else ""
+    device.config_mqtt(port=int(port), secure=secure, cadata=trusted, endpoint=host, check_hostname=bool(authority))
 
     def on_connect(_flag: int, code: int, _data: Any) -> None:
         tell("connected", code=code)

@@ -20,15 +20,20 @@ from alibabacloud_tea_util.models import RuntimeOptions
 class TeaClient:
     """The SDK's client, with its methods and request models found by the operation's name."""
 
-    def __init__(self, endpoint: str, key_id: str, secret: str, token: str | None = None) -> None:
+    def __init__(
+        self, endpoint: str, key_id: str, secret: str, token: str | None = None, *, authority: str | None = None
+    ) -> None:
+        """Calls over HTTPS where the file of an authority (PEM) is given, which version 2 does not know."""
+        self._protocol = "HTTPS" if authority else "HTTP"
         self._client = Client(
             Config(
                 access_key_id=key_id,
                 access_key_secret=secret,
                 security_token=token,
                 endpoint=endpoint,
-                protocol="HTTP",
+                protocol=self._protocol,
                 read_timeout=60_000,
+                **({"ca": authority} if authority else {}),
             )
         )
         self._methods = {
@@ -64,7 +69,7 @@ class TeaClient:
         params = Params(
             action=action,
             version="2018-01-20",
-            protocol="HTTP",
+            protocol=self._protocol,
             pathname="/",
             method="POST",
             auth_type="AK",
