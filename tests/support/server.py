@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Self, TypeVar
 
 ROOT_KEY_ID: Final = "LTAItestroot"
 ROOT_SECRET: Final = "test-root-secret"
-START_SECONDS: Final = 60
+START_SECONDS: Final = 120
 STOP_SECONDS: Final = 60
 T = TypeVar("T")
 _READY: Final = re.compile(r"^ready (.*)$", re.MULTILINE)
@@ -109,7 +109,11 @@ class Server:
             self._process = subprocess.Popen(
                 self._command(), env=self._environment(), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
             )
-        ready = wait_until(self._ready_line, seconds=START_SECONDS, what="the server's ready line", logs=self.logs)
+        try:
+            ready = wait_until(self._ready_line, seconds=START_SECONDS, what="the server's ready line", logs=self.logs)
+        except BaseException:
+            self.kill()
+            raise
         self._addresses |= dict(word.split("=", 1) for word in ready[1].split())
 
     def stop(self) -> None:
