@@ -133,6 +133,20 @@ class Outbox:
         """The device subscribed to something."""
         self._asked_for_pushes = self._asked_for_pushes or self._topics.hears_pushes(topic_filter)
 
+    def keep(self, topic_filter: str) -> bool:
+        """Remembers a subscription; False when it is too long or there are too many."""
+        if topic_filter in self._filters:
+            return True
+        full = len(self._filters) >= self._settings.subscriptions
+        if full or len(topic_filter.encode()) > self._settings.topic_bytes:
+            return False
+        self._filters[topic_filter] = None
+        return True
+
+    def has_asked(self, others: DeviceTopics) -> bool:
+        """Whether the subscriptions here match the pushes of another device, one behind this gateway."""
+        return any(others.hears_pushes(topic_filter) for topic_filter in self._filters)
+
     def acknowledged(self) -> None:
         """The device has one push more."""
         self._unacknowledged -= 1
@@ -157,14 +171,10 @@ class Outbox:
         return [task_id for task_id in undelivered if task_id is not None]
 
     def _subscribe(self, topic_filter: str, qos: int) -> int:
-        known = topic_filter in self._filters
-        if not known and (
-            len(self._filters) >= self._settings.subscriptions
-            or len(topic_filter.encode()) > self._settings.topic_bytes
-            or not self._topics.may_subscribe(topic_filter)
-        ):
+        if topic_filter not in self._filters and not self._topics.may_subscribe(topic_filter):
             return SUBSCRIPTION_REFUSED
-        self._filters[topic_filter] = None
+        if not self.keep(topic_filter):
+            return SUBSCRIPTION_REFUSED
         self.heard(topic_filter)
         return min(qos, 1)
 

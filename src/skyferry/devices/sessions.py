@@ -226,6 +226,14 @@ class DeviceSession(LoggedInDevice):
         if self.subdevices is not None:
             self.subdevices.subscribed()
 
+    def keep_subscription(self, topic_filter: str) -> bool:
+        """Remembers a subscription for sub-devices alone; False when the gateway has too many."""
+        return self._outbox.keep(topic_filter)
+
+    def hears_pushes_of(self, subdevice: DeviceTopics) -> bool:
+        """Whether a subscription of the gateway matches the pushes of a sub-device."""
+        return self._outbox.has_asked(subdevice)
+
     def unsubscribe(self, filters: Sequence[str]) -> None:
         """See `Session.unsubscribe`."""
         self._outbox.unsubscribe(filters)

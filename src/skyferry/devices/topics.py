@@ -44,6 +44,11 @@ class Uplink(StrEnum):
 _OWNER_AT: Final = {"ota": 4, "sys": 2, "ext": 3, "shadow": 3}
 """Which level of a topic is the ProductKey, by the first one; 1 of the topics that an application invents."""
 
+_MOST_OWNER_LEVELS: Final = 6
+"""A topic's levels down to the DeviceName are no more."""
+_OF_ANYONE: Final = tuple(family.replace(_OWNER, "/+/+") for family in _FAMILIES)
+_ANY_PUSH: Final = UPGRADE.replace(_OWNER, "/+/+")
+
 _BY_HEAD: Final = {
     INFORM.removesuffix(_OWNER): Uplink.INFORM,
     PROGRESS.removesuffix(_OWNER): Uplink.PROGRESS,
@@ -110,6 +115,24 @@ def owner_of(topic: str) -> str:
     family = levels[1] if len(levels) > 1 else ""
     start = _OWNER_AT.get(family, 1)
     return "/" + "/".join(levels[start : start + 2])
+
+
+def owners_of(topic_filter: str) -> set[tuple[str, str]]:
+    """Whose topics a filter can match: ProductKey and DeviceName of each, `+` where any will do."""
+    return {_owner_in(topic_filter, anyone) for anyone in _OF_ANYONE if _overlap(topic_filter, anyone)}
+
+
+def push_owners_of(topic_filter: str) -> set[tuple[str, str]]:
+    """Whose pushes a filter can match, as in `owners_of`."""
+    return {_owner_in(topic_filter, _ANY_PUSH)} if _overlap(topic_filter, _ANY_PUSH) else set()
+
+
+def _owner_in(topic_filter: str, anyone: str) -> tuple[str, str]:
+    levels = topic_filter.split("/")
+    if levels[-1] == "#":
+        levels[-1:] = "+" * _MOST_OWNER_LEVELS
+    start = _OWNER_AT.get(anyone.split("/", 2)[1], 1)
+    return levels[start], levels[start + 1]
 
 
 def _overlap(one: str, other: str) -> bool:

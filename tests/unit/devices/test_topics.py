@@ -2,7 +2,7 @@
 
 import pytest
 
-from skyferry.devices.topics import FIRMWARE_GET_REPLY, UPGRADE, DeviceTopics, Uplink
+from skyferry.devices.topics import FIRMWARE_GET_REPLY, UPGRADE, DeviceTopics, Uplink, owners_of, push_owners_of
 
 TOPICS = DeviceTopics("a1Stub00001", "dev-1")
 
@@ -72,3 +72,23 @@ def test_keys_that_look_like_a_pattern_stay_as_they_are() -> None:
 def test_filters(topic_filter: str, granted: bool, hears: bool) -> None:
     assert TOPICS.may_subscribe(topic_filter) is granted
     assert TOPICS.hears_pushes(topic_filter) is hears
+
+
+@pytest.mark.parametrize(
+    ("topic_filter", "owners", "of_pushes"),
+    [
+        ("/ota/device/+/pk/+", {("pk", "+"), ("ota", "device")}, {("pk", "+")}),
+        ("/ota/device/inform/pk/+", {("pk", "+"), ("ota", "device")}, set()),
+        ("/ota/#", {("+", "+"), ("ota", "+")}, {("+", "+")}),
+        ("#", {("+", "+")}, {("+", "+")}),
+        ("/sys/pk/+/thing/#", {("pk", "+"), ("sys", "pk")}, set()),
+        ("/ext/session/pk/#", {("pk", "+"), ("ext", "session")}, set()),
+        ("/pk/+/user/get", {("pk", "+")}, set()),
+        ("$SYS/+", set(), set()),
+    ],
+)
+def test_whose_topics_a_filter_matches(
+    topic_filter: str, owners: set[tuple[str, str]], of_pushes: set[tuple[str, str]]
+) -> None:
+    assert owners_of(topic_filter) == owners
+    assert push_owners_of(topic_filter) == of_pushes

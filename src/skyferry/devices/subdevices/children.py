@@ -1,6 +1,6 @@
 """The sub-devices that are logged in through one gateway: each a session of its own on the gateway's connection."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, Final
 
 from skyferry.bus.messages import Cause
@@ -9,7 +9,7 @@ from skyferry.devices.mqtt.packets import SUBSCRIPTION_REFUSED
 from skyferry.devices.sessions import REPLACED, DeviceSession, LoggedInDevice
 from skyferry.devices.subdevices import notices
 from skyferry.devices.subdevices.replies import ReplyCode
-from skyferry.devices.topics import owner_of
+from skyferry.devices.topics import UPGRADE, owner_of, owners_of, push_owners_of
 
 if TYPE_CHECKING:
     from skyferry.fleet.logins import DeviceAddress
@@ -44,9 +44,12 @@ class SubDeviceSession(LoggedInDevice):
         return self._subdevices.gateway.device_id
 
     def opened(self) -> None:
-        """The log-in was accepted."""
+        """The log-in was accepted. What the gateway has subscribed to by then counts for the sub-device as well."""
         gateway = self._subdevices.gateway
         self._begin(gateway.channel, gateway.in_flight)
+        if gateway.hears_pushes_of(self._topics):
+            self.asked()
+            self.subscribed()
 
     def subscribe(self, topic_filter: str, qos: int) -> int:
         """The gateway wants to hear messages to the sub-device; gives the QoS granted, or the code of refusal.
@@ -57,6 +60,15 @@ class SubDeviceSession(LoggedInDevice):
             return SUBSCRIPTION_REFUSED
         self._outbox.heard(topic_filter)
         return min(qos, 1)
+
+    def asked(self) -> None:
+        """The gateway wants to hear pushes to the sub-device."""
+        self._outbox.heard(self._topics.of(UPGRADE))
+
+    def belongs_to(self, owners: Container[tuple[str, str]]) -> bool:
+        """Whether the sub-device is one of these, in the form of `owners_of`."""
+        key, name = self._identity.address.product_key, self._identity.address.device_name
+        return (key, name) in owners or (key, "+") in owners or ("+", name) in owners or ("+", "+") in owners
 
     def subscribed(self) -> None:
         """See `Session.subscribed`."""
@@ -92,7 +104,7 @@ class SubDevices:
         self.open = True
         self.changes = 0
         self._by_owner: dict[str, SubDeviceSession] = {}
-        self._asking: list[SubDeviceSession] = []
+        self._asking: dict[SubDeviceSession, None] = {}
         self._made = 0
 
     def __len__(self) -> int:
@@ -124,21 +136,40 @@ class SubDevices:
         self._by_owner.pop(str(session.topics), None)
 
     def subscribe(self, filters: Sequence[tuple[str, int]], codes: Sequence[int]) -> Sequence[int]:
-        """Grants what the gateway was refused for itself and its sub-devices may subscribe to."""
+        """Grants what the gateway was refused for itself and its sub-devices may subscribe to.
+
+        A filter with wildcards counts for every sub-device that it matches.
+        """
         settings = self.gateway.context.settings
         granted = list(codes)
         for position, (topic_filter, qos) in enumerate(filters[: settings.subscriptions]):
-            if granted[position] != SUBSCRIPTION_REFUSED or len(topic_filter.encode()) > settings.topic_bytes:
+            if len(topic_filter.encode()) > settings.topic_bytes:
                 continue
-            session = self.of_topic(topic_filter)
-            if session is not None:
+            if "+" in topic_filter or "#" in topic_filter:
+                granted[position] = self._subscribe_all(topic_filter, qos, granted[position])
+            elif granted[position] == SUBSCRIPTION_REFUSED and (session := self.of_topic(topic_filter)) is not None:
                 granted[position] = session.subscribe(topic_filter, qos)
-                self._asking.append(session)
+                self._asking[session] = None
         return granted
+
+    def _subscribe_all(self, topic_filter: str, qos: int, code: int) -> int:
+        """Takes a filter with wildcards, for which the gateway itself was given this code."""
+        if code == SUBSCRIPTION_REFUSED:
+            owners = owners_of(topic_filter)
+            matches = any(session.belongs_to(owners) for session in self._by_owner.values())
+            if not matches or not self.gateway.keep_subscription(topic_filter):
+                return code
+            code = min(qos, 1)
+        if owners := push_owners_of(topic_filter):
+            asking = [session for session in self._by_owner.values() if session.belongs_to(owners)]
+            for session in asking:
+                session.asked()
+            self._asking.update(dict.fromkeys(asking))
+        return code
 
     def subscribed(self) -> None:
         """The answer to `subscribe` is written."""
-        asking, self._asking = self._asking, []
+        asking, self._asking = self._asking, {}
         for session in asking:
             session.subscribed()
 
