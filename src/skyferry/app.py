@@ -44,6 +44,7 @@ from skyferry.scheduler.downloads import DownloadCounts
 from skyferry.scheduler.recovery import recover, tell_departures
 from skyferry.scheduler.reports import ReportWorker
 from skyferry.scheduler.runner import Runner
+from skyferry.scheduler.withdrawals import Withdrawals
 from skyferry.settings import Settings
 from skyferry.store import migrate
 from skyferry.store.engine import Store
@@ -167,6 +168,7 @@ class Server:
         await self._device_api.presence.stop()
         await self._runner.stop()
         await self._reports.drain()
+        await self._withdrawals.drain()
         await self._download_counts.write()
         await self._delivery.stop()
         await self._store.close()
@@ -236,6 +238,7 @@ class Server:
             downloads=self._download_counts,
         )
         self._runner = Runner(self._store, self._clock, chores.all())
+        self._withdrawals = Withdrawals(self._store, self._bus)
         self._bus.attach_worker(self._reports.submit, self._runner.wake, self._download_counts.add)
         self._bus.attach_gateway(self._on_commands)
 

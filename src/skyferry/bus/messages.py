@@ -170,7 +170,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class WithdrawPush:
-    """Takes a push back that is still held for the device: its task was cancelled."""
+    """Takes a push back that is still held for the device, and ends its download over MQTT: its task has ended."""
 
     device_id: int
     task_id: int

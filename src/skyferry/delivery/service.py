@@ -57,8 +57,8 @@ class Delivery:
         self._changed = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
-        store.listen(outbox.FILLED, self._wake_couriers)
-        store.listen(statements.CHANGED, self._changed.set)
+        store.listen(outbox.FILLED, lambda _: self._wake_couriers())
+        store.listen(statements.CHANGED, lambda _: self._changed.set())
 
     def start(self) -> None:
         """Begins."""

@@ -2,7 +2,6 @@
 
 from pydantic import Field
 
-from skyferry.bus.messages import WithdrawPush
 from skyferry.operations import job_tags
 from skyferry.operations.job_tags import Tag
 from skyferry.operations.services import Call, InstanceRequest
@@ -89,7 +88,7 @@ class CancelOTATaskByJobRequest(InstanceRequest):
 async def cancel_ota_task_by_job(call: Call, request: CancelOTATaskByJobRequest) -> Empty:
     """Cancels the tasks of a job that are in the named states, or the whole job before its schedule."""
     services = call.services
-    canceled = await services.store.write(
+    await services.store.write(
         cancel_job.cancel_tasks,
         instance_id=call.instance.id,
         job_id=request.job_id,
@@ -103,7 +102,6 @@ async def cancel_ota_task_by_job(call: Call, request: CancelOTATaskByJobRequest)
         limits=services.engine_limits,
         now=services.clock.now_ms(),
     )
-    await services.bus.command([WithdrawPush(task.device_id, task.id) for task in canceled])
     services.bus.wake()
     return Empty()
 

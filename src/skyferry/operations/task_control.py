@@ -1,6 +1,5 @@
 """Operations that change tasks (control-plane reference §6.3-6.5)."""
 
-from skyferry.bus.messages import WithdrawPush
 from skyferry.operations.services import Call, InstanceRequest
 from skyferry.ota import cancel, confirm, rerun
 from skyferry.ota.cancel import CancelScope
@@ -29,7 +28,7 @@ class CancelOTATaskByDeviceRequest(InstanceRequest):
 )
 async def cancel_ota_task_by_device(call: Call, request: CancelOTATaskByDeviceRequest) -> Empty:
     """Cancels the pending tasks that up to 200 named devices have for a package."""
-    canceled = await call.services.store.write(
+    await call.services.store.write(
         cancel.cancel_by_device,
         instance_id=call.instance.id,
         product_key=request.product_key,
@@ -39,7 +38,6 @@ async def cancel_ota_task_by_device(call: Call, request: CancelOTATaskByDeviceRe
         scope=CancelScope(call.instance.cancel_by_device),
         now=call.services.clock.now_ms(),
     )
-    await call.services.bus.command([WithdrawPush(task.device_id, task.id) for task in canceled])
     return Empty()
 
 
@@ -91,13 +89,12 @@ class ReupgradeOTATaskRequest(InstanceRequest):
 async def reupgrade_ota_task(call: Call, request: ReupgradeOTATaskRequest) -> Empty:
     """Runs up to ten tasks of a job again that failed or were cancelled."""
     services = call.services
-    replaced = await services.store.write(
+    await services.store.write(
         rerun.rerun,
         instance_id=call.instance.id,
         job_id=request.job_id,
         task_ids=request.task_id,
         now=services.clock.now_ms(),
     )
-    await services.bus.command([WithdrawPush(task.device_id, task.id) for task in replaced])
     services.bus.wake()
     return Empty()

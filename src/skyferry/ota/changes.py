@@ -1,7 +1,8 @@
-"""What follows a change of tasks, whoever made it: history, messages, and the end of jobs with nothing left to do."""
+"""What follows a change of tasks, whoever made it: history, messages, withdrawn pushes, the end of finished jobs."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -10,7 +11,11 @@ from skyferry.events.models import Happening, TaskMoved
 from skyferry.ota import endings
 from skyferry.ota.states import TaskEvent, TaskStatus
 from skyferry.store import history
+from skyferry.store.engine import announce
 from skyferry.store.tasks import ChangedTask
+
+ENDED: Final = "ota.tasks_ended"
+"""What a transaction announces that ended tasks, with key of the device and key of the task for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,10 @@ def follow(tx: Connection, changes: Sequence[TaskChange], now: int, *, seen: Seq
         ],
     )
     publishing.publish(tx, [*seen, *_moves(changes)], now)
-    endings.end_finished_jobs(tx, {change.job_id for change in changes if not change.status.is_open}, now)
+    ended = [change for change in changes if not change.status.is_open]
+    if ended:
+        announce(tx, ENDED, *((change.device_id, change.task_id) for change in ended))
+    endings.end_finished_jobs(tx, {change.job_id for change in ended}, now)
 
 
 def _moves(changes: Iterable[TaskChange]) -> Iterable[TaskMoved]:

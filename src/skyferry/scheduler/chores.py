@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from skyferry.bus.interface import Bus
-from skyferry.bus.messages import Cause, DisconnectDevice, WithdrawPush
+from skyferry.bus.messages import Cause, DisconnectDevice
 from skyferry.clock import Clock
 from skyferry.fleet import registrations
 from skyferry.keys import SecretBox
@@ -113,10 +113,7 @@ class Chores:
 
     async def stop(self) -> bool:
         """Ends the next tasks of a job that is being cancelled or whose time is over."""
-        ended = await self.store.write(stopping.stop_next, self.limits, self.clock.now_ms())
-        if ended:
-            await self.bus.command([WithdrawPush(task.device_id, task.id) for task in ended])
-        return bool(ended)
+        return bool(await self.store.write(stopping.stop_next, self.limits, self.clock.now_ms()))
 
     async def select(self) -> bool:
         """Turns the next devices of a job into tasks."""
@@ -145,10 +142,7 @@ class Chores:
 
     async def finish(self) -> bool:
         """Ends a job whose time is over."""
-        ended = await self.store.write(schedule.finish_due, self.limits, self.clock.now_ms())
-        if ended:
-            await self.bus.command([WithdrawPush(task.device_id, task.id) for task in ended])
-        return ended is not None
+        return await self.store.write(schedule.finish_due, self.limits, self.clock.now_ms()) is not None
 
     async def register(self) -> bool:
         """Checks the next names or makes the next devices of a registration by the thousand."""

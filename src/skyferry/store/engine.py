@@ -7,7 +7,7 @@ docs/adr/0001-sqlite-in-threads.md.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
@@ -33,12 +33,16 @@ T = TypeVar("T")
 _ANNOUNCED: Final = "skyferry.announced"
 
 
-def announce(tx: Connection, subject: str) -> None:
+Listener = Callable[[Sequence[Any]], None]
+"""Is told what a committed transaction has announced on a subject, in the order in which it was said."""
+
+
+def announce(tx: Connection, subject: str, *items: object) -> None:
     """Lets those who listen to a subject know once the transaction is committed; nobody, when it is rolled back.
 
     What is said is a hint, not a message: only this process hears it, and nothing keeps it.
     """
-    tx.info.setdefault(_ANNOUNCED, set()).add(subject)
+    tx.info.setdefault(_ANNOUNCED, {}).setdefault(subject, []).extend(items)
 
 
 class Store:
@@ -54,9 +58,9 @@ class Store:
         self._backend: _Backend = (
             _Sqlite(self.url) if self.url.get_backend_name() == "sqlite" else _Postgresql(self.url)
         )
-        self._listeners: dict[str, list[Callable[[], None]]] = {}
+        self._listeners: dict[str, list[Listener]] = {}
 
-    def listen(self, subject: str, listener: Callable[[], None]) -> None:
+    def listen(self, subject: str, listener: Listener) -> None:
         """Calls the listener on the event loop after each committed transaction that announced the subject."""
         self._listeners.setdefault(subject, []).append(listener)
 
@@ -67,9 +71,9 @@ class Store:
     async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs `work` in a transaction that is committed at the end, or rolled back when `work` raises."""
         result, announced = await self._backend.run(_listening(_bound(work, args, kwargs)), write=True)
-        for subject in announced:
+        for subject, items in announced.items():
             for listener in self._listeners.get(subject, ()):
-                listener()
+                listener(items)
         return result
 
     async def check(self) -> None:
@@ -137,13 +141,13 @@ def _bound(
     return run
 
 
-def _listening(work: Callable[[Connection], T]) -> Callable[[Connection], tuple[T, frozenset[str]]]:
+def _listening(work: Callable[[Connection], T]) -> Callable[[Connection], tuple[T, Mapping[str, Sequence[Any]]]]:
     """The work, with what it announced; what an earlier transaction on the connection left behind is forgotten."""
 
-    def run(connection: Connection) -> tuple[T, frozenset[str]]:
+    def run(connection: Connection) -> tuple[T, Mapping[str, Sequence[Any]]]:
         connection.info.pop(_ANNOUNCED, None)
         result = work(connection)
-        return result, frozenset(connection.info.pop(_ANNOUNCED, ()))
+        return result, connection.info.pop(_ANNOUNCED, {})
 
     return run
 

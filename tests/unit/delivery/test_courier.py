@@ -61,7 +61,7 @@ def business() -> Business:
 @pytest.fixture
 async def courier(store: Store, record: SubscriptionRecord, business: Business) -> AsyncIterator[Courier]:
     made = Courier(record, business, store, SystemClock(), LIMITS)
-    store.listen(statements.FILLED, made.wake)
+    store.listen(statements.FILLED, lambda _: made.wake())
     yield made
     business.open.set()
     await made.stop(30)

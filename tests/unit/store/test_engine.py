@@ -66,24 +66,25 @@ def test_a_database_that_cannot_serve_is_refused_with_a_sentence(url: str) -> No
 
 async def test_what_a_transaction_announces_is_heard_after_its_commit(store: Store) -> None:
     heard: list[str] = []
-    store.listen("one", lambda: heard.append("one"))
-    store.listen("two", lambda: heard.append("two"))
+    store.listen("one", lambda items: heard.append("one" + "".join(items)))
+    store.listen("two", lambda _: heard.append("two"))
 
     def work(tx: Connection) -> None:
         announce(tx, "one")
-        announce(tx, "one")
+        announce(tx, "one", "a", "b")
+        announce(tx, "one", "c")
         announce(tx, "nobody listens")
         assert heard == []
 
     await store.write(work)
-    assert heard == ["one"]
+    assert heard == ["oneabc"]
     await store.write(add, "quiet")
-    assert heard == ["one"]
+    assert heard == ["oneabc"]
 
 
 async def test_what_a_failed_transaction_announces_is_never_heard(store: Store) -> None:
     heard: list[str] = []
-    store.listen("one", lambda: heard.append("one"))
+    store.listen("one", lambda _: heard.append("one"))
 
     def fail(tx: Connection) -> None:
         announce(tx, "one")
