@@ -5,6 +5,7 @@ The MessageId goes along as `Nats-Msg-Id`, so that JetStream drops what was sent
 
 import asyncio
 import math
+from collections import OrderedDict
 from typing import Final
 from urllib.parse import quote
 
@@ -22,6 +23,8 @@ _log = structlog.get_logger()
 _PRESENCE: Final = ("as", "mqtt", "status")
 _RECONNECT_SECONDS: Final = 1
 _FOR_EVER: Final = -1
+_REMEMBERED_SECONDS: Final = 60
+_MOST_REMEMBERED: Final = 50_000
 _NO_JETSTREAM: Final = frozenset({None, 10_039, 10_076})
 """What the server answers that has no JetStream for the account; nothing answers on a server that has none at all."""
 
@@ -57,9 +60,13 @@ class NatsConnection:
         self._timeout = timeout_ms / 1_000
         self._client: Client | None = None
         self._connecting = asyncio.Lock()
+        self._captured = _Captured()
 
     async def publish(self, name: str, body: bytes, message_id: str) -> None:
         """Returns when a stream has stored the message, or, where none captures it, when the server has got it.
+
+        Whether a stream captures a subject is remembered for a minute: a stream that is made meanwhile stores the
+        messages as well, and one that was deleted fails the next of them, which makes the connection ask anew.
 
         Raises:
             nats.errors.Error: it has not.
@@ -68,11 +75,15 @@ class NatsConnection:
         client = await self._connected()
         streams = client.jetstream(timeout=self._timeout)
         headers = {"Nats-Msg-Id": message_id}
-        if await _is_captured(streams, name):
-            await streams.publish(name, body, headers=headers)
-        else:
-            await client.publish(name, body, headers=headers)
-            await client.flush(timeout=math.ceil(self._timeout))
+        try:
+            if await self._captured.look_up(streams, name):
+                await streams.publish(name, body, headers=headers)
+            else:
+                await client.publish(name, body, headers=headers)
+                await client.flush(timeout=math.ceil(self._timeout))
+        except BaseException:
+            self._captured.forget(name)
+            raise
 
     async def close(self) -> None:
         """Ends the connection."""
@@ -101,6 +112,30 @@ class NatsConnection:
             await client.close()
             raise
         return client
+
+
+class _Captured:
+    """Which subjects streams capture, as far as it was asked lately."""
+
+    def __init__(self) -> None:
+        self._answers: OrderedDict[str, tuple[bool, float]] = OrderedDict()
+
+    async def look_up(self, streams: JetStreamContext, name: str) -> bool:
+        """Whether a stream stores what goes to this subject."""
+        now = asyncio.get_running_loop().time()
+        known = self._answers.get(name)
+        if known is not None and now < known[1]:
+            return known[0]
+        captured = await _is_captured(streams, name)
+        self._answers[name] = captured, now + _REMEMBERED_SECONDS
+        self._answers.move_to_end(name)
+        if len(self._answers) > _MOST_REMEMBERED:
+            self._answers.popitem(last=False)
+        return captured
+
+    def forget(self, name: str) -> None:
+        """The next look-up of a subject asks."""
+        self._answers.pop(name, None)
 
 
 class NatsSender:

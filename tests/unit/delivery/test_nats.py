@@ -8,7 +8,10 @@ from pathlib import Path
 import nats
 import pytest
 from nats.aio.client import Client
+from nats.errors import Error
+from nats.js import JetStreamContext
 
+import skyferry.delivery.nats
 from skyferry.delivery.interface import DeliveryError
 from skyferry.delivery.nats import NatsConnection, NatsSender, subject
 from skyferry.store.outbox import OutboxMessage
@@ -128,3 +131,56 @@ async def test_a_server_that_is_away_is_an_error_and_comes_back(tmp_path: Path, 
     else:
         raise AssertionError("the connection was not made again")
     await connection.close()
+
+
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The subjects that JetStream is asked for from now on."""
+    questions: list[str] = []
+    original = JetStreamContext.find_stream_name_by_subject
+
+    async def noting(streams: JetStreamContext, subject: str) -> str:
+        questions.append(subject)
+        return await original(streams, subject)
+
+    monkeypatch.setattr(JetStreamContext, "find_stream_name_by_subject", noting)
+    return questions
+
+
+@pytest.mark.parametrize("captured", [True, False])
+async def test_a_subject_is_asked_for_once(
+    client: Client, connection: NatsConnection, monkeypatch: pytest.MonkeyPatch, captured: bool
+) -> None:
+    if captured:
+        await client.jetstream().add_stream(name="events", subjects=["skyferry.events.>"])
+    questions = asked(monkeypatch)
+    for number in range(3):
+        await connection.publish("skyferry.events.one", b"", str(number))
+    await connection.publish("skyferry.events.two", b"", "3")
+    assert questions == ["skyferry.events.one", "skyferry.events.two"]
+
+
+async def test_a_stream_that_is_gone_is_found_out(
+    client: Client, connection: NatsConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await client.jetstream().add_stream(name="events", subjects=["skyferry.events.>"])
+    await connection.publish("skyferry.events.one", b"", "1")
+    await client.jetstream().delete_stream("events")
+    questions = asked(monkeypatch)
+    with pytest.raises(Error):
+        await connection.publish("skyferry.events.one", b"", "2")
+    await connection.publish("skyferry.events.one", b"", "2")
+    assert questions == ["skyferry.events.one"]
+
+
+async def test_subjects_are_remembered_in_bounded_memory_and_for_a_while(
+    connection: NatsConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(skyferry.delivery.nats, "_MOST_REMEMBERED", 2)
+    questions = asked(monkeypatch)
+    for name in ("a", "b", "c", "a"):
+        await connection.publish(name, b"", name)
+    assert questions == ["a", "b", "c", "a"]
+    monkeypatch.setattr(skyferry.delivery.nats, "_REMEMBERED_SECONDS", 0)
+    for name in ("d", "d"):
+        await connection.publish(name, b"", name)
+    assert questions[4:] == ["d", "d"]
