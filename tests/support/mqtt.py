@@ -73,7 +73,7 @@ class Wire:
             TimeoutError: it sends nothing.
         """
         while (found := self._complete()) is None:
-            received = self.socket.recv(_AT_A_TIME)
+            received = self._receive()
             if not received:
                 raise ConnectionError("the server ended the connection")
             self._buffer += received
@@ -106,6 +106,10 @@ class Wire:
         """Connects as a device; see `connect`."""
         self.send(connect(device, **details))  # type: ignore[arg-type]
         assert self.packet() == (CONNACK, b"\0\0")
+
+    def _receive(self) -> bytes:
+        """The next bytes; none when the server ended the connection."""
+        return self.socket.recv(_AT_A_TIME)
 
     def _complete(self) -> Packet | None:
         length = shift = 0

@@ -15,7 +15,7 @@ from skyferry.devices.mqtt.server import MqttServer
 PATH: Final = "/mqtt"
 
 _SUBPROTOCOLS: Final = ("mqtt", "mqttv3.1")
-"""The standard's (§6), and what clients of MQTT 3.1 offer."""
+"""The standard's (§6), and what clients of MQTT 3.1 offer; the first of these that is offered is chosen."""
 
 
 class WebSocketEndpoint:
@@ -51,11 +51,13 @@ class WebSocketEndpoint:
             text = "This is MQTT over WebSocket: connect with a WebSocket client.\n"
             return web.Response(status=426, text=text, headers={hdrs.UPGRADE: "websocket"})
         offered = request.headers.getall(hdrs.SEC_WEBSOCKET_PROTOCOL, [])
-        if not {name.strip() for each in offered for name in each.split(",")}.intersection(_SUBPROTOCOLS):
+        names = {name.strip() for each in offered for name in each.split(",")}
+        chosen = next((name for name in _SUBPROTOCOLS if name in names), None)
+        if chosen is None:
             return web.Response(status=400, text="Offer the WebSocket subprotocol mqtt (Sec-WebSocket-Protocol).\n")
         limits = self._server.limits
         socket = web.WebSocketResponse(
-            timeout=limits.linger_s, protocols=_SUBPROTOCOLS, compress=False, max_msg_size=limits.frame_bytes
+            timeout=limits.linger_s, protocols=(chosen,), compress=False, max_msg_size=limits.frame_bytes
         )
         await socket.prepare(request)
         carrier = request.transport
