@@ -18,7 +18,7 @@ help:
 	@echo "make setup    the environment in $(VENV); afterwards $(BIN)/skyferry works"
 	@echo "make demo     the main job, shown on a server of its own; KEEP=1 leaves it running"
 	@echo "make test     everything that checks the project: linters, types, import rules, all tests; JOBS=$(JOBS) processes"
-	@echo "make fuzz     the device endpoint against inputs that are nearly right, FUZZ_SECONDS=$(FUZZ_SECONDS) for each target"
+	@echo "make fuzz     the device and HTTP endpoints against inputs that are nearly right, FUZZ_SECONDS=$(FUZZ_SECONDS) for each target"
 	@echo "make lint     only the linters, types and import rules"
 	@echo "make format   rewrite the code in the project's format"
 	@echo "make docs     write docs/reference/ anew from the declarations of the operations"

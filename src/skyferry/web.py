@@ -1,9 +1,12 @@
 """What is served over HTTP and where: everything on the HTTP and HTTPS ports, what devices need on further ones."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from aiohttp import hdrs, web
+import structlog
+from aiohttp import ClientConnectionResetError, hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from skyferry.devices import registration_http
 from skyferry.endpoints import Endpoint, Endpoints
@@ -14,6 +17,9 @@ from skyferry.tls.listener import Listener
 from skyferry.trust.tuf import http as tuf_http
 
 _SHUTDOWN_SECONDS: Final = 10.0
+
+_log = structlog.get_logger(__name__)
+_server_log: Final = logging.getLogger(__name__)
 
 
 class WebServer:
@@ -57,10 +63,24 @@ class WebServer:
         self._listeners.append(listener)
 
 
+def _is_of_the_server(record: logging.LogRecord) -> bool:
+    """What is no HTTP, or nobody waits for, is the sender's doing: it gets a line instead of a stack trace."""
+    error = record.exc_info[1] if record.exc_info else None
+    if not isinstance(error, HttpProcessingError | ClientConnectionResetError):
+        return True
+    _log.info("http_broken", what=record.getMessage(), reason=type(error).__name__)
+    return False
+
+
+_server_log.addFilter(_is_of_the_server)
+
+
 def _runner(routes: Iterable[web.RouteDef]) -> web.AppRunner:
     application = web.Application()
     application.add_routes(routes)
-    return web.AppRunner(application, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS, **RUNNER_OPTIONS)
+    return web.AppRunner(
+        application, access_log=None, logger=_server_log, shutdown_timeout=_SHUTDOWN_SECONDS, **RUNNER_OPTIONS
+    )
 
 
 def _server(runner: web.AppRunner) -> web.Server:

@@ -75,8 +75,7 @@ def register_by_http(
     Raises:
         RefusedError: the server refuses.
     """
-    fields = {"productKey": product_key, "deviceName": name, "random": _RANDOM, "signMethod": "hmacsha256"}
-    fields["sign"] = _signature(product_key, name, product_secret)
+    fields = registration_form(product_key, name, product_secret)
     verify = True if authority is None else str(authority)
     answer = requests.post(f"{url}/auth/register/device", data=fields, headers=headers, verify=verify, timeout=30)
     if answer.status_code != 200 or "Content-Length" not in list(answer.headers):
@@ -86,6 +85,12 @@ def register_by_http(
         raise RefusedError(body["code"], body["message"])
     data: dict[str, Any] = body["data"]
     return data
+
+
+def registration_form(product_key: str, name: str, product_secret: str) -> dict[str, str]:
+    """The signed form by which a device registers itself."""
+    fields = {"productKey": product_key, "deviceName": name, "random": _RANDOM, "signMethod": "hmacsha256"}
+    return fields | {"sign": _signature(product_key, name, product_secret)}
 
 
 class TokenDevice(CDevice):

@@ -9,6 +9,7 @@ from typing import Any, Final, NoReturn
 
 from aiohttp import web
 
+from skyferry import http_bodies
 from skyferry.ddi import errors
 from skyferry.ddi.limits import DdiSettings
 from skyferry.fleet import attributes
@@ -90,7 +91,7 @@ async def read_object(request: web.Request, settings: DdiSettings) -> Mapping[st
                     raise errors.too_large(settings.body_bytes)
     except TimeoutError:
         raise errors.unreadable("The body took too long.") from None
-    except web.RequestPayloadError:
+    except http_bodies.BROKEN:
         raise errors.unreadable("The body ended before it was complete.") from None
     try:
         document = _decoder.decode(body.decode())

@@ -13,6 +13,7 @@ import structlog
 from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
+from skyferry import http_bodies
 from skyferry.devices import metrics
 from skyferry.devices.authentication import WRONG_CREDENTIALS
 from skyferry.devices.credentials import DIGESTS, registration_text
@@ -106,7 +107,7 @@ async def _read_form(request: web.Request) -> dict[str, str]:
                 body += chunk
                 if len(body) > _MOST_BYTES:
                     raise _MalformedError("the form is too long.")
-    except TimeoutError:
+    except (TimeoutError, *http_bodies.BROKEN):
         raise _MalformedError("the form does not come to its end.") from None
     try:
         given = dict(reversed(parse_qsl(body.decode(), keep_blank_values=True)))

@@ -3,15 +3,12 @@
 import asyncio
 import hashlib
 from base64 import b64encode
-from typing import Final
 
-from aiohttp import ClientError, hdrs, web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp import hdrs, web
 
+from skyferry import http_bodies
 from skyferry.objects.errors import entity_too_large, incomplete_body, invalid_digest, request_timeout
 from skyferry.objects.limits import ObjectLimits
-
-_BROKEN: Final = (ConnectionError, ClientError, HttpProcessingError, web.RequestPayloadError)
 
 
 class RequestBody:
@@ -41,7 +38,7 @@ class RequestBody:
                 piece = await self._content.readany()
         except TimeoutError:
             raise request_timeout() from None
-        except _BROKEN:
+        except http_bodies.BROKEN:
             raise incomplete_body() from None
         self._size += len(piece)
         self._check_size(self._size)

@@ -12,9 +12,7 @@ from dataclasses import astuple
 from datetime import datetime
 from typing import Any, Final, ParamSpec, TypeVar
 
-from aiohttp import ClientPayloadError, web
-from aiohttp.http_exceptions import HttpProcessingError
-
+from skyferry import http_bodies
 from skyferry.errors import ApiError
 from skyferry.ram.conditions import facts_of
 from skyferry.ram.errors import TokenError
@@ -73,7 +71,7 @@ async def read_body(context: Context) -> None:
                     raise too_large
     except TimeoutError:
         raise ApiError(gateway_errors.REQUEST_TIMEOUT) from None
-    except (web.RequestPayloadError, ClientPayloadError, HttpProcessingError):
+    except http_bodies.BROKEN:
         raise ApiError(gateway_errors.MALFORMED_REQUEST, "The request body is malformed.") from None
     context.body = bytes(body)
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, exists, select
+from sqlalchemy import ColumnElement, Connection, Select, delete, exists, literal, select
 
 from skyferry.store import rows
 from skyferry.store.dialect import upserting
@@ -109,7 +109,7 @@ def put_object(tx: Connection, new: StoredObject, *, overwrite: bool = True) -> 
     guarded = insert.on_conflict_do_update(
         index_elements=[objects.c.key],
         set_={name: insert.excluded[name] for name in values},
-        where=(objects.c.instance_id == new.instance_id) & ~_is_referred_to(),
+        where=(objects.c.instance_id == new.instance_id) & ~_is_referred_to(literal(new.key)),
     )
     if tx.execute(guarded).rowcount == 0:
         raise ObjectInUseError(new.key)
@@ -124,7 +124,7 @@ def orphans(tx: Connection, created_before: int, limit: int) -> list[StoredObjec
         created_before: milliseconds since the Unix epoch.
         limit: at most this many.
     """
-    query = select(*_COLUMNS).where(objects.c.created_at < created_before, ~_is_referred_to())
+    query = select(*_COLUMNS).where(objects.c.created_at < created_before, ~_is_referred_to(objects.c.key))
     ordered = query.order_by(objects.c.created_at).limit(limit)
     return rows.all_of(StoredObject, tx.execute(ordered.with_for_update(skip_locked=True)))
 
@@ -140,7 +140,9 @@ def delete_unused(tx: Connection, keys: Collection[str]) -> list[StoredObject]:
     One that somebody is making a package of is passed over.
     """
     free = select(objects.c.key).where(objects.c.key.in_(keys)).with_for_update(skip_locked=True)
-    statement = delete(objects).where(objects.c.key.in_(tx.execute(free).scalars().all()), ~_is_referred_to())
+    statement = delete(objects).where(
+        objects.c.key.in_(tx.execute(free).scalars().all()), ~_is_referred_to(objects.c.key)
+    )
     return rows.all_of(StoredObject, tx.execute(statement.returning(*_COLUMNS)))
 
 
@@ -154,8 +156,12 @@ def _upload_keys() -> Select[Any]:
     return select(instances.c.id, instances.c.object_prefix, instances.c.upload_key_id, instances.c.upload_key_sealed)
 
 
-def _is_referred_to() -> ColumnElement[bool]:
-    """A package has the file, or a job that has not ended reads its devices from it."""
-    in_package = exists().where(package_files.c.object_key == objects.c.key).correlate(objects)
-    in_job = exists().where(jobs.c.list_key == objects.c.key, jobs.c.ended_at.is_(None)).correlate(objects)
+def _is_referred_to(key: ColumnElement[str]) -> ColumnElement[bool]:
+    """A package has the file, or a job that has not ended reads its devices from it.
+
+    Args:
+        key: of the object; an upsert has no row around it that a column could mean.
+    """
+    in_package = exists().where(package_files.c.object_key == key).correlate(objects)
+    in_job = exists().where(jobs.c.list_key == key, jobs.c.ended_at.is_(None)).correlate(objects)
     return in_package | in_job

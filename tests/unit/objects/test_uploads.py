@@ -228,6 +228,15 @@ async def test_object_of_a_package_is_never_replaced(server: ObjectServer) -> No
         assert len(server.files()) == 1
 
 
+async def test_an_upload_can_be_repeated_whatever_packages_there_are(server: ObjectServer) -> None:
+    other = f"ota/{PREFIX}/{'b' * 25}.bin"
+    assert (await server.post(body_of(signed([], key=other), b"other"))).status == 204
+    await server.store.write(add_package_of, other)
+    for content in (b"first", b"second"):
+        assert (await server.post(body_of(signed([]), content))).status == 204
+    assert (await server.get(KEY)).body == b"second"
+
+
 async def test_forbidden_overwriting(server: ObjectServer) -> None:
     fields = signed([]) | {"x-oss-forbid-overwrite": "true"}
     assert (await server.post(body_of(fields, b"first"))).status == 204

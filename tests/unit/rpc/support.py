@@ -336,6 +336,7 @@ def sign_v3(
     host: str,
     now_ms: int = NOW_MS,
     key: str = KEY,
+    secret: str = SECRET,
     token: str | None = None,
 ) -> dict[str, str]:
     """The headers of a signed request."""
@@ -354,6 +355,6 @@ def sign_v3(
     lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
     canonical = "\n".join([method, "/", _canonical(parameters), lines, names, payload])
     text = "ACS3-HMAC-SHA256\n" + hashlib.sha256(canonical.encode()).hexdigest()
-    signature = hmac.new(SECRET.encode(), text.encode(), "sha256").hexdigest()
+    signature = hmac.new(secret.encode(), text.encode(), "sha256").hexdigest()
     authorization = f"ACS3-HMAC-SHA256 Credential={key},SignedHeaders={names},Signature={signature}"
     return {**headers, "Authorization": authorization, "accept": "application/json"}

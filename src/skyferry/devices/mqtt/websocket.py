@@ -59,7 +59,10 @@ class WebSocketEndpoint:
         socket = web.WebSocketResponse(
             timeout=limits.linger_s, protocols=(chosen,), compress=False, max_msg_size=limits.frame_bytes
         )
-        await socket.prepare(request)
+        try:
+            await socket.prepare(request)
+        except ValueError:  # what aiohttp makes of headers that are not ASCII
+            return web.Response(status=400, text="The WebSocket handshake is malformed (RFC 6455 section 4.1).\n")
         carrier = request.transport
         if carrier is not None:
             await WebSocketTransport(socket, carrier, self._peer_of(request)).carry(self._server.connection())

@@ -163,6 +163,23 @@ async def test_other_requests_are_not_disturbed(endpoint: Endpoint, headers: dic
         assert answer.status == 426
 
 
+@pytest.mark.parametrize("name", ["Connection", "Sec-WebSocket-Version", "Sec-WebSocket-Key"])
+async def test_a_handshake_that_is_not_ascii_is_refused(endpoint: Endpoint, name: str) -> None:
+    right = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Protocol": "mqtt",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "MDEyMzQ1Njc4OWFiY2RlZg==",
+    }
+    lines = "".join(f"{key}: {value}\r\n" for key, value in right.items() if key != name)
+    host, _, port = endpoint.address.rpartition("/")[2].partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET /mqtt HTTP/1.1\r\nHost: a\r\n%s%s: \xc9\r\n\r\n" % (lines.encode(), name.encode()))
+    assert (await reader.readline()).startswith(b"HTTP/1.1 400 ")
+    writer.close()
+
+
 async def test_the_subprotocol_must_be_offered(endpoint: Endpoint) -> None:
     async with endpoint.http.get(endpoint.address + "/mqtt", headers={"Upgrade": "websocket"}) as answer:
         assert answer.status == 400

@@ -1,0 +1,68 @@
+"""The HTTP port takes requests that are nearly right: it answers, stays as it was, and tells nothing foreign."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from random import Random
+from typing import Final
+
+import pytest
+
+from tests.fuzz.http_corpus import CORPORA
+from tests.fuzz.http_world import SETTINGS, Condition, HttpWorld
+from tests.fuzz.mutating import SEED, rounds
+from tests.fuzz.requests import exchange, spoilt
+from tests.support.server import Server
+
+_AT_ONCE: Final = 16
+_PATIENCE_SECONDS: Final = 60
+"""How long a right request may take to be answered."""
+
+
+@pytest.fixture(scope="module")
+def settled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpWorld]:
+    """A started server with two accounts. Whatever one of them sent, the other has what it had."""
+    with Server(tmp_path_factory.mktemp("http"), SETTINGS) as server:
+        world = HttpWorld.make(server)
+        before = world.others_have()
+        yield world
+        assert world.others_have() == before
+        server.stop()
+
+
+@pytest.fixture
+async def world(settled: HttpWorld) -> AsyncIterator[HttpWorld]:
+    """The same, looked at after each test."""
+    condition = Condition.of(settled.server)
+    yield settled
+    condition.check()
+    assert settled.own.api.call("QueryProduct", ProductKey=settled.own.product)["Data"]
+
+
+@pytest.mark.parametrize("kind", CORPORA)
+async def test_requests_that_are_nearly_right(world: HttpWorld, kind: str) -> None:
+    http, corpus = world.server.http, CORPORA[kind]
+    secrets = world.foreign.secrets if kind == "calls" else world.secrets
+    for right in corpus(world, now_ms()):
+        answer = await exchange(http, right.encode(http), Random(SEED), _PATIENCE_SECONDS)
+        assert answer is not None
+        assert answer.status == right.status, answer
+    for seed, dice in rounds():
+        requests = corpus(world, now_ms())
+        wrong = [exchange(http, spoilt(dice, dice.choice(requests), requests, http), dice) for _ in range(_AT_ONCE)]
+        for answer in await asyncio.gather(*wrong):
+            world.check(answer, secrets, f"seed {seed}")
+
+
+async def test_requests_that_end_before_they_are_complete(world: HttpWorld) -> None:
+    """The connection is gone while the server reads the body."""
+    http = world.server.http
+    requests = [each for corpus in CORPORA.values() for each in corpus(world, now_ms()) if each.body]
+    cut = [exchange(http, each.encode(http)[: -len(each.body) // 2], Random(SEED)) for each in requests]
+    for request, answer in zip(requests, await asyncio.gather(*cut), strict=True):
+        world.check(answer, world.foreign.secrets, request.target)
+
+
+def now_ms() -> int:
+    """The time as the server counts it."""
+    return round(time.time() * 1_000)
