@@ -1,5 +1,6 @@
 """Devices over TLS (device-plane reference §1.1, §1.6): old suites, ports for downloads, new certificates."""
 
+import hashlib
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ from tests.support.api import root
 from tests.support.device import CDevice
 from tests.support.registering import RefusedError, register_by_http
 from tests.support.server import Address, Server, wait_until
+from tests.support.tuf import TufClient
 
 pytestmark = pytest.mark.rule("devices")
 
@@ -148,6 +150,31 @@ def test_a_device_registers_where_it_downloads(fleet: Fleet, secure: Server) -> 
     told = fleet.api.call("QueryDeviceInfo", IotId=device.iot_id)["Data"]["DeviceSecret"]
     assert answer["deviceSecret"] == told
     assert caught.value.code == NO_TLS
+
+
+@pytest.mark.rule("QueryTufRepository")
+def test_a_tuf_client_needs_only_the_place_of_downloads(
+    fleet: Fleet, secure: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Metadata and packages, to the end of each redirect: nothing else need be reachable."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(secure.authority))
+    base = f"https://{secure.address('downloads')}/"
+    fleet.package("2.0.0")
+    Accounts(secure).command("tuf", "init", fleet.product)
+    name = f"{hashlib.sha256(CONTENT).hexdigest()}.0-package.bin"
+
+    def get(path: str) -> requests.Response:
+        return requests.get(f"{base}tuf/{path}", verify=str(secure.authority), allow_redirects=False, timeout=30)
+
+    wait_until(lambda: get(f"{fleet.product}/metadata/timestamp.json").ok, interval=0.05, what="the repository")
+    told = fleet.api.call("QueryTufRepository", ProductKey=fleet.product)["Data"]
+    first_root = get(f"{fleet.product}/metadata/1.root.json").content
+    client = TufClient(tmp_path, told["MetadataUrl"], told["TargetsUrl"], first_root)
+    redirected = get(f"{told['TargetsUrl'].partition('/tuf/')[2]}/default/2.0.0/{name}")
+
+    assert client.download("default/2.0.0/0-package.bin") == CONTENT
+    assert {told[url].startswith(base) for url in ("MetadataUrl", "TargetsUrl")} == {True}
+    assert redirected.headers["Location"].startswith(f"{base}objects/ota/")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, and_, delete, func, select, update
+from sqlalchemy import Connection, Select, and_, delete, select, update
 
 from skyferry.store import rows
 from skyferry.store.dialect import upserting
@@ -160,10 +160,14 @@ def files_of(tx: Connection, product_id: int) -> Sequence[ListedFile]:
     return rows.all_of(ListedFile, tx.execute(statement))
 
 
-def object_of(tx: Connection, product_key: str, sha256: str) -> str | None:
-    """The object key of a file of this digest in a product's packages that jobs may be made for."""
+def object_of(tx: Connection, product_key: str, sha256: str) -> tuple[str, str | None] | None:
+    """A file of this digest in a product's packages that jobs may be made for.
+
+    Returns:
+        The object key, and the product's own place for downloads if it has one; None when there is no such file.
+    """
     statement = (
-        select(func.min(package_files.c.object_key))
+        select(package_files.c.object_key, products.c.download_base)
         .join(packages, package_files.c.package_id == packages.c.id)
         .join(products, packages.c.product_id == products.c.id)
         .join(objects, package_files.c.object_key == objects.c.key)
@@ -173,5 +177,8 @@ def object_of(tx: Connection, product_key: str, sha256: str) -> str | None:
             _usable,
             objects.c.sha256 == sha256,
         )
+        .order_by(package_files.c.object_key)
+        .limit(1)
     )
-    return tx.execute(statement).scalar()
+    found = tx.execute(statement).one_or_none()
+    return None if found is None else (found.object_key, found.download_base)

@@ -65,7 +65,8 @@ class _Endpoint:
         if not self.grants.verify(product_key, request.match_info["grant"], now):
             raise web.HTTPForbidden(text="This URL is wrong or has expired: QueryTufRepository answers a new one.")
         match = _TARGET.fullmatch(request.match_info["path"])
-        key = None if match is None else await self.store.read(statements.object_of, product_key, match[1])
-        if key is None:
+        found = None if match is None else await self.store.read(statements.object_of, product_key, match[1])
+        if found is None:
             raise web.HTTPNotFound(text="The product has no such package file.")
-        raise web.HTTPFound(self.urls.sign(key, now), headers={hdrs.CACHE_CONTROL: _ASK_AGAIN})
+        key, base_url = found
+        raise web.HTTPFound(self.urls.sign(key, now, base_url=base_url), headers={hdrs.CACHE_CONTROL: _ASK_AGAIN})
