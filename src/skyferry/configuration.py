@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from skyferry.console.limits import ConsoleSettings
 from skyferry.ddi.limits import DdiSettings
 from skyferry.delivery.forwarding import NatsForwarder
 from skyferry.delivery.limits import DeliveryLimits
@@ -57,6 +58,11 @@ def forwarder(settings: Settings) -> NatsForwarder | None:
     if settings.forward_custom_topics is None or settings.nats is None:
         return None
     return NatsForwarder(NatsConnection(settings.nats, _FORWARD_MS), settings.forward_custom_topics)
+
+
+def console_settings(settings: Settings) -> ConsoleSettings:
+    """Of the console."""
+    return ConsoleSettings(session_ms=settings.console_session_hours * 3_600_000)
 
 
 def ddi_settings(settings: Settings) -> DdiSettings:

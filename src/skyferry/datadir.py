@@ -42,6 +42,11 @@ class DataDir:
         """The generated AccessKey of the root account, mode 0600."""
         return self.path / "root-access-key"
 
+    @property
+    def root_password(self) -> Path:
+        """The generated password of the root account in the console, mode 0600."""
+        return self.path / "root-password"
+
 
 class DataDirLock:
     """Keeps a second server out of a data directory. The lock ends with the process, however it ends."""

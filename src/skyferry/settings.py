@@ -135,6 +135,12 @@ class Settings(BaseSettings):
     root_access_key_id: str | None = None
     """AccessKey of the root account, made valid at the start; generated at the first start when absent."""
     root_access_key_secret: SecretStr | None = None
+    root_password: SecretStr | None = None
+    """The password of the root account in the console; generated at the first start when absent."""
+    console: bool = True
+    """Whether the console is served under `/console/`."""
+    console_session_hours: int = Field(default=12, ge=1, le=720)
+    """How long a person stays signed in to the console."""
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     log_format: str = Field(default="auto", pattern="^(auto|json|console)$")
     """`auto` writes for people on a terminal and JSON elsewhere."""

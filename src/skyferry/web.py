@@ -8,6 +8,7 @@ import structlog
 from aiohttp import ClientConnectionResetError, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from skyferry.console.page import ROOT as CONSOLE_PATH
 from skyferry.devices import registration_http
 from skyferry.endpoints import Endpoint, Endpoints
 from skyferry.objects import urls
@@ -25,9 +26,14 @@ _server_log: Final = logging.getLogger(__name__)
 class WebServer:
     """The HTTP listeners and the applications behind them."""
 
-    def __init__(self, routes: Sequence[web.RouteDef]) -> None:
-        """Args: routes: all that the server offers over HTTP."""
-        self._everything = _runner(routes)
+    def __init__(self, routes: Sequence[web.RouteDef], *, console: web.Application | None) -> None:
+        """Starts nothing yet.
+
+        Args:
+            routes: all that the server offers over HTTP, besides the console.
+            console: the console; None when it is not served.
+        """
+        self._everything = _runner(routes, console)
         self._downloads = _runner(route for route in routes if _is_for_devices(route))
         self._listeners: list[Listener] = []
 
@@ -75,12 +81,19 @@ def _is_of_the_server(record: logging.LogRecord) -> bool:
 _server_log.addFilter(_is_of_the_server)
 
 
-def _runner(routes: Iterable[web.RouteDef]) -> web.AppRunner:
+def _runner(routes: Iterable[web.RouteDef], console: web.Application | None = None) -> web.AppRunner:
     application = web.Application()
+    if console is not None:
+        application.add_subapp(f"{CONSOLE_PATH}/", console)
+        application.router.add_get(CONSOLE_PATH, _to_console)
     application.add_routes(routes)
     return web.AppRunner(
         application, access_log=None, logger=_server_log, shutdown_timeout=_SHUTDOWN_SECONDS, **RUNNER_OPTIONS
     )
+
+
+async def _to_console(_: web.Request) -> web.StreamResponse:
+    raise web.HTTPFound(f"{CONSOLE_PATH}/")
 
 
 def _server(runner: web.AppRunner) -> web.Server:

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, Self, TypeVar
 
 ROOT_KEY_ID: Final = "LTAItestroot"
 ROOT_SECRET: Final = "test-root-secret"
+ROOT_PASSWORD: Final = "test-root-password"
 START_SECONDS: Final = 120
 STOP_SECONDS: Final = 60
 T = TypeVar("T")
@@ -142,7 +143,11 @@ class Server:
 
     def _environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("SKYFERRY_")}
-        root = {"SKYFERRY_ROOT_ACCESS_KEY_ID": ROOT_KEY_ID, "SKYFERRY_ROOT_ACCESS_KEY_SECRET": ROOT_SECRET}
+        root = {
+            "SKYFERRY_ROOT_ACCESS_KEY_ID": ROOT_KEY_ID,
+            "SKYFERRY_ROOT_ACCESS_KEY_SECRET": ROOT_SECRET,
+            "SKYFERRY_ROOT_PASSWORD": ROOT_PASSWORD,
+        }
         return inherited | root | self.settings
 
     def _ready_line(self) -> re.Match[str] | None:

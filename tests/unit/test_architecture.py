@@ -63,7 +63,14 @@ def test_every_listed_error_can_happen(module: str) -> None:
 
 def test_build_files_name_no_host() -> None:
     """Where packages come from is the business of the machine, never of the repository."""
-    patterns = ("Makefile", ".ci/*", "requirements/*", "pyproject.toml", "tests/clients/node/*")
+    patterns = (
+        "Makefile",
+        ".ci/*",
+        "requirements/*",
+        "pyproject.toml",
+        "tests/clients/node/*",
+        "src/skyferry/console/*.json",
+    )
     paths = [path for pattern in patterns for path in PROJECT.glob(pattern) if path.is_file()]
 
     named = {name_of(path) for path in paths if "://" in path.read_text()}

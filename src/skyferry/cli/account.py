@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from sqlalchemy import Connection
 
-from skyferry.cli import policies, roles
+from skyferry.cli import passwords, policies, roles
 from skyferry.cli.database import (
     DEFAULT_DATA_DIR,
     Account,
@@ -38,6 +38,7 @@ key_app = typer.Typer(help="Access keys of an account and its RAM users.", no_ar
 app.add_typer(instance_app, name="instance")
 app.add_typer(user_app, name="user")
 app.add_typer(key_app, name="key")
+app.add_typer(passwords.app, name="password")
 app.add_typer(policies.app, name="policy")
 app.add_typer(roles.app, name="role")
 app.command("assume-role")(roles.assume_role)

@@ -7,6 +7,7 @@ from skyferry.fleet.policies import statements_of
 from skyferry.keys import SecretBox
 from skyferry.ram.principal import Grant, Instance, Kind, PolicyType, Principal, Role
 from skyferry.store import accounts, policies, roles
+from skyferry.store.people import SignedIn
 
 
 def find_principal(tx: Connection, access_key_id: str, box: SecretBox) -> Principal | None:
@@ -15,10 +16,6 @@ def find_principal(tx: Connection, access_key_id: str, box: SecretBox) -> Princi
     if owner is None:
         return None
     default, instances = _instances(tx, owner.account_id)
-    grants: tuple[Grant, ...] = ()
-    if owner.ram_user_id is not None:
-        attached = policies.policies_of_user(tx, owner.ram_user_id)
-        grants = (Grant(PolicyType.IDENTITY, statements_of(attached)),)
     return Principal(
         access_key_id=access_key_id,
         secret=box.open(owner.secret_sealed),
@@ -27,7 +24,24 @@ def find_principal(tx: Connection, access_key_id: str, box: SecretBox) -> Princi
         account_uid=owner.account_uid,
         kind=Kind.ACCOUNT if owner.user is None else Kind.USER,
         name=owner.user or ROOT,
-        grants=grants,
+        grants=_grants(tx, owner.ram_user_id),
+        default_instance=default,
+        instances=instances,
+    )
+
+
+def find_person(tx: Connection, session: SignedIn) -> Principal:
+    """Who has signed in to the console: they have no access key, and may do what a key of theirs could."""
+    default, instances = _instances(tx, session.account_id)
+    return Principal(
+        access_key_id="",
+        secret="",
+        active=True,
+        account_id=session.account_id,
+        account_uid=session.account_uid,
+        kind=Kind.ACCOUNT if session.user is None else Kind.USER,
+        name=session.user or ROOT,
+        grants=_grants(tx, session.ram_user_id),
         default_instance=default,
         instances=instances,
     )
@@ -47,6 +61,13 @@ def find_role(tx: Connection, role_id: str) -> Role | None:
         default_instance=default,
         instances=instances,
     )
+
+
+def _grants(tx: Connection, ram_user_id: int | None) -> tuple[Grant, ...]:
+    """What must allow a call of a RAM user; nothing for the account itself."""
+    if ram_user_id is None:
+        return ()
+    return (Grant(PolicyType.IDENTITY, statements_of(policies.policies_of_user(tx, ram_user_id))),)
 
 
 def _instances(tx: Connection, account_id: int) -> tuple[Instance, dict[str, Instance]]:

@@ -1,22 +1,22 @@
 """The RPC endpoint: takes requests through the steps, renders the outcome and logs it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from aiohttp import web
 
 from skyferry.clock import Clock
 from skyferry.errors import ApiError
 from skyferry.ram.audit import AuditTrail
-from skyferry.rpc import access_log, audit, gateway_errors, rendering
+from skyferry.rpc import access_log, audit, gateway_errors, rendering, steps
 from skyferry.rpc.context import Environment, Limits, RequestContext
+from skyferry.rpc.direct import DirectCalls
 from skyferry.rpc.nonces import NonceCache
 from skyferry.rpc.operation import Operation
 from skyferry.rpc.origin import Network, origin_of
 from skyferry.rpc.principals import Directory
 from skyferry.rpc.quota import Quota
 from skyferry.rpc.shapes import structure_of
-from skyferry.rpc.steps import STEPS
 
 _ENDS_CONNECTION: Final = frozenset({gateway_errors.REQUEST_TOO_LARGE, gateway_errors.REQUEST_TIMEOUT})
 
@@ -72,6 +72,10 @@ class Gateway(Generic[ServicesT]):
         """The endpoint's route: `/`, or any run of slashes, as some clients send it (§1.1); all methods."""
         return [web.route("*", "/{slashes:/*}", self.handle)]
 
+    def direct(self) -> DirectCalls[ServicesT]:
+        """The same operations for people who have signed in."""
+        return DirectCalls(self._environment)
+
     async def handle(self, request: web.Request) -> web.Response:
         """Answers one request, whatever happens in it."""
         environment = self._environment
@@ -81,7 +85,7 @@ class Gateway(Generic[ServicesT]):
             received_ms=environment.clock.now_ms(),
             origin=origin_of(request, environment.trusted_proxies),
         )
-        error = await _run(context)
+        error = await steps.run(context, steps.STEPS)
         try:
             response = rendering.render(context, error)
         except (TypeError, ValueError) as failure:  # the operation answered something that JSON or XML cannot say
@@ -93,16 +97,3 @@ class Gateway(Generic[ServicesT]):
         await audit.end(context, error)
         access_log.write(context, error, status=response.status)
         return response
-
-
-async def _run(context: RequestContext[Any]) -> ApiError | None:
-    """Takes the request through the steps and returns what stopped it."""
-    try:
-        for step in STEPS:
-            await step(context)
-    except ApiError as error:
-        return error
-    except Exception as failure:  # noqa: BLE001 - the caller gets an InternalError, the log gets the traceback
-        access_log.write_failure(context, failure)
-        return ApiError(gateway_errors.INTERNAL_ERROR)
-    return None

@@ -7,7 +7,7 @@ nonces of others. Rendering (`rendering.py`) and the access log (`access_log.py`
 import asyncio
 import re
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import astuple
 from datetime import datetime
 from typing import Any, Final, ParamSpec, TypeVar
@@ -18,7 +18,7 @@ from skyferry.ram.conditions import facts_of
 from skyferry.ram.errors import TokenError
 from skyferry.ram.policies import AccessRequest, resource_of
 from skyferry.ram.tokens import TEMPORARY_KEYS
-from skyferry.rpc import audit, gateway_errors
+from skyferry.rpc import access_log, audit, gateway_errors
 from skyferry.rpc.context import RequestContext
 from skyferry.rpc.encoding import read_form
 from skyferry.rpc.parameters import pick, read_request
@@ -206,7 +206,7 @@ async def authorise(context: Context) -> None:
     """The caller's policies allow the operation; the account itself may do everything (§4.3)."""
     principal = context.principal
     assert principal is not None
-    wanted = _access_request(context)
+    wanted = access_request(context)
     denial = principal.denial(wanted)
     if denial is not None:
         detail = {
@@ -220,7 +220,7 @@ async def authorise(context: Context) -> None:
         raise ApiError(gateway_errors.NO_PERMISSION, data={"AccessDeniedDetail": detail})
 
 
-def _access_request(context: Context) -> AccessRequest:
+def access_request(context: Context) -> AccessRequest:
     """What the caller wants to do, in the words of policies."""
     operation, principal, signed = context.operation, context.principal, context.signed
     assert operation is not None
@@ -308,3 +308,16 @@ STEPS: Final[tuple[Step, ...]] = (
     audit.begin,
     carry_out,
 )
+
+
+async def run(context: Context, steps: Sequence[Step]) -> ApiError | None:
+    """Takes the request through the steps and returns what stopped it."""
+    try:
+        for step in steps:
+            await step(context)
+    except ApiError as error:
+        return error
+    except Exception as failure:  # noqa: BLE001 - the caller gets an InternalError, the log gets the traceback
+        access_log.write_failure(context, failure)
+        return ApiError(gateway_errors.INTERNAL_ERROR)
+    return None

@@ -41,6 +41,7 @@ from skyferry.store.tables.jobs import (
     tasks,
 )
 from skyferry.store.tables.packages import modules, objects, package_files, package_is_kept, packages
+from skyferry.store.tables.people import console_sessions, passwords
 from skyferry.store.tables.signing import signing_keys, tuf_keys, tuf_metadata, tuf_repositories
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "accounts",
     "audit_records",
     "batch_is_unfinished",
+    "console_sessions",
     "device_attributes",
     "device_batch_names",
     "device_batches",
@@ -73,6 +75,7 @@ __all__ = [
     "package_files",
     "package_is_kept",
     "packages",
+    "passwords",
     "policies",
     "policy_attachments",
     "product_is_kept",

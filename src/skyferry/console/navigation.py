@@ -1,0 +1,11 @@
+"""The areas of the console, in the order of the menu."""
+
+from skyferry.console.languages import translate as _
+
+
+def navigation() -> tuple[tuple[str, str, str], ...]:
+    """Each area: its path, its name, and the operation without which there is nothing to see in it."""
+    return (
+        ("/", _("Overview"), "ListOTAFirmware"),
+        ("/packages", _("Update packages"), "ListOTAFirmware"),
+    )
