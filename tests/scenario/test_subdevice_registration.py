@@ -13,6 +13,7 @@ from tests.support.api import Device
 pytestmark = pytest.mark.rule("devices")
 
 REGISTER, REGISTER_BY_PRODUCT = "thing/sub/register", "thing/proxy/provisioning/product_register"
+UNREGISTER = "thing/sub/unregister"
 
 
 @pytest.fixture
@@ -91,6 +92,38 @@ def test_what_may_not_register_is_refused_and_with_it_all_others(site: Site, gat
     gateway.add(new)  # its secret is what it was
     site.fleet.api.call("ResetThing", IotId=used.iot_id)
     assert refused(used) == 200
+
+
+def test_a_gateway_unregisters_what_is_behind_it(site: Site, gateway: ScriptedGateway) -> None:
+    """Such a sub-device is behind no gateway, and registers once more if it is needed again."""
+    device, kept = site.subdevices(2)
+    gateway.open(device, kept)
+
+    assert gateway.must(UNREGISTER, names(device)) == {}
+
+    site.fleet.wait_for_status(device, "OFFLINE")
+    assert gateway.must("thing/topo/get", {}) == names(kept)
+    assert gateway.ask("combine/login", proof(device))["code"] == 6401
+    [registered] = told(gateway.must(REGISTER, names(device)))
+    assert registered.secret != device.secret
+    gateway.open(registered, version="2.0.0")
+    assert site.fleet.api.version(device) == "2.0.0"
+
+
+def test_a_gateway_unregisters_nothing_else(site: Site, gateway: ScriptedGateway) -> None:
+    own, others, loose = site.subdevices(3)
+    gateway.open(own)
+    site.gateway("gateway-2").open(others)
+    site.fleet.connect(loose)
+    unknown = Device(site.fleet.product, "unknown", "", "")
+
+    for device, code in ((others, 6401), (loose, 6401), (unknown, 6100)):
+        assert gateway.ask(UNREGISTER, names(own, device))["code"] == code
+    assert gateway.ask(UNREGISTER, [])["code"] == 460
+    assert gateway.ask(UNREGISTER, [*names(own)] * 31)["code"] == 460
+
+    assert [site.fleet.status(device) for device in (own, others, loose)] == ["ONLINE"] * 3
+    assert gateway.ask(REGISTER, names(loose))["code"] == 6289
 
 
 def test_a_product_that_allows_no_registration_gives_no_secret(fleet: Fleet) -> None:

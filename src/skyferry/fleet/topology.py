@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from skyferry.fleet.logins import DeviceAddress
 from skyferry.keys import SecretBox
+from skyferry.store import dynamic_registration
 from skyferry.store import topology as statements
 from skyferry.store.topology import GatewayRecord, ListedSubDevice, SubDeviceRecord
 
@@ -130,6 +131,12 @@ def attach(tx: Connection, attachments: Sequence[Attachment], *, now: int, most:
 def detach(tx: Connection, gateway_id: int, device_ids: Collection[int]) -> Sequence[int]:
     """Takes sub-devices away from a gateway and gives the keys of those that were behind it."""
     return statements.detach(tx, gateway_id, device_ids)
+
+
+def unregister(tx: Connection, gateway_id: int, device_ids: Collection[int], *, now: int) -> None:
+    """Takes sub-devices away from a gateway, and lets each of those that were behind it register once more."""
+    for device_id in statements.detach(tx, gateway_id, device_ids):
+        dynamic_registration.open_registration(tx, device_id, now=now)
 
 
 def subdevices_of(tx: Connection, gateway_id: int) -> Sequence[ListedSubDevice]:

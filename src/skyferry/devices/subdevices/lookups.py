@@ -49,6 +49,14 @@ class Lookups:
             await self._bus.command(left)
         return attached.attachable
 
+    async def unregister(self, gateway_id: int, device_ids: Sequence[int]) -> None:
+        """Takes sub-devices away from a gateway and lets each register once more.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: the store does not answer.
+        """
+        await self.store.write(topology.unregister, gateway_id, device_ids, now=self._clock.now_ms())
+
     async def drain(self) -> None:
         """Waits until no transaction runs."""
         await self._queries.drain()

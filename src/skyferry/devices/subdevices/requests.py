@@ -50,6 +50,7 @@ class SubDeviceRequests:
         return {
             "thing/topo/add": handler_of(self._add_topology, listed=True),
             "thing/topo/delete": handler_of(self._delete_topology, listed=True),
+            "thing/sub/unregister": handler_of(self._unregister, listed=False),
             "thing/topo/get": handler_of(self._get_topology, listed=True),
             "session/combine/login": handler_of(self._log_in, listed=False),
             "session/combine/batch_login": handler_of(self._log_in_all, listed=True),
@@ -82,16 +83,33 @@ class SubDeviceRequests:
             raise RefusalError(ReplyCode.DEVICE_NOT_FOUND, "A sub-device was deleted meanwhile.")
 
     async def _delete_topology(self, gateway: DeviceSession, envelope: Envelope) -> object:
-        items = envelope.items("deviceList", most=self._limits.subdevices)
+        behind = await self._behind(gateway, envelope.items("deviceList", most=self._limits.subdevices))
+        keys = list(behind.values())
+        await self._lookups.store.write(topology.detach, gateway.device_id, keys)
+        detached(gateway, keys, LOGGED_OUT)
+        return [named(address) for address in behind]
+
+    async def _unregister(self, gateway: DeviceSession, envelope: Envelope) -> object:
+        behind = await self._behind(gateway, envelope.items("deviceList", most=self._limits.registration_batch))
+        keys = list(behind.values())
+        await self._lookups.unregister(gateway.device_id, keys)
+        detached(gateway, keys, LOGGED_OUT)
+        return {}
+
+    async def _behind(
+        self, gateway: DeviceSession, items: Sequence[Mapping[str, object]]
+    ) -> Mapping[DeviceAddress, int]:
+        """The sub-devices that are named, each with its key.
+
+        Raises:
+            RefusalError: one of them is not behind the gateway.
+        """
         addresses = [subdevice_of(item) for item in items]
         found = await self.find(gateway, addresses)
         for address, device in zip(addresses, found, strict=True):
             if device.gateway_id != gateway.device_id:
                 raise RefusalError(ReplyCode.NO_TOPOLOGY, "The device is not behind this gateway.", address)
-        keys = [device.device_id for device in found]
-        await self._lookups.store.write(topology.detach, gateway.device_id, keys)
-        detached(gateway, keys, LOGGED_OUT)
-        return [named(address) for address in addresses]
+        return {address: device.device_id for address, device in zip(addresses, found, strict=True)}
 
     async def _get_topology(self, gateway: DeviceSession, _envelope: Envelope) -> object:
         listed = await self._lookups.store.read(topology.subdevices_of, gateway.device_id)
