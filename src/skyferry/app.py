@@ -281,6 +281,7 @@ class Server:
                 self._objects,
                 self._box,
                 self._clock,
+                public_url=public_url,
                 download_urls=self._urls,
                 limits=self._object_limits,
                 downloads=self._downloads,

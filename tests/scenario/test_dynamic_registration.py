@@ -237,6 +237,24 @@ def test_the_command_line_resets_too(fleet: Fleet, accounts: Accounts) -> None:
     assert printed not in str(record)
 
 
+@pytest.mark.rule("devices")
+def test_the_command_line_ends_connections_as_the_api_does(fleet: Fleet, accounts: Accounts) -> None:
+    device, site = fleet.device(), Site(fleet)
+    client, known = fleet.connect(device), site.register()
+    gateway = site.connect(known)
+    gateway.add(site.subdevices(1)[0])
+
+    accounts.command("device", "reset-secret", fleet.product, device.name)
+    accounts.command("device", "reset", known.product_key, known.name)
+
+    fleet.wait_for_status(device, "OFFLINE")
+    fleet.wait_for_status(known, "OFFLINE")
+    with pytest.raises(ConnectionError):
+        client.ping()
+    page = {"PageNo": 1, "PageSize": 10}
+    assert fleet.api.call("GetThingTopo", IotId=known.iot_id, **page)["Data"]["Total"] == 0
+
+
 def test_without_tls_a_proxy_that_is_trusted_has_to_have_it(tmp_path: Path) -> None:
     """By default no device registers in clear, over MQTT or over HTTP."""
     settings = {"SKYFERRY_TRUSTED_PROXIES": "127.0.0.1"}

@@ -34,6 +34,7 @@ def routes(
     box: SecretBox,
     clock: Clock,
     *,
+    public_url: str,
     download_urls: DownloadUrls,
     limits: ObjectLimits,
     downloads: Downloads,
@@ -45,11 +46,12 @@ def routes(
         objects: where the files are.
         box: opens the secrets with which policies are signed.
         clock: decides what has expired.
+        public_url: the server's URL as its users know it: what was uploaded is found there.
         download_urls: checks the URLs of downloads.
         limits: limits of uploads.
         downloads: sends files.
     """
-    endpoint = _Endpoint(Uploads(store, objects, box, clock, limits), downloads, download_urls)
+    endpoint = _Endpoint(Uploads(store, objects, box, clock, limits), downloads, public_url, download_urls)
     upload = _answering(endpoint.upload)
     download = _answering(endpoint.download)
     return [
@@ -63,6 +65,7 @@ def routes(
 class _Endpoint:
     uploads: Uploads
     downloads: Downloads
+    public_url: str
     download_urls: DownloadUrls
 
     async def upload(self, request: web.Request, request_id: str) -> web.StreamResponse:
@@ -73,7 +76,7 @@ class _Endpoint:
             upload.object,
             upload.fields.get("success_action_status"),
             bucket=BUCKET,
-            location=urls.object_url(self.download_urls.base_url, upload.object.key),
+            location=urls.object_url(self.public_url, upload.object.key),
             request_id=request_id,
         )
 

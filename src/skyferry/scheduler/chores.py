@@ -18,7 +18,7 @@ from skyferry.ota.deletion import DeletionLimits
 from skyferry.ota.models import EngineLimits
 from skyferry.ota.offers import OfferMaker
 from skyferry.scheduler.downloads import DownloadCounts
-from skyferry.store import audit, history, jobs
+from skyferry.store import audit, disconnections, history, jobs
 from skyferry.store.engine import Store
 from skyferry.store.jobs import JobRecord
 from skyferry.trust.tuf.repository import Repositories
@@ -81,6 +81,7 @@ class Chores:
             "select": self.select,
             "register": self.register,
             "end_overdue": every(_SECOND, self.clock, self.end_overdue),
+            "disconnect": every(_SECOND, self.clock, self.disconnect),
             "sign_lists": every(_SECOND, self.clock, self.repositories.publish_next),
             "count_downloads": every(_SECOND, self.clock, self.downloads.write),
             "remove_deleted": every(_SECOND, self.clock, self.remove_deleted),
@@ -154,6 +155,13 @@ class Chores:
         """Fails tasks whose time is over."""
         ended = await self.store.write(deadlines.end_overdue, self.clock.now_ms(), _OVERDUE_AT_ONCE)
         return ended == _OVERDUE_AT_ONCE
+
+    async def disconnect(self) -> bool:
+        """Ends connections of devices whose secret a command line has changed."""
+        taken = await self.store.write(disconnections.take, _DEVICES_AT_ONCE)
+        if taken:
+            await self.bus.command([DisconnectDevice(device_id) for device_id in taken])
+        return len(taken) == _DEVICES_AT_ONCE
 
     async def remove_deleted(self) -> bool:
         """Removes the next rows of deleted packages and products, with their files and connections."""

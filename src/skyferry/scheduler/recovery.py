@@ -4,7 +4,7 @@ from sqlalchemy import Connection
 
 from skyferry.events import publishing
 from skyferry.events.models import EventType, PresenceChanged
-from skyferry.store import presence, tasks
+from skyferry.store import disconnections, presence, tasks
 
 
 def tell_departures(tx: Connection, now: int, *, after: int, most: int) -> int | None:
@@ -26,4 +26,5 @@ def recover(tx: Connection, now: int) -> int:
     Devices connect again, report their versions, and are pushed to as on any new connection.
     """
     tasks.forget_due(tx)
+    disconnections.forget(tx)
     return presence.forget_connections(tx, now)

@@ -270,7 +270,18 @@ async def serving(
     served: list[Served] = []
     how = Serving(Gate(serving_limits or ServingLimits()), told=served.append)
     downloads = Downloads(store, local, how, limits.stall_seconds)
-    application.add_routes(routes(store, local, box, clock, download_urls=urls, limits=limits, downloads=downloads))
+    application.add_routes(
+        routes(
+            store,
+            local,
+            box,
+            clock,
+            public_url="http://ota.test",
+            download_urls=urls,
+            limits=limits,
+            downloads=downloads,
+        )
+    )
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:

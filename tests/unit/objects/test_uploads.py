@@ -73,7 +73,7 @@ async def test_status_of_success(wanted: str | None, status: int, path: str, ser
     if status == 201:
         assert [reply.element(name) for name in ("Bucket", "Location", "Key", "ETag")] == [
             "iotx-ota",
-            f"http://files.test/objects/{KEY}",
+            f"http://ota.test/objects/{KEY}",
             KEY,
             etag,
         ]

@@ -19,7 +19,8 @@ from skyferry.ota.offers import OfferMaker
 from skyferry.ram.audit import AuditRecord
 from skyferry.scheduler.chores import Chores
 from skyferry.scheduler.downloads import DownloadCounts
-from skyferry.store import audit
+from skyferry.scheduler.recovery import recover
+from skyferry.store import audit, disconnections
 from skyferry.store import objects as object_statements
 from skyferry.store.audit import AuditFilter
 from skyferry.store.engine import Store
@@ -107,3 +108,33 @@ async def test_records_are_kept_as_long_as_they_should_be(store: Store, tmp_path
     assert await made.forget_audit() is False
 
     assert [line.request_id for line in await store.read(audit.latest, AuditFilter(), 10)] == ["young"]
+
+
+def ask_for_two(tx: Connection) -> list[int]:
+    world = World(tx)
+    keys = [world.make_device(f"dev{number}").id for number in range(3)][:2]
+    for key in (*keys, keys[0]):
+        disconnections.ask(tx, key)
+    return keys
+
+
+async def test_what_another_process_asked_for_is_disconnected_once(store: Store, tmp_path: Path) -> None:
+    keys = await store.write(ask_for_two)
+    told: list[Command] = []
+
+    async def on_commands(commands: Sequence[Command]) -> None:
+        told.extend(commands)
+
+    bus = LocalBus()
+    bus.attach_gateway(on_commands)
+    chores = chores_of(store, bus, LocalObjectStore(tmp_path / "objects"))
+    assert not await chores.disconnect()
+    assert told == [DisconnectDevice(key) for key in keys]
+    await chores.disconnect()
+    assert len(told) == 2
+
+
+async def test_a_start_forgets_what_was_asked_for(store: Store, tmp_path: Path) -> None:
+    await store.write(ask_for_two)
+    await store.write(recover, 0)
+    await chores_of(store, LocalBus(), LocalObjectStore(tmp_path / "objects")).disconnect()

@@ -28,7 +28,7 @@ from skyferry.store.tables.fleet import (
     product_is_kept,
     products,
 )
-from skyferry.store.tables.identities import device_certificates, device_registrations, topology
+from skyferry.store.tables.identities import device_certificates, device_registrations, disconnections, topology
 from skyferry.store.tables.jobs import (
     OPEN_BELOW,
     job_is_live,
@@ -59,6 +59,7 @@ __all__ = [
     "device_registrations",
     "device_tags",
     "devices",
+    "disconnections",
     "group_members",
     "groups",
     "instances",

@@ -1,4 +1,4 @@
-"""Tables of what else a device can be known by: a token, a certificate, the gateway that it is behind."""
+"""Tables of what a device can be known by besides its secret: a token, a certificate, the gateway that it is behind."""
 
 from typing import Final
 
@@ -42,3 +42,8 @@ topology: Final = Table(
     sqlite_with_rowid=False,
 )
 """Which gateway a sub-device is behind: one at a time."""
+
+disconnections: Final = Table(
+    "disconnections", metadata, half_of_key("device_id", "devices.id"), sqlite_with_rowid=False
+)
+"""Devices whose connection the server is to end, because a command line has changed what they log in with."""

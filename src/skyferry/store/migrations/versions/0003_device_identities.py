@@ -63,11 +63,20 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_topology_gateway_id_device_id", "topology", ["gateway_id", "device_id"], unique=False)
+    op.create_table(
+        "disconnections",
+        sa.Column("device_id", KEY, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["device_id"], ["devices.id"], name=op.f("fk_disconnections_device_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("device_id", name=op.f("pk_disconnections")),
+        sqlite_with_rowid=False,
+    )
 
 
 def downgrade() -> None:
     """Takes the change back."""
-    for table in ("topology", "device_certificates", "device_registrations"):
+    for table in ("disconnections", "topology", "device_certificates", "device_registrations"):
         op.drop_table(table)
     op.drop_column("tasks", "pushes")
     op.drop_column("products", "gateway_token_sealed")
