@@ -298,6 +298,7 @@ def test_bad_tags_are_refused(fleet: Fleet) -> None:
     assert refused(("a", "1"), ("a", "2")) == "iot.ota.tag.KeyDuplicated"
     assert refused(("k" * 31, "1")) == bad
     assert refused(("a_b", "1")) == bad
+    assert [refused((name, "1")) for name in ("module", "url", "message", "isDiff")] == [bad] * 4
     assert refused(("a", "v" * 1_025)) == bad
     assert refused(*((f"k{number}", "v") for number in range(11))) == bad
     assert refused(*((f"k{number}", "v" * 1_020) for number in range(5))) == bad

@@ -11,7 +11,7 @@ class Tag(RequestModel):
     """`Tag.N`."""
 
     key: str | None = None
-    """1 to 30 letters, digits and dots, once in the job."""
+    """1 to 30 letters, digits and dots, once in the job; not the name of a field of notices, such as url or module."""
     value: str | None = None
     """1 to 1024 characters."""
 

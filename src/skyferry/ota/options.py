@@ -15,6 +15,16 @@ _MOST_TAGS: Final = 10
 _MOST_TAG_CHARACTERS: Final = 4_096
 _TAG_KEY: Final = re.compile(r"[A-Za-z0-9.]{1,30}")
 _TAG_VALUE: Final = re.compile(r"(?s).{1,1024}")
+_FIELDS_OF_NOTICES: Final = frozenset(
+    {
+        *("code", "data", "id", "message", "extData"),
+        *("version", "module", "isDiff", "url", "size", "sign", "signMethod", "md5", "digestsign"),
+        *("files", "fileName", "fileSize", "fileUrl", "fileMd5", "fileSign"),
+        *("dProtocol", "streamId", "streamFileId"),
+    }
+)
+"""C SDKs take the first text that looks like a field, in `extData` as well: a tag `module` would be the module of a
+notice that names none (device-plane reference §2.5)."""
 _DEFAULT_PER_MINUTE: Final = 10_000
 _LEAST_PER_MINUTE: Final = 10
 _LONGEST_TIMEOUT_MINUTES: Final = 1_440
@@ -68,8 +78,11 @@ def check_tags(tags: Mapping[str, str]) -> None:
     """Checks the tags of a job.
 
     Raises:
-        ApiError: they are too many or too long, or one is malformed.
+        ApiError: they are too many or too long, or one is malformed or is named like a field of notices.
     """
+    if taken := _FIELDS_OF_NOTICES & tags.keys():
+        named = ", ".join(sorted(taken))
+        raise ApiError(codes.INVALID_TAG, f"Devices would take the tag for a field of the notice: rename {named}.")
     fits = all(_TAG_KEY.fullmatch(key) and _TAG_VALUE.fullmatch(value) for key, value in tags.items())
     characters = sum(len(key) + len(value) for key, value in tags.items())
     if len(tags) > _MOST_TAGS or not fits or characters > _MOST_TAG_CHARACTERS:
