@@ -207,7 +207,8 @@ INVALID_DEVICE_CERTIFICATE = ErrorKind(
     "skyferry.InvalidDeviceCertificate", "Certificate is an X.509 certificate in PEM, with its BEGIN and END lines."
 )
 DEVICE_CERTIFICATE_TAKEN = ErrorKind(
-    "skyferry.DeviceCertificateTaken", "Another device logs in with this certificate. Each device has its own."
+    "skyferry.DeviceCertificateTaken",
+    "The certificate is bound to another device already. Each device has its own: issue one for this device.",
 )
 JOB_IS_NOT_PAUSED = ErrorKind("skyferry.JobIsNotPaused", "The job is not paused.")
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.scenario.support import Fleet
+from tests.scenario.support import Accounts, Fleet, application
+from tests.support.api import BusinessError
 from tests.support.authority import Authority
 
 UNKNOWN, NO_X509 = "iot.device.NotExistedDevice", "skyferry.NoDeviceCertificates"
@@ -61,6 +62,26 @@ def test_what_cannot_be_given(certified: Fleet) -> None:
     assert refusal("SetDeviceCertificate", IotId="unknown") == "iot.device.InvalidIoTId"
     assert refusal("SetDeviceCertificate", ProductKey=certified.product, DeviceName="device-9") == UNKNOWN
     assert refusal("SetDeviceCertificate") == "iot.device.NullDeviceName"
+
+
+@pytest.mark.rule("SetDeviceCertificate", "accounts")
+def test_a_certificate_is_bound_once_on_the_whole_server(certified: Fleet, accounts: Accounts) -> None:
+    one = certified.api.register(certified.product, "device-1")
+    pem, another = (Authority().issue("device-1").certificate for _ in range(2))
+    certified.api.call("SetDeviceCertificate", IotId=one.iot_id, Certificate=pem)
+    stranger = application(accounts.create(f"claims{certified.product.lower()}"))
+    data = stranger.call("CreateProduct", ProductName="claims", NodeType=0, AuthType="x509")["Data"]
+    thief = stranger.register(data["ProductKey"], "device-2")
+    stranger.call("SetDeviceCertificate", IotId=thief.iot_id, Certificate=another)
+
+    with pytest.raises(BusinessError, match="bound to another device already") as refused:
+        stranger.call("SetDeviceCertificate", IotId=thief.iot_id, Certificate=pem)
+    assert refused.value.code == "skyferry.DeviceCertificateTaken"
+    assert not any(name in str(refused.value.answer) for name in (one.name, one.iot_id, certified.product))
+    kept = {"ProductKey": thief.product_key, "DeviceName": thief.name}
+    assert stranger.call("QueryDeviceCert", **kept)["DeviceCertInfo"]["Certificate"] == another
+    certified.api.call("SetDeviceCertificate", IotId=one.iot_id)
+    stranger.call("SetDeviceCertificate", IotId=thief.iot_id, Certificate=pem)
 
 
 @pytest.mark.rule("QueryDeviceCert", "SetDeviceCertificate")

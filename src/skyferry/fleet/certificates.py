@@ -120,23 +120,21 @@ def replace(
         The key of the device.
 
     Raises:
-        ApiError: as for `find`, or the certificate is another device's.
+        ApiError: as for `find`, or the certificate is another device's, whichever account that belongs to.
     """
     holder = _holder(tx, devices.find_held(tx, instance_id, reference))
     device_id = holder.device.id
-    if given is not None and statements.owner_of(tx, given.digest) not in {None, device_id}:
-        raise ApiError(codes.DEVICE_CERTIFICATE_TAKEN)
     statements.remove(tx, device_id)
-    if given is not None:
-        statements.insert(
-            tx,
-            device_id=device_id,
-            digest=given.digest,
-            serial=given.serial,
-            pem=given.pem,
-            key_sealed=None,
-            created_at=now,
-        )
+    if given is not None and not statements.insert(
+        tx,
+        device_id=device_id,
+        digest=given.digest,
+        serial=given.serial,
+        pem=given.pem,
+        key_sealed=None,
+        created_at=now,
+    ):
+        raise ApiError(codes.DEVICE_CERTIFICATE_TAKEN)
     return device_id
 
 

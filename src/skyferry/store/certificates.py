@@ -30,17 +30,9 @@ def of_device(tx: Connection, device_id: int) -> CertificateRecord | None:
     return rows.one_of(CertificateRecord, tx.execute(statement))
 
 
-def owner_of(tx: Connection, digest: str) -> int | None:
-    """The key of the device that has a certificate."""
-    statement = select(device_certificates.c.device_id).where(device_certificates.c.digest == digest)
-    return tx.execute(statement).scalar()
-
-
 def insert(tx: Connection, **values: object) -> bool:
-    """Gives a device its certificate; False when it has one."""
-    statement = upserting(tx, device_certificates).on_conflict_do_nothing(
-        index_elements=[device_certificates.c.device_id]
-    )
+    """Gives a device its certificate; False when it has one, or the certificate is any device's."""
+    statement = upserting(tx, device_certificates).on_conflict_do_nothing()
     return tx.execute(statement, values).rowcount == 1
 
 
