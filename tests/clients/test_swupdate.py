@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tests.support.api import Application, Device
+from tests.support.api import Application, Device, root
+from tests.support.hawkbit import HawkbitDevice
 from tests.support.server import Server, wait_until
 
 pytestmark = [
@@ -29,7 +30,7 @@ pytestmark = [
 CONTENT: Final = b"the new firmware of a device with SWUpdate\n" * 1_000
 _CONFIGURATION: Final = """
 globals : {{ verbose = false; loglevel = 3; }};
-suricatta : {{ tenant = "{tenant}"; id = "{name}"; url = "{url}"; targettoken = "{token}"; polldelay = 1; }};
+suricatta : {{ tenant = "{tenant}"; id = "{name}"; url = "{url}"; targettoken = "{token}"; polldelay = 1; {tls} }};
 identify : ( {{ name = "version"; value = "{version}"; }} );
 """
 _DESCRIPTION: Final = """software = {{
@@ -49,11 +50,24 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
+def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server as it is when nobody allows HTTP; its devices poll every second."""
+    with Server(tmp_path_factory.mktemp("tls"), {"SKYFERRY_HAWKBIT_POLL_SECONDS": "1"}, further=("https",)) as started:
+        yield started
+        started.stop()
+
+
+@pytest.fixture
 def device(root_application: Application, request: pytest.FixtureRequest) -> Device:
     """A device of a product of its own."""
-    product = root_application.create_product(request.node.name.removeprefix("test_")[:30])
-    root_application.call("UpdateProductSettings", ProductKey=product, DeviceProtocol="hawkbit")
-    return root_application.register(product, "board")
+    return board(root_application, request.node.name.removeprefix("test_")[:30])
+
+
+def board(application: Application, product_name: str) -> Device:
+    """A device of a new product for hawkBit's protocol."""
+    product = application.create_product(product_name)
+    application.call("UpdateProductSettings", ProductKey=product, DeviceProtocol="hawkbit")
+    return application.register(product, "board")
 
 
 @dataclass(frozen=True)
@@ -106,7 +120,13 @@ def image(folder: Path, signer: Signer, target: Path, version: str, digest: str)
 
 @contextmanager
 def swupdate(
-    server: Server, device: Device, signer: Signer, folder: Path, *, installed: str | None = None
+    server: Server,
+    device: Device,
+    signer: Signer,
+    folder: Path,
+    *,
+    installed: str | None = None,
+    tls: bool = False,
 ) -> Iterator[None]:
     """SWUpdate as a daemon that polls; its log is in the folder.
 
@@ -118,6 +138,7 @@ def swupdate(
         signer: whose images it takes.
         folder: where its files are.
         installed: the version that it has installed and that works; None before an installation.
+        tls: it polls over HTTPS and trusts the server's authority only.
     """
     configuration, trusted = folder / "swupdate.cfg", folder / "trusted.pem"
     trusted.write_bytes(signer.pem)
@@ -125,9 +146,10 @@ def swupdate(
         _CONFIGURATION.format(
             tenant=device.product_key,
             name=device.name,
-            url=f"http://{server.http}",
+            url=f"https://{server.address('https')}" if tls else f"http://{server.http}",
             token=device.secret,
             version=installed or "1.0.0",
+            tls=f'cafile = "{server.authority}";' if tls else "",
         )
     )
     confirmation = "-c 2" if installed else ""
@@ -179,6 +201,23 @@ def test_swupdate_installs_and_succeeds(
 
     assert target.read_bytes() == CONTENT
     assert root_application.version(device) == "2.0.0"
+
+
+def test_swupdate_over_https(encrypted: Server, signer: Signer, tmp_path: Path) -> None:
+    application, target = root(encrypted.http), tmp_path / "installed"
+    device = board(application, "over_https")
+    refused = HawkbitDevice.of(encrypted.http, device).send("GET", "")
+    assert refused.status == 403
+    assert "Use HTTPS" in refused.json["message"]
+
+    content = image(tmp_path / "image", signer, target, "2.0.0", hashlib.sha256(CONTENT).hexdigest())
+    with swupdate(encrypted, device, signer, tmp_path, tls=True):
+        application.wait_for_version(device, "1.0.0")
+        job = update(application, device, content)
+        application.wait_for_states(job, {device.name: "IN_PROGRESS"})
+    with swupdate(encrypted, device, signer, tmp_path, installed="2.0.0", tls=True):
+        application.wait_for_states(job, {device.name: "SUCCEEDED"})
+    assert target.read_bytes() == CONTENT
 
 
 def test_swupdate_tells_why_it_failed(
