@@ -53,6 +53,7 @@ async def test_every_task_ends_right_through_storms_and_ends_of_the_server(tmp_p
             await asyncio.to_thread(scene.wait_for_ended, 1)
             await asyncio.to_thread(scene.check, fleet)
         assert all(network.seen[what] for what in ("cut", "truncate", "duplicate")), network.seen
+        assert "Traceback" not in server.logs()
         assert downloads.seen["cut"]
         assert downloads.seen["truncate"]
         assert fleet.tally.resumes

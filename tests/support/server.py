@@ -61,7 +61,11 @@ class Server:
         self._addresses = dict.fromkeys(("http", "mqtt", *further), "127.0.0.1:0")
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
