@@ -160,12 +160,14 @@ class Notice:
     Attributes:
         payload: the complete message, ready to be sent.
         task_id: the row of the task that a push belongs to; None in an answer that offers nothing.
+        claimed_at: when the push was claimed: it is for the connection that the device had then. None in an answer.
     """
 
     device_id: int
     kind: NoticeKind
     payload: bytes
     task_id: int | None
+    claimed_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

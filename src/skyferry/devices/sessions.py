@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 _PUBLISHED: Final = {uplink: metrics.PUBLISHES.labels(uplink.value) for uplink in Uplink}
 _FOREIGN_TOPIC: Final = metrics.DROPPED.labels("foreign_topic")
 _UNREADABLE: Final = metrics.DROPPED.labels("unreadable")
+_BEFORE_LOG_IN: Final = metrics.DROPPED.labels("before_log_in")
 _NOT_ACKNOWLEDGED: Final = metrics.DROPPED.labels("not_acknowledged")
 REPLACED: Final = "replaced"
 """Why a session ends whose device has logged in anew."""
@@ -78,10 +79,11 @@ class SessionContext:
 class LoggedInDevice(ABC):
     """A device that is logged in: what it says becomes reports and requests, what it must know is sent to it."""
 
-    __slots__ = ("_channel", "_identity", "_outbox", "_topics", "address", "connection_id", "context")
+    __slots__ = ("_channel", "_identity", "_online_at", "_outbox", "_topics", "address", "connection_id", "context")
 
     _channel: Channel
     _outbox: Outbox
+    _online_at: int
 
     def __init__(self, context: SessionContext, identity: Identity, connection_id: str, address: str) -> None:
         self.context = context
@@ -139,7 +141,14 @@ class LoggedInDevice(ABC):
         return self._channel.unread
 
     def deliver(self, notice: Notice) -> bool:
-        """Sends a notice or keeps it until the device listens; False when it was dropped."""
+        """Sends a notice or keeps it until the device listens; False when the device cannot have it.
+
+        A push that was claimed before the log-in was meant for the connection before. The worker makes it up on this
+        one, as every push before a log-in: delivered here as well, it would be a second one in the device's download.
+        """
+        if notice.claimed_at is not None and notice.claimed_at < self._online_at:
+            _BEFORE_LOG_IN.inc()
+            return True
         delivered = self._outbox.deliver(notice)
         if not delivered:
             _NOT_ACKNOWLEDGED.inc()
@@ -165,7 +174,8 @@ class LoggedInDevice(ABC):
             channel, in_flight, self._topics, context.settings, expects_system_topics=identity.expects_system_topics
         )
         context.sessions.enter(self)
-        context.reports.send(Connected(self.device_id, self.connection_id, self.address, context.clock.now_ms()))
+        self._online_at = context.clock.now_ms()
+        context.reports.send(Connected(self.device_id, self.connection_id, self.address, self._online_at))
 
     def _end(self, reason: str) -> None:
         """The device is reported offline first: what it did not get waits for its next log-in."""

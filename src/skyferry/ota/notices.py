@@ -17,7 +17,7 @@ def pushes(offer: Offer, tasks: Sequence[tuple[int, int]], now: int) -> list[Not
     Args:
         offer: what the job offers.
         tasks: key of the task and of its device.
-        now: milliseconds since the Unix epoch; the message's `id`.
+        now: milliseconds since the Unix epoch: when they were claimed, and the message's `id`.
     """
     return [
         Notice(
@@ -25,6 +25,7 @@ def pushes(offer: Offer, tasks: Sequence[tuple[int, int]], now: int) -> list[Not
             NoticeKind.PUSH,
             _text({"code": _PUSH_CODE, "data": offer.data(task_id), "id": now, "message": "success"}),
             task_id,
+            now,
         )
         for task_id, device_id in tasks
     ]

@@ -1,6 +1,7 @@
 """The gateway from its two ends: devices on real connections, workers on a bus that records."""
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -263,6 +264,20 @@ async def test_a_push_waits_for_the_version_report_of_a_device_that_subscribes_t
         assert await client.receive() == PingResp(), "once, though it subscribed as well"
     await until(lambda: world.gateway.connections == 0)
     assert world.bus.of(NoticeUndelivered) == []
+
+
+async def test_a_push_that_was_claimed_before_the_log_in_is_left_to_the_worker(world: World) -> None:
+    async with world.client() as client:
+        await world.log_in(client, "dev-1")
+        for task_id, claimed_at in ((1, NOW - 1), (2, NOW)):
+            push = dataclasses.replace(world.push("dev-1", task_id, b"%d" % task_id), claimed_at=claimed_at)
+            await world.gateway.on_commands([push])
+        await client.send(Publish(f"{INFORM}/dev-1", SOURCE), PingReq())
+        received = [await client.receive(), await client.receive()]
+        assert PingResp() in received
+        assert Publish(f"{UPGRADE}/dev-1", b"2", 1, 1) in received
+    await until(lambda: world.gateway.connections == 0)
+    assert world.bus.of(NoticeUndelivered) == [NoticeUndelivered(world.ids["dev-1"], 2, NOW)]
 
 
 async def test_a_push_waits_for_the_subscription_of_a_device_that_subscribes(world: World) -> None:
