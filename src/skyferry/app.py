@@ -12,6 +12,7 @@ from skyferry.bus.local import LocalBus
 from skyferry.bus.messages import Command, Downloaded
 from skyferry.clock import SystemClock
 from skyferry.console.application import application as console_application
+from skyferry.console.live import Live
 from skyferry.console.page import Console
 from skyferry.console.signing_in import SigningIn
 from skyferry.datadir import DataDir, write_private
@@ -35,6 +36,7 @@ from skyferry.objects.urls import DownloadUrls
 from skyferry.operations import OPERATIONS
 from skyferry.operations.audit import StoredAuditTrail
 from skyferry.operations.services import Services
+from skyferry.ota.changes import MOVED
 from skyferry.ota.offers import OfferMaker
 from skyferry.ram.principal import Principal, Role
 from skyferry.ram.tokens import SecurityTokens
@@ -304,7 +306,9 @@ class Server:
             return None
         settings = configuration.console_settings(self._settings)
         signing_in = SigningIn(self._store, self._box, self._clock, self._form_key, settings)
-        console = Console(rpc.direct(), signing_in, self._store, self._box, self._clock)
+        live = Live(signing_in, self._clock)
+        self._store.listen(MOVED, lambda _: live.changed())
+        console = Console(rpc.direct(), signing_in, self._store, self._box, self._clock, live)
         return console_application(console, public_url=public_url, trusted_proxies=self._settings.trusted_proxies)
 
     def _rpc(self, public_url: str) -> Gateway[Services]:

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import aiohttp_jinja2
 import jinja2
@@ -68,6 +68,8 @@ def application(console: Console, *, public_url: str, trusted_proxies: Sequence[
         asset=assets.url, languages=languages.LANGUAGES, root=ROOT, navigation=navigation, form_token=_form_token
     )
     made.router.add_get(assets.PATH, assets.serve)
+    made.router.add_get("/live", console.live.serve)
+    made.on_shutdown.append(console.live.close)
     for route in PAGES:
         made.router.add_route(route.method, route.path, _handler(route, trusted_proxies))
     return made
@@ -87,7 +89,7 @@ def _handler(route: Route, trusted_proxies: Sequence[Network]) -> Handler:
         languages.current.set(
             languages.choose(request.cookies.get(LANGUAGE_COOKIE), request.headers.get("Accept-Language", ""))
         )
-        formats.zone.set(formats.read_zone(request.cookies.get(ZONE_COOKIE)))
+        formats.zone.set(formats.read_zone(unquote(request.cookies.get(ZONE_COOKIE, ""))))
         page = Page(request, console, origin_of(request, trusted_proxies))
         page.person = await console.signing_in.person(request)
         if page.person is None and not route.public:

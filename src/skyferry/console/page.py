@@ -12,6 +12,7 @@ from multidict import MultiDict, MultiDictProxy
 from skyferry.clock import Clock
 from skyferry.console import languages
 from skyferry.console.languages import translate as _
+from skyferry.console.live import Live
 from skyferry.console.parameters import flat
 from skyferry.console.signing_in import SigningIn
 from skyferry.fleet.people import Person
@@ -42,6 +43,7 @@ class Console:
         store: the people's own passwords and sessions; everything else goes through the operations.
         box: seals the secrets of codes.
         clock: the time.
+        live: tells open pages that something has changed.
     """
 
     calls: DirectCalls[Services]
@@ -49,6 +51,7 @@ class Console:
     store: Store
     box: SecretBox
     clock: Clock
+    live: Live
 
 
 CONSOLE: Final = web.AppKey("console", Console)

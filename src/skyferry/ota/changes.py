@@ -14,6 +14,8 @@ from skyferry.store import history
 from skyferry.store.engine import announce
 from skyferry.store.tasks import ChangedTask
 
+MOVED: Final = "ota.tasks_moved"
+"""What a transaction announces in which something happened to tasks."""
 ENDED: Final = "ota.tasks_ended"
 """What a transaction announces that ended tasks, with key of the device and key of the task for each."""
 
@@ -70,6 +72,8 @@ def follow(tx: Connection, changes: Sequence[TaskChange], now: int, *, seen: Seq
             for change in changes
         ],
     )
+    if changes:
+        announce(tx, MOVED)
     publishing.publish(tx, [*seen, *_moves(changes)], now)
     ended = [change for change in changes if not change.status.is_open]
     if ended:
