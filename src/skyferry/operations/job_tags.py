@@ -13,7 +13,7 @@ class Tag(RequestModel):
     key: str | None = None
     """1 to 30 letters, digits and dots, once in the job; not the name of a field of notices, such as url or module."""
     value: str | None = None
-    """1 to 1024 characters."""
+    """1 to 1024 characters. Old C SDKs have room for notices of 2 KB: for 1,000 characters of tags in all."""
 
 
 def read(given: Iterable[Tag]) -> dict[str, str]:
