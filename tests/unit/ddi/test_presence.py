@@ -1,5 +1,7 @@
 """Devices are online while they come by; what is told of it is told once."""
 
+import asyncio
+
 import pytest
 
 from skyferry.bus.messages import Connected, DisconnectDevice, Disconnected
@@ -44,8 +46,6 @@ async def test_a_visit_that_could_not_be_stored_is_none(ddi: DdiWorld) -> None:
 
     async def fail() -> None:
         ddi.bus.store(ConnectionError("the worker is gone"))
-
-    import asyncio  # noqa: PLC0415
 
     results = await asyncio.gather(coming, fail(), return_exceptions=True)
     assert isinstance(results[0], ConnectionError)

@@ -1,4 +1,4 @@
-"""The device API without HTTP, on a database: a product with devices, and a job whose task the first one was told of."""
+"""The device API without HTTP, on a database: a product with two devices, and a job for the first."""
 
 from dataclasses import dataclass
 from pathlib import Path
