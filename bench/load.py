@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Final, cast
 
+from bench.carriers import Carrier
 from bench.processes import MqttProcess
 from skyferry.devices import topics
 from skyferry.devices.mqtt.codec import Decoder, encode
@@ -96,26 +96,42 @@ class LoadDevice(asyncio.Protocol):
 
 @asynccontextmanager
 async def online(
-    server: MqttProcess, identities: Sequence[DeviceIdentity], on_push: OnPush | None = None
+    server: MqttProcess,
+    identities: Sequence[DeviceIdentity],
+    on_push: OnPush | None = None,
+    *,
+    below: Carrier | None = None,
 ) -> AsyncIterator[list[LoadDevice]]:
-    """Devices that are logged in, a few hundred at a time, until the end of the block."""
-    loop = asyncio.get_running_loop()
+    """Devices that are logged in, a few hundred at a time, until the end of the block.
+
+    Args:
+        server: where they connect.
+        identities: who they are.
+        on_push: hears of their pushes.
+        below: what carries their MQTT; TCP itself when None.
+    """
     devices: list[LoadDevice] = []
     try:
         for start in range(0, len(identities), _CONNECTING):
             made = await asyncio.gather(
                 *(
-                    loop.create_connection(partial(LoadDevice, identity, on_push), *server.mqtt)
+                    _connect(server, LoadDevice(identity, on_push), below)
                     for identity in identities[start : start + _CONNECTING]
                 )
             )
-            devices += (device for _, device in made)
-            await asyncio.gather(*(device.accepted for _, device in made))
+            devices += made
+            await asyncio.gather(*(device.accepted for device in made))
         yield devices
     finally:
         for device in devices:
             device.hang_up()
         await asyncio.gather(*(device.gone for device in devices))
+
+
+async def _connect(server: MqttProcess, device: LoadDevice, below: Carrier | None) -> LoadDevice:
+    loop = asyncio.get_running_loop()
+    await loop.create_connection(lambda: device if below is None else below(device), *server.mqtt)
+    return device
 
 
 async def report_all(devices: Sequence[LoadDevice], version: str) -> None:

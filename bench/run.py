@@ -32,6 +32,7 @@ from bench.measures import (
     notices,
     reports,
     start,
+    tls,
     updates,
     upload,
 )
@@ -40,6 +41,7 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "start": start.measure,
     "memory": memory.measure,
     "logins": logins.measure,
+    "tls": tls.measure,
     "reports": reports.measure,
     "matching": matching.measure,
     "materialise": materialise.measure,

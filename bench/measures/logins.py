@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from bench import mosquitto
+from bench.carriers import Carrier
 from bench.figures import Figure, ratios
 from bench.fleet import VERSION, seed
 from bench.load import online, report_all
@@ -24,9 +25,9 @@ async def measure(directory: Path) -> list[Figure]:
     ours, theirs = [], []
     async with serving(directory / "data") as server, brokering(directory) as broker:
         for _ in range(_ROUNDS):
-            ours.append(await _storm(server, identities))
+            ours.append(await storm(server, identities))
             if broker:
-                theirs.append(await _storm(broker, identities))
+                theirs.append(await storm(broker, identities))
     note = f"{_DEVICES:,} devices; CONNECT to stored presence"
     figures = [Figure("log-ins", "1/CPU s", ours, note)]
     if theirs:
@@ -38,13 +39,13 @@ async def measure(directory: Path) -> list[Figure]:
     return figures
 
 
-async def _storm(server: MqttProcess, identities: Sequence[DeviceIdentity]) -> float:
+async def storm(server: MqttProcess, identities: Sequence[DeviceIdentity], *, below: Carrier | None = None) -> float:
     """Log-ins per CPU second. The stored report of the first device says that all that came before it is stored too."""
     witness, *others = identities
     async with online(server, [witness]) as witnesses:
         await report_all(witnesses, VERSION)
         before = server.cpu_seconds()
-        async with online(server, others):
+        async with online(server, others, below=below):
             await report_all(witnesses, VERSION)
             spent = server.cpu_seconds() - before
         await report_all(witnesses, VERSION)
