@@ -29,9 +29,7 @@ from skyferry.fleet.accounts import NewKey
 from skyferry.keys import KeyRing, SecretBox
 from skyferry.objects import http as objects_http
 from skyferry.objects.cleaning import remove_strays
-from skyferry.objects.downloads import Downloads, Served, Serving
-from skyferry.objects.gate import Gate as DownloadGate
-from skyferry.objects.local import LocalObjectStore
+from skyferry.objects.downloads import Downloads, Served
 from skyferry.objects.urls import DownloadUrls
 from skyferry.operations import OPERATIONS
 from skyferry.operations.audit import StoredAuditTrail
@@ -90,7 +88,7 @@ class Server:
 
         Raises:
             skyferry.keys.KeyFileError: the key file cannot be used.
-            ValueError: the database is of a kind that is not supported.
+            ValueError: the database is of a kind that is not supported, or the object store needs an extra.
         """
         self._settings = settings
         self._directory = DataDir(settings.data_dir)
@@ -104,10 +102,14 @@ class Server:
         self._clock = SystemClock()
         self._bus = LocalBus()
         self._store = Store(settings.database or str(self._directory.database))
-        self._objects = LocalObjectStore(self._directory.objects)
+        self._objects = configuration.object_store(settings, self._directory, owner=ring.derive("objects").hex())
         self._object_limits = configuration.object_limits(settings)
-        gate = DownloadGate(configuration.serving_limits(settings))
-        serving = Serving(gate, self._downloaded, lambda request: self._origin_of(request).address)
+        serving = configuration.serving(
+            settings,
+            self._objects,
+            told=self._downloaded,
+            address_of=lambda request: self._origin_of(request).address,
+        )
         self._downloads = Downloads(self._store, self._objects, serving, self._object_limits.stall_seconds)
         self._engine_limits = configuration.engine_limits(settings)
         self._delivery = Delivery(
@@ -138,14 +140,13 @@ class Server:
         """Migrates the database, recovers from the former run, and opens the doors; devices and API last.
 
         Raises:
-            StartError: the database, an address or a certificate cannot be used.
+            StartError: the database, the object store, an address or a certificate cannot be used.
             skyferry.fleet.accounts.AccountError: the root key in the settings cannot be used.
         """
         await self._migrate()
         new_key = await self._ensure_root()
         new_password = await self._ensure_root_password()
-        await self._objects.sweep()
-        await remove_strays(self._store, self._objects, self._object_limits, stored_before=self._clock.now_ms())
+        await self._start_objects()
         await self._recover()
         endpoints = self._take_endpoints()
         public_url = endpoints.public_url(self._settings.public_url)
@@ -180,6 +181,7 @@ class Server:
         await self._withdrawals.drain()
         await self._download_counts.write()
         await self._delivery.stop()
+        await self._objects.close()
         await self._store.close()
 
     async def _migrate(self) -> None:
@@ -188,6 +190,15 @@ class Server:
         except (SQLAlchemyError, OSError) as error:
             reason = getattr(error, "orig", None) or error
             raise StartError(f"The database {self._store.url} cannot be used: {reason}") from error
+
+    async def _start_objects(self) -> None:
+        try:
+            await self._objects.start()
+            await self._objects.sweep()
+            await remove_strays(self._store, self._objects, self._object_limits, stored_before=self._clock.now_ms())
+        except OSError as error:
+            await self._objects.close()
+            raise StartError(f"Package files cannot be stored: {error}") from error
 
     async def _recover(self) -> None:
         now, after = self._clock.now_ms(), 0
@@ -241,7 +252,7 @@ class Server:
     def _connect_worker(self, public_url: str) -> None:
         base_url = self._settings.download_url or public_url
         self._urls = DownloadUrls(base_url, self._download_key, self._settings.download_url_hours * 3_600)
-        maker = OfferMaker(self._urls, DigestSigner(self._box))
+        maker = OfferMaker(self._urls, DigestSigner(self._box), configuration.direct_url(self._settings))
         self._reports = ReportWorker(self._store, self._bus, self._clock, maker, self._engine_limits)
         self._download_counts = DownloadCounts(self._store)
         chores = Chores(
@@ -270,6 +281,7 @@ class Server:
         """All that is offered over HTTP."""
         checks = {
             "store": self._store.check,
+            "objects": self._objects.check,
             "bus": self._bus.check,
             "http": self._check_web,
             "mqtt": self._check_gateway,

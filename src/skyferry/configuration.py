@@ -1,8 +1,12 @@
 """What each part of the server takes of the settings, in the part's own terms and units."""
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
+from aiohttp import web
+
 from skyferry.console.limits import ConsoleSettings
+from skyferry.datadir import DataDir
 from skyferry.ddi.limits import DdiSettings
 from skyferry.delivery.forwarding import NatsForwarder
 from skyferry.delivery.limits import DeliveryLimits
@@ -10,7 +14,11 @@ from skyferry.delivery.nats import NatsConnection
 from skyferry.devices.limits import GatewaySettings, MqttLimits, RegistrationSettings
 from skyferry.devices.throttling import ThrottleSettings
 from skyferry.fleet.dynamic_registration import RegistrationLimits
+from skyferry.objects.downloads import Served, Serving
+from skyferry.objects.gate import Gate
+from skyferry.objects.interface import ObjectStore, PresigningStore
 from skyferry.objects.limits import ObjectLimits, ServingLimits
+from skyferry.objects.local import LocalObjectStore
 from skyferry.ota.models import EngineLimits
 from skyferry.settings import Settings
 from skyferry.tls.contexts import ContextSources
@@ -93,6 +101,70 @@ def delivery_limits(settings: Settings) -> DeliveryLimits:
         concurrency=settings.event_concurrency,
         keep_dead_ms=settings.event_dead_days * 24 * 3_600_000,
     )
+
+
+def object_store(settings: Settings, directory: DataDir, *, owner: str) -> ObjectStore:
+    """Where package files are kept.
+
+    Args:
+        settings: say which store.
+        directory: the data directory.
+        owner: tells this server's files in a bucket from another's.
+
+    Raises:
+        ValueError: the client of S3 is not installed.
+    """
+    if settings.objects_bucket is None:
+        return LocalObjectStore(directory.objects)
+    try:
+        from skyferry.objects.bucket import BucketPlace  # noqa: PLC0415 - an extra, and half a second to import
+        from skyferry.objects.s3 import S3ObjectStore  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ValueError(f"For objects in a bucket install skyferry[s3]: {error.name} is missing.") from None
+    bucket, prefix = settings.objects_bucket
+    secret = settings.objects_s3_secret_access_key
+    place = BucketPlace(
+        bucket,
+        endpoint=settings.objects_s3_endpoint,
+        public_endpoint=settings.objects_s3_public_endpoint,
+        region=settings.objects_s3_region,
+        access_key_id=settings.objects_s3_access_key_id,
+        secret_access_key=secret.get_secret_value() if secret else None,
+        path_style=settings.objects_s3_path_style,
+    )
+    return S3ObjectStore(place, prefix, owner)
+
+
+def direct_url(settings: Settings) -> Callable[[str], str] | None:
+    """Makes of a blob's name the URL at which anyone may download it; None when there is no such place."""
+    if settings.object_template is None or settings.objects_bucket is None:
+        return None
+    template, (_, prefix) = settings.object_template, settings.objects_bucket
+    return lambda blob: template.replace("{key}", prefix + blob)
+
+
+def serving(
+    settings: Settings,
+    objects: ObjectStore,
+    *,
+    told: Callable[[Served], None],
+    address_of: Callable[[web.Request], str],
+) -> Serving:
+    """How downloads are served, and whom others are asked for the bytes."""
+    elsewhere: Callable[[str], Awaitable[str]] | None = None
+    direct = direct_url(settings)
+    if direct is not None:
+        elsewhere = _answering_at_once(direct)
+    elif settings.object_urls == "presigned" and isinstance(objects, PresigningStore):
+        elsewhere = objects.presigned
+    return Serving(Gate(serving_limits(settings)), told, address_of, elsewhere, settings.devices_follow_redirects)
+
+
+def _answering_at_once(url_of: Callable[[str], str]) -> Callable[[str], Awaitable[str]]:
+    async def answer(blob: str) -> str:
+        return url_of(blob)
+
+    return answer
 
 
 def tls_sources(settings: Settings, directory: TlsDirectory) -> ContextSources:

@@ -20,6 +20,17 @@ from pydantic_settings import (
 _HIGHEST_PORT: Final = 65_535
 _NATS_URL: Final = re.compile(r"(nats|tls)://[^/?#\s]+/?")
 _PUBLIC_URL: Final = re.compile(r"https?://[^/?#\s]+/?")
+_OBJECTS: Final = re.compile(
+    r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?P<prefix>(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*){0,8})/?", re.ASCII
+)
+_OBJECT_URLS: Final = re.compile(
+    r"serve|presigned|https?://[A-Za-z0-9.-]{1,127}(:[1-9][0-9]{0,4})?/[A-Za-z0-9._~/-]*\{key\}[A-Za-z0-9._~?&=%-]*",
+    re.ASCII,
+)
+_LONGEST_URL: Final = 256
+"""Characters of the longest URL that C SDKs can take (device-plane reference §2.5)."""
+_LONGEST_BLOB: Final = 145
+"""Characters of the longest name of a file in an object store, without a prefix."""
 _LONGEST_DOWNLOAD_URL: Final = 76
 """What the rest of a download URL leaves of the 256 characters that C SDKs can take (device-plane reference §2.5)."""
 
@@ -91,6 +102,18 @@ def _nats_url(value: str | None) -> str | None:
     return value
 
 
+def _objects(value: str | None) -> str | None:
+    if value is not None and not _OBJECTS.fullmatch(value):
+        raise ValueError(f"{value} is not s3://BUCKET or s3://BUCKET/PREFIX.")
+    return value
+
+
+def _object_urls(value: str) -> str:
+    if not _OBJECT_URLS.fullmatch(value):
+        raise ValueError(f"{value} is not serve, presigned or a URL with {{key}} in its path, https://HOST/{{key}}.")
+    return value
+
+
 class Settings(BaseSettings):
     """The server's settings."""
 
@@ -130,6 +153,24 @@ class Settings(BaseSettings):
     """`nats://HOST:PORT` for messages to the business server; webhooks only when absent."""
     forward_custom_topics: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$")
     """The prefix of the NATS subjects to which messages on custom topics are forwarded; dropped when absent."""
+    objects: Annotated[str | None, AfterValidator(_objects)] = None
+    """`s3://BUCKET` or `s3://BUCKET/PREFIX` for package files; a directory in the data directory when absent."""
+    objects_s3_endpoint: Annotated[str | None, AfterValidator(_public_url)] = None
+    """The URL of the S3-compatible server; Amazon's of the region when absent."""
+    objects_s3_region: str = Field(default="us-east-1", pattern=r"^[A-Za-z0-9-]{1,64}$")
+    """The region, as the S3-compatible server calls it."""
+    objects_s3_access_key_id: str | None = None
+    """The access key to the bucket; taken from where the AWS tools look for it when absent."""
+    objects_s3_secret_access_key: SecretStr | None = None
+    """Goes with `objects_s3_access_key_id`."""
+    objects_s3_path_style: bool = True
+    """The bucket's name stands in the path of its URL; when false, before the host's name."""
+    objects_s3_public_endpoint: Annotated[str | None, AfterValidator(_public_url)] = None
+    """The URL by which devices reach the S3-compatible server, for presigned URLs, when it is another."""
+    object_urls: Annotated[str, AfterValidator(_object_urls)] = "serve"
+    """Who sends package files: `serve`: this server; `presigned`: the object store; or a URL with `{key}`: a CDN."""
+    devices_follow_redirects: bool = False
+    """Devices that are told of a URL on this server are redirected from there as well; C SDKs follow no redirect."""
     region: str = "cn-shanghai"
     """What is answered where the API tells a region."""
     root_access_key_id: str | None = None
@@ -208,12 +249,40 @@ class Settings(BaseSettings):
     event_dead_days: int = Field(default=30, ge=1, le=3_650)
     """How long messages that could not be delivered are kept."""
 
+    @property
+    def objects_bucket(self) -> tuple[str, str] | None:
+        """Bucket and prefix of `objects`; the prefix is empty or ends with a slash."""
+        if self.objects is None or (match := _OBJECTS.fullmatch(self.objects)) is None:
+            return None
+        prefix = match["prefix"].removeprefix("/")
+        return match["bucket"], f"{prefix}/" if prefix else ""
+
+    @property
+    def object_template(self) -> str | None:
+        """`object_urls` when it is a URL with `{key}`."""
+        return self.object_urls if "{key}" in self.object_urls else None
+
     @model_validator(mode="after")
     def _together(self) -> Self:
         if self.forward_custom_topics is not None and self.nats is None:
             raise ValueError("forward_custom_topics needs nats: the server to forward to.")
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key are given together or not at all.")
+        if (self.objects_s3_access_key_id is None) != (self.objects_s3_secret_access_key is None):
+            raise ValueError(
+                "objects_s3_access_key_id and objects_s3_secret_access_key are given together or not at all."
+            )
+        if self.objects_bucket is None and self.object_urls != "serve":
+            raise ValueError("object_urls needs objects: files in the data directory are served by this server alone.")
+        if self.object_template is not None and self.objects_bucket is not None:
+            longest = len(self.object_template) - len("{key}") + len(self.objects_bucket[1]) + _LONGEST_BLOB
+            if longest > _LONGEST_URL:
+                raise ValueError(
+                    f"With object_urls URLs would have up to {longest} characters, and devices take {_LONGEST_URL}:"
+                    " choose a shorter name of the host, path or prefix."
+                )
+        if self.objects is None and self.objects_s3_endpoint is not None:
+            raise ValueError("objects_s3_endpoint needs objects: s3:// and the bucket on that server.")
         return self
 
     @classmethod

@@ -49,6 +49,15 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(
         ("download_url", "http://host/path"),
         ("download_url", f"http://{'h' * 70}"),
         ("http", "nowhere"),
+        ("objects", "bucket"),
+        ("object_urls", "sign"),
+        ("object_urls", "https://cdn.example.com/"),
+        ("object_urls", "https://cdn.example.com/{key}#x"),
+        ("object_urls", "https://cdn.example.com/a:b/{key}"),
+        ("objects", "s3://a"),
+        ("objects", "s3://bucket/../other"),
+        ("objects", "s3://bucket//other"),
+        ("objects_s3_endpoint", "127.0.0.1:9000"),
         ("list_most_bytes", "67108865"),
     ],
 )
@@ -75,3 +84,33 @@ def test_a_missing_or_mistyped_file_is_an_error(tmp_path: Path) -> None:
     wrong.write_text('regoin = "typo"\n')
     with pytest.raises(ValidationError, match="regoin"):
         settings.load(wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "bucket"),
+    [
+        ("s3://files", ("files", "")),
+        ("s3://files/", ("files", "")),
+        ("s3://my.files-1/ota/eu", ("my.files-1", "ota/eu/")),
+        ("s3://files/a.b_c/", ("files", "a.b_c/")),
+    ],
+)
+def test_bucket_and_prefix_of_package_files(text: str, bucket: tuple[str, str]) -> None:
+    assert settings.load(None, objects=text).objects_bucket == bucket
+    assert settings.load(None).objects_bucket is None
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"objects_s3_access_key_id": "a"}, "given together"),
+        ({"objects_s3_secret_access_key": "a"}, "given together"),
+        ({"objects_s3_endpoint": "http://127.0.0.1:9000"}, "needs objects"),
+        ({"object_urls": "presigned"}, "object_urls needs objects"),
+        ({"object_urls": "https://cdn.example.com/{key}"}, "object_urls needs objects"),
+        ({"object_urls": f"https://cdn.test/{'a' * 95}{{key}}", "objects": "s3://files"}, "up to 257 characters"),
+    ],
+)
+def test_half_a_bucket_is_refused(given: dict[str, str], sentence: str) -> None:
+    with pytest.raises(ValidationError, match=sentence):
+        settings.load(None, **given)

@@ -32,6 +32,9 @@ def serve(  # noqa: PLR0917 - typer passes options by name
         str | None, typer.Option(help="The URL by which devices download, when it is another.")
     ] = None,
     database: Annotated[str | None, typer.Option(help="sqlite:///path or postgresql://…")] = None,
+    objects: Annotated[
+        str | None, typer.Option(metavar="URL", help="s3://BUCKET[/PREFIX], for package files in an object store.")
+    ] = None,
     nats: Annotated[
         str | None, typer.Option(metavar="URL", help="nats://HOST:PORT, for messages to the business server.")
     ] = None,
@@ -50,6 +53,7 @@ def serve(  # noqa: PLR0917 - typer passes options by name
             public_url=public_url,
             download_url=download_url,
             database=database,
+            objects=objects,
             nats=nats,
         )
     except ValidationError as error:

@@ -24,7 +24,7 @@ class FileSender:
         """
         request_id = rendering.new_request_id()
         try:
-            return await self.downloads.send(request, key, task_id=task_id, request_id=request_id)
+            return await self.downloads.send(request, key, task_id=task_id, request_id=request_id, follows=True)
         except ObjectError as error:
             if error.code == "NoSuchKey":
                 raise errors.not_found("The file is gone.") from None

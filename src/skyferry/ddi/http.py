@@ -24,6 +24,7 @@ from skyferry.fleet.attributes import MOST_ATTRIBUTES, TooManyAttributesError
 from skyferry.fleet.logins import DeviceAddress
 from skyferry.fleet.names import DEFAULT_MODULE
 from skyferry.fleet.polling import Visitor
+from skyferry.objects.interface import StoreAwayError
 from skyferry.ota.states import TaskStatus
 from skyferry.store import polling
 from skyferry.store.polling import Artifact
@@ -115,7 +116,7 @@ async def _answered(
     except DdiError as error:
         failure = error
         _log.info("ddi_refused", path=request.path[:256], status=error.status, code=error.code, address=origin.address)
-    except (SQLAlchemyError, ConnectionError) as error:
+    except (SQLAlchemyError, ConnectionError, StoreAwayError) as error:
         failure = errors.unavailable()
         _log.warning("ddi_unavailable", path=request.path[:256], error=repr(error))
     except Exception:  # noqa: BLE001 - logged; the device gets an answer all the same

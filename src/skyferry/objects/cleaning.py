@@ -30,10 +30,20 @@ async def remove_orphans(store: Store, objects: ObjectStore, clock: Clock, limit
 
 
 async def remove_blobs(objects: ObjectStore, removed: Iterable[StoredObject]) -> None:
-    """Removes the files of objects whose rows are gone."""
+    """Removes the files of objects whose rows are gone; those that cannot be removed now are strays from then on."""
     for item in removed:
-        await objects.delete(item.blob)
-        _log.info("unused object removed", key=item.key)
+        if await remove_blob(objects, item.blob):
+            _log.info("unused object removed", key=item.key)
+
+
+async def remove_blob(objects: ObjectStore, name: str) -> bool:
+    """Removes a file that nothing refers to any more; False when it stays, for `remove_strays` at the next start."""
+    try:
+        await objects.delete(name)
+    except OSError as error:
+        _log.warning("file left in the object store", name=name, reason=str(error))
+        return False
+    return True
 
 
 async def remove_strays(store: Store, objects: ObjectStore, limits: ObjectLimits, *, stored_before: int) -> int:

@@ -1,6 +1,6 @@
 """Giving out a file to whoever may have it: the download waits for its turn, then it is sent and counted."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
@@ -49,11 +49,15 @@ class Serving:
         gate: how many at once, and how fast.
         told: hears of what was downloaded for tasks.
         address_of: the IP address that a request comes from.
+        elsewhere: the URL at which a blob is to be had from someone else; None when this server sends all bytes.
+        devices_follow: devices that come with the URL of a notice follow redirects (C SDKs do not).
     """
 
     gate: Gate
     told: Callable[[Served], None] = _nobody
     address_of: Callable[[web.Request], str] = _peer
+    elsewhere: Callable[[str], Awaitable[str]] | None = None
+    devices_follow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,9 @@ class Downloads:
     serving: Serving
     stall_seconds: float
 
-    async def send(self, request: web.Request, key: str, *, task_id: int | None, request_id: str) -> web.StreamResponse:
+    async def send(
+        self, request: web.Request, key: str, *, task_id: int | None, request_id: str, follows: bool
+    ) -> web.StreamResponse:
         """Answers GET or HEAD of an object that the caller may have.
 
         Args:
@@ -80,23 +86,41 @@ class Downloads:
             key: the object.
             task_id: the row of the task that it is counted for.
             request_id: goes into the answer's headers.
+            follows: the caller follows redirects, and may be sent elsewhere for the bytes.
 
         Raises:
             ObjectError: the request is refused.
             OSError: the object cannot be opened.
         """
         try:
-            return await self._send(request, key, task_id, request_id)
+            item = await self.store.read(statements.find_object_of_url, key) if keys.prefix_of(key) else None
+            if item is None:
+                raise errors.no_such_key(key)
+            if follows and self.serving.elsewhere is not None and request.method == hdrs.METH_GET:
+                location = await self.serving.elsewhere(item.blob)
+                return self._redirect(location, task_id, request_id)
+            return await self._send(request, item, task_id, request_id)
         except (ObjectError, OSError):
             metrics.DOWNLOADS.labels("refused").inc()
             if task_id is not None:
                 self.serving.told(Served(task_id, 0, complete=False))
             raise
 
-    async def _send(self, request: web.Request, key: str, task_id: int | None, request_id: str) -> web.StreamResponse:
-        item = await self.store.read(statements.find_object_of_url, key) if keys.prefix_of(key) else None
-        if item is None:
-            raise errors.no_such_key(key)
+    def _redirect(self, location: str, task_id: int | None, request_id: str) -> web.Response:
+        """Whoever sends the bytes, the request is counted here."""
+        metrics.DOWNLOADS.labels("redirected").inc()
+        if task_id is not None:
+            self.serving.told(Served(task_id, 0, complete=True))
+        headers = {
+            **rendering.common_headers(request_id),
+            hdrs.LOCATION: location,
+            hdrs.CACHE_CONTROL: "no-store",
+        }
+        return web.Response(status=302, headers=headers)
+
+    async def _send(
+        self, request: web.Request, item: StoredObject, task_id: int | None, request_id: str
+    ) -> web.StreamResponse:
         etag = rendering.etag_of(item)
         asked = sending.requested_range(request, item.size, etag)
         part = asked or Part(0, item.size)

@@ -6,6 +6,9 @@ from typing import Final
 
 FORBIDDEN: Final = 403
 
+_AWAY_SECONDS: Final = 30
+"""When a client may try again while the object store is away."""
+
 
 @dataclass(eq=False)
 class ObjectError(Exception):
@@ -161,6 +164,16 @@ def slow_down(retry_seconds: int) -> ObjectError:
         503,
         "Too many files are being downloaded. Please try again later.",
         headers={"Retry-After": str(retry_seconds)},
+    )
+
+
+def store_away() -> ObjectError:
+    """The object store does not answer, or does not let the server in."""
+    return ObjectError(
+        "ServiceUnavailable",
+        503,
+        "The server's object store does not answer. Please try again later.",
+        headers={"Retry-After": str(_AWAY_SECONDS)},
     )
 
 

@@ -15,7 +15,7 @@ from skyferry.objects.body import RequestBody
 from skyferry.objects.downloads import Downloads
 from skyferry.objects.errors import ObjectError
 from skyferry.objects.forms import FormReader
-from skyferry.objects.interface import ObjectStore
+from skyferry.objects.interface import ObjectStore, StoreAwayError
 from skyferry.objects.limits import ObjectLimits
 from skyferry.objects.uploads import BUCKET, Uploads
 from skyferry.objects.urls import DownloadUrls
@@ -85,7 +85,9 @@ class _Endpoint:
         right = self.download_urls.verify(key, request.query, self.uploads.clock.now_ms())
         if right is None:
             raise errors.access_denied("The signature of this URL is wrong, or the URL has expired.")
-        return await self.downloads.send(request, key, task_id=right.task_id, request_id=request_id)
+        # A URL for no task is an application's or a TUF client's.
+        follows = right.task_id is None or self.downloads.serving.devices_follow
+        return await self.downloads.send(request, key, task_id=right.task_id, request_id=request_id, follows=follows)
 
 
 def _answering(answer: _Answer) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -99,6 +101,9 @@ def _answering(answer: _Answer) -> Callable[[web.Request], Awaitable[web.StreamR
         except ObjectError as error:
             failure = error
             log.info("object request refused", code=error.code, status=error.status)
+        except StoreAwayError as error:
+            failure = errors.store_away()
+            log.warning("object store away", reason=str(error))
         except OSError as error:
             failure = errors.no_room() if error.errno in _NO_ROOM else errors.internal_error()
             log.exception("object store failed")

@@ -1,4 +1,4 @@
-"""Where the bytes of package files live, as the rest of the server sees it: a directory today, S3 when roles run apart.
+"""Where the bytes of package files live, as the rest of the server sees it: a local directory, or a bucket of S3.
 
 Names are `StoredObject.blob`: the object key and the SHA-256 of the content, so what stands under a name never
 changes; replacing an object is writing another blob and switching the row to it.
@@ -6,7 +6,7 @@ changes; replacing an object is writing another blob and switching the row to it
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,13 @@ class Blob:
 
     name: str
     modified_ms: int
+
+
+class StoreAwayError(OSError):
+    """The object store does not answer, or does not let the server in; the message says which.
+
+    Whoever asks again later may have more luck: callers are told so.
+    """
 
 
 class ObjectWriter(Protocol):
@@ -37,7 +44,10 @@ class ObjectWriter(Protocol):
         ...
 
     async def abort(self) -> None:
-        """Leaves nothing behind, at whatever point the writing stopped; after `commit` it does nothing."""
+        """Leaves nothing behind, at whatever point the writing stopped; after `commit` it does nothing.
+
+        What a store that is away keeps, `ObjectStore.sweep` removes at the next start.
+        """
         ...
 
 
@@ -69,6 +79,26 @@ class ObjectReader(Protocol):
 class ObjectStore(Protocol):
     """Stores blobs under names."""
 
+    async def start(self) -> None:
+        """Makes the store ready for use; nothing else is called before.
+
+        Raises:
+            OSError: it cannot be used; the message says why.
+        """
+        ...
+
+    async def check(self) -> None:
+        """Returns when the store works.
+
+        Raises:
+            OSError: it does not.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Gives back what the store holds; nothing is called afterwards."""
+        ...
+
     async def create(self) -> ObjectWriter:
         """Starts a blob.
 
@@ -82,11 +112,16 @@ class ObjectStore(Protocol):
 
         Raises:
             FileNotFoundError: there is none of this name.
+            StoreAwayError: nobody can say now.
         """
         ...
 
     async def delete(self, name: str) -> None:
-        """Removes a blob; one that is not there is no error."""
+        """Removes a blob; one that is not there is no error.
+
+        Raises:
+            OSError: it may still be there.
+        """
         ...
 
     def blobs(self) -> AsyncIterator[Blob]:
@@ -95,4 +130,17 @@ class ObjectStore(Protocol):
 
     async def sweep(self) -> int:
         """Removes what broken uploads of processes that are gone have left; returns how many."""
+        ...
+
+
+@runtime_checkable
+class PresigningStore(Protocol):
+    """A store that gives out blobs itself, to whoever has a URL that it made."""
+
+    async def presigned(self, name: str) -> str:
+        """The URL of a blob, valid for a while.
+
+        Raises:
+            StoreAwayError: none can be made now.
+        """
         ...

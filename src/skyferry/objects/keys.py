@@ -7,7 +7,13 @@ from typing import Final
 
 PATTERN: Final = r"ota/(?P<prefix>[0-9a-f]{32})/[a-z0-9]{25}(?:\.[a-z0-9]{1,8}){1,2}"
 
+BLOB_PATTERN: Final = PATTERN + r"\.[0-9a-f]{64}"
+"""The shape of `StoredObject.blob`: a key and the SHA-256 of the content."""
+LONGEST_BLOB: Final = 145
+"""Characters of the longest such name."""
+
 _KEY: Final = re.compile(PATTERN, re.ASCII)
+_BLOB: Final = re.compile(BLOB_PATTERN, re.ASCII)
 _ALPHABET: Final = string.ascii_lowercase + string.digits
 _ID_LENGTH: Final = 25
 
@@ -27,3 +33,19 @@ def prefix_of(key: str) -> str | None:
     """The instance's part of an object key; None when the text is no object key at all."""
     match = _KEY.fullmatch(key)
     return match["prefix"] if match else None
+
+
+def is_blob(name: str) -> bool:
+    """True when the text is the name of a blob."""
+    return _BLOB.fullmatch(name) is not None
+
+
+def checked_blob(name: str) -> str:
+    """The name of a blob as it is: what anything else would lead to is never asked of a store.
+
+    Raises:
+        ValueError: it is no such name.
+    """
+    if not is_blob(name):
+        raise ValueError(f"{name!r} is not the name of a blob.")
+    return name

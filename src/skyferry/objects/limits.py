@@ -63,3 +63,31 @@ class ServingLimits:
     retry_seconds: int = 30
     bytes_per_second: int | None = None
     client_bytes_per_second: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class S3Limits:
+    """How a bucket of S3 is used.
+
+    Attributes:
+        part_bytes: how much of an upload is sent at a time, in bytes, and so the memory of one upload; S3 takes no less
+            than 5 MiB, but for the last part. What is smaller as a whole is sent at once.
+        block_bytes: how much of a file is read at a time, in bytes: the memory of one download.
+        connections: requests that are under way at once.
+        connect_seconds: how long a connection may take to be made.
+        attempts: how often a request is tried within its time.
+        answer_seconds: how long the answer to a request may take in all.
+        part_seconds: the same for a request that carries a part of an upload.
+        copy_seconds: the same for a copy within the bucket: servers answer when they have made it.
+        presigned_seconds: how long a presigned URL lets a download begin; who comes later is redirected anew.
+    """
+
+    part_bytes: int = 8 * MEBIBYTE
+    block_bytes: int = 256 << 10
+    connections: int = 512
+    connect_seconds: float = 3
+    attempts: int = 3
+    answer_seconds: float = 10
+    part_seconds: float = 60
+    copy_seconds: float = 300
+    presigned_seconds: int = 3_600

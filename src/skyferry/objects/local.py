@@ -8,7 +8,6 @@ is gone.
 import asyncio
 import fcntl
 import os
-import re
 import secrets
 import threading
 from collections.abc import AsyncIterator, Iterable
@@ -19,7 +18,6 @@ from skyferry.objects import keys
 from skyferry.objects.interface import Blob
 from skyferry.objects.limits import MEBIBYTE
 
-_NAME: Final = re.compile(keys.PATTERN + r"\.[0-9a-f]{64}", re.ASCII)
 _INCOMING: Final = "incoming"
 _BLOCK: Final = MEBIBYTE
 
@@ -29,6 +27,25 @@ class LocalObjectStore:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+
+    async def start(self) -> None:
+        """Makes the directory.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        await asyncio.to_thread(_make_durably, self._directory)
+
+    async def check(self) -> None:
+        """Returns when files can be written to the directory.
+
+        Raises:
+            OSError: they cannot.
+        """
+        await asyncio.to_thread(_check, self._directory)
+
+    async def close(self) -> None:
+        """Nothing is held between two calls."""
 
     async def create(self) -> "_LocalWriter":
         """Starts a blob.
@@ -137,9 +154,12 @@ class _LocalReader:
 
 
 def _path(directory: Path, name: str) -> Path:
-    if not _NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is not the name of a blob.")
-    return directory / name
+    return directory / keys.checked_blob(name)
+
+
+def _check(directory: Path) -> None:
+    if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+        raise PermissionError(f"{directory} cannot be read and written.")
 
 
 def _entries(directory: Path) -> list[Path]:
@@ -153,7 +173,7 @@ def _blobs_in(folder: Path) -> Iterable[Blob]:
     found = []
     for path in _entries(folder):
         name = f"ota/{folder.name}/{path.name}"
-        if _NAME.fullmatch(name):
+        if keys.is_blob(name):
             try:
                 found.append(Blob(name, path.stat().st_mtime_ns // 1_000_000))
             except FileNotFoundError:

@@ -1,7 +1,7 @@
 """Taking in a file: the form is checked before the file is read, and answered after everything is on the disk.
 
-A file becomes an object in this order: written and forced to the disk under a temporary name; renamed; its row stored.
-Whatever goes wrong on the way, the upload removes what it wrote; what a crash leaves, `LocalObjectStore.sweep` and
+A file becomes an object in this order: written under a temporary name and kept safe; renamed; its row stored.
+Whatever goes wrong on the way, the upload removes what it wrote; what a crash leaves, `ObjectStore.sweep` and
 `skyferry.objects.cleaning` remove.
 """
 
@@ -17,6 +17,7 @@ import structlog
 from skyferry.clock import Clock
 from skyferry.keys import SecretBox
 from skyferry.objects import errors, keys
+from skyferry.objects.cleaning import remove_blob
 from skyferry.objects.digests import Digests
 from skyferry.objects.forms import FormReader
 from skyferry.objects.interface import ObjectStore, ObjectWriter
@@ -141,13 +142,13 @@ class Uploads:
             await self._discard(new)
             raise
         if replaced is not None and replaced.blob != new.blob:
-            await self.objects.delete(replaced.blob)
+            await remove_blob(self.objects, replaced.blob)
         _log.info("object stored", key=new.key, bytes=new.size, sha256=new.sha256)
 
     async def _discard(self, new: StoredObject) -> None:
         """Removes the file of an upload whose row was not stored, unless another upload brought the same content."""
         if new.blob not in await self.store.read(statements.blobs_of, [new.key]):
-            await self.objects.delete(new.blob)
+            await remove_blob(self.objects, new.blob)
 
 
 async def _take(block: bytes, writer: ObjectWriter, digests: Digests) -> None:

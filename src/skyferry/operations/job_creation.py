@@ -4,12 +4,15 @@ import dataclasses
 
 from pydantic import Field
 
+from skyferry.errors import ApiError
+from skyferry.objects.interface import StoreAwayError
 from skyferry.operations import formats, job_tags
 from skyferry.operations.job_tags import Tag
 from skyferry.operations.services import Call, InstanceRequest
 from skyferry.ota import jobs, listfile
 from skyferry.ota.controls import NONE, Controls
 from skyferry.ota.models import JobOptions, NewDynamicJob, NewStaticJob
+from skyferry.rpc import gateway_errors
 from skyferry.rpc.operation import Access, ResponseModel, operation
 from skyferry.store.jobs import JobRecord
 
@@ -145,12 +148,17 @@ async def told(call: Call, request: CreateOTAStaticUpgradeJobRequest, controls: 
     """What a request says of a static job, its list file looked at.
 
     Raises:
-        ApiError: the list file is not there or names too many devices, or a tag is malformed.
+        ApiError: the list file is not there, names too many devices or cannot be read now, or a tag is malformed.
     """
     services = call.services
     name_list = None
     if request.dn_list_file_url:
-        name_list = await listfile.inspect(services.store, services.objects, call.instance.id, request.dn_list_file_url)
+        try:
+            name_list = await listfile.inspect(
+                services.store, services.objects, call.instance.id, request.dn_list_file_url
+            )
+        except StoreAwayError:
+            raise ApiError(gateway_errors.SERVICE_UNAVAILABLE, "The list file cannot be read now.") from None
     return NewStaticJob(
         firmware_id=request.firmware_id,
         product_key=request.product_key,

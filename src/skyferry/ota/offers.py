@@ -3,7 +3,7 @@
 Device-plane reference §2.2-2.5 and §7: `extData` last, `md5` always, one file in the flat form.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from skyferry.fleet.names import DEFAULT_MODULE
 from skyferry.objects.urls import DownloadUrls
 from skyferry.ota import streams
 from skyferry.ota.packages import DIFFERENTIAL
+from skyferry.store import objects as object_statements
 from skyferry.store import packages as package_statements
 from skyferry.store import product_settings
 from skyferry.store import signing as signing_statements
@@ -37,10 +38,12 @@ class OfferMaker:
     Attributes:
         urls: signs the URLs of downloads.
         signer: signs the digests of packages whose product wants it.
+        direct: the URL at which devices download a blob themselves, past this server; None when there is none.
     """
 
     urls: DownloadUrls
     signer: DigestSigner
+    direct: Callable[[str], str] | None = None
 
     def offer(self, tx: Connection, job: JobRecord, now: int) -> "Offer":
         """What a job offers, looked up once for all its devices; URLs are valid from `now` on (Unix milliseconds)."""
@@ -49,7 +52,14 @@ class OfferMaker:
         key = signing_statements.signing(tx, package.product_id) if package.secure_update else None
         signatures = {} if key is None else self._signatures(key, files)
         base_url = product_settings.by_id(tx, package.product_id).download_base
-        return Offer(package, files, job.tags, job.download_protocol, self.urls, base_url, now, signatures)
+        direct = self._direct(tx, files) if base_url is None else {}
+        return Offer(package, files, job.tags, job.download_protocol, self.urls, base_url, now, signatures, direct)
+
+    def _direct(self, tx: Connection, files: Sequence[FileRecord]) -> Mapping[str, str]:
+        if self.direct is None:
+            return {}
+        blobs = object_statements.blobs_by_key(tx, [file.object_key for file in files])
+        return {key: self.direct(blob) for key, blob in blobs.items()}
 
     def _signatures(self, key: SigningKeyRecord, files: Sequence[FileRecord]) -> Mapping[str, str]:
         return {file.sign: self.signer.sign(key, file.sign) for file in files}
@@ -69,6 +79,8 @@ class Offer:
     now: int
     signatures: Mapping[str, str]
     """`digestsign` by the digest that it signs; empty for a product without secure updates."""
+    direct: Mapping[str, str]
+    """URLs past this server by the objects' keys; empty when this server is where devices begin."""
 
     def data(self, task_id: int) -> OfferData:
         """The `data` of the notice for one task, whose name is in the URLs."""
@@ -122,4 +134,6 @@ class Offer:
         return {"digestsign": self.signatures[file.sign]} if self.signatures else {}
 
     def _url(self, file: FileRecord, task_id: int) -> str:
-        return self.urls.sign(file.object_key, self.now, task_id=task_id, base_url=self.base_url)
+        return self.direct.get(file.object_key) or self.urls.sign(
+            file.object_key, self.now, task_id=task_id, base_url=self.base_url
+        )

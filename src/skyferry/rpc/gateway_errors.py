@@ -60,6 +60,9 @@ INSTANCE_NOT_FOUND: Final = ErrorKind(
 INTERNAL_ERROR: Final = ErrorKind(
     "InternalError", "The request processing has failed due to some unknown error, exception or failure.", 500
 )
+SERVICE_UNAVAILABLE: Final = ErrorKind(
+    "ServiceUnavailable", "The request has failed due to a temporary failure of the server. Try again later.", 503
+)
 
 
 def missing(parameter: str) -> ApiError:

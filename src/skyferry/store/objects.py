@@ -1,6 +1,6 @@
 """Statements about uploaded files and the keys with which they are uploaded."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -146,10 +146,15 @@ def delete_unused(tx: Connection, keys: Collection[str]) -> list[StoredObject]:
     return rows.all_of(StoredObject, tx.execute(statement.returning(*_COLUMNS)))
 
 
+def blobs_by_key(tx: Connection, keys: Sequence[str]) -> Mapping[str, str]:
+    """The blobs that the objects of these keys are made of, by key."""
+    found = rows.all_of(StoredObject, tx.execute(select(*_COLUMNS).where(objects.c.key.in_(keys))))
+    return {item.key: item.blob for item in found}
+
+
 def blobs_of(tx: Connection, keys: Sequence[str]) -> frozenset[str]:
     """The blobs that the objects of these keys are made of."""
-    found = rows.all_of(StoredObject, tx.execute(select(*_COLUMNS).where(objects.c.key.in_(keys))))
-    return frozenset(item.blob for item in found)
+    return frozenset(blobs_by_key(tx, keys).values())
 
 
 def _upload_keys() -> Select[Any]:

@@ -40,6 +40,7 @@ def test_an_address_that_is_taken_is_named(tmp_path: Path, taken: str, option: s
         ("--http", "nonsense", "nonsense is not HOST:PORT"),
         ("--public-url", "ota.example.com", "is not http://HOST or https://HOST"),
         ("--database", "mysql://host/name", "use sqlite or postgresql"),
+        ("--objects", "bucket", "bucket is not s3://BUCKET or s3://BUCKET/PREFIX"),
         ("--config", "/does/not/exist.toml", "/does/not/exist.toml cannot be used"),
     ],
 )
@@ -56,3 +57,12 @@ def test_a_database_that_is_away_is_named_without_its_password(tmp_path: Path) -
 def test_half_a_root_key_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SKYFERRY_ROOT_ACCESS_KEY_ID", "LTAIonly")
     assert refusal(tmp_path).strip()
+
+
+def test_a_bucket_that_is_away_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKYFERRY_OBJECTS_S3_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setenv("SKYFERRY_OBJECTS_S3_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("SKYFERRY_OBJECTS_S3_SECRET_ACCESS_KEY", "hidden")
+    said = refusal(tmp_path, "--objects", "s3://files")
+    assert "the bucket files of http://127.0.0.1:1" in said
+    assert "hidden" not in said

@@ -1,7 +1,7 @@
 """A server with nothing but package files, on a free port, and the forms to send to it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +18,11 @@ from skyferry.objects.gate import Gate
 from skyferry.objects.http import routes
 from skyferry.objects.interface import ObjectStore
 from skyferry.objects.limits import ObjectLimits, ServingLimits
-from skyferry.objects.local import LocalObjectStore
 from skyferry.objects.tickets import UploadTicket, issue_ticket
 from skyferry.objects.urls import DownloadUrls
 from skyferry.store import tables
 from skyferry.store.engine import Store
+from tests.unit.objects.storages import LocalStorage, Storage
 
 NOW_MS: Final = 1_572_848_550_000
 """2019-11-04T06:22:30Z: the recorded policies have 24.607 seconds left."""
@@ -67,6 +67,7 @@ class Reply:
 class ObjectServer:
     store: Store
     objects: ObjectStore
+    storage: Storage
     directory: Path
     clock: SettableClock
     urls: DownloadUrls
@@ -128,8 +129,8 @@ class ObjectServer:
         return ticket.key
 
     def files(self) -> list[str]:
-        """Every file in the object directory."""
-        return sorted(str(p.relative_to(self.directory)) for p in self.directory.rglob("*") if p.is_file())
+        """Every file in the object store, whole or not."""
+        return self.storage.files()
 
     async def rows(self) -> int:
         return await self.store.read(_count)
@@ -246,18 +247,22 @@ async def serving(
     directory: Path,
     *,
     limits: ObjectLimits | None = None,
-    objects: ObjectStore | None = None,
+    storage: Storage | None = None,
     ssl: tuple[SSLContext, SSLContext] | None = None,
     serving_limits: ServingLimits | None = None,
+    elsewhere: Callable[[str], Awaitable[str]] | None = None,
+    devices_follow: bool = False,
 ) -> AsyncIterator[ObjectServer]:
     """A running server.
 
     Args:
         directory: for database and files.
         limits: other limits than the default ones.
-        objects: another store than one in `directory / "objects"`.
+        storage: another store than one in `directory / "objects"`.
         ssl: the server's and the client's side of TLS.
         serving_limits: how many downloads at once, and how fast.
+        elsewhere: where those who follow redirects are sent.
+        devices_follow: devices do.
     """
     limits = limits or ObjectLimits()
     store = Store(str(directory / "test.db"))
@@ -265,15 +270,18 @@ async def serving(
     await store.write(prepare, box)
     clock = SettableClock()
     urls = DownloadUrls("http://files.test", b"d" * 32)
-    local = objects or LocalObjectStore(directory / "objects")
+    storage = storage or LocalStorage(directory / "objects")
+    objects = storage.objects
+    await objects.start()
     application = web.Application()
     served: list[Served] = []
-    how = Serving(Gate(serving_limits or ServingLimits()), told=served.append)
-    downloads = Downloads(store, local, how, limits.stall_seconds)
+    gate = Gate(serving_limits or ServingLimits())
+    how = Serving(gate, told=served.append, elsewhere=elsewhere, devices_follow=devices_follow)
+    downloads = Downloads(store, objects, how, limits.stall_seconds)
     application.add_routes(
         routes(
             store,
-            local,
+            objects,
             box,
             clock,
             public_url="http://ota.test",
@@ -287,8 +295,9 @@ async def serving(
     try:
         await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=ssl[0] if ssl else None).start()
         port = int(runner.addresses[0][1])
-        client_ssl = ssl[1] if ssl else None
-        yield ObjectServer(store, local, directory / "objects", clock, urls, limits, box, port, served, client_ssl)
+        ends = port, served, ssl[1] if ssl else None
+        yield ObjectServer(store, objects, storage, directory / "objects", clock, urls, limits, box, *ends)
     finally:
         await runner.cleanup()
+        await objects.close()
         await store.close()

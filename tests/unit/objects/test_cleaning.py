@@ -1,4 +1,3 @@
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,13 +10,14 @@ from skyferry.store import objects as statements
 from skyferry.store.tables import jobs
 from tests.support.rows import World
 from tests.unit.objects.serving import ObjectServer, add_package_of, serving
+from tests.unit.objects.storages import Storage
 
 HOUR_MS = 3_600_000
 
 
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[ObjectServer]:
-    async with serving(tmp_path) as started:
+async def server(tmp_path: Path, storage: Storage) -> AsyncIterator[ObjectServer]:
+    async with serving(tmp_path, storage=storage) as started:
         yield started
 
 
@@ -93,12 +93,10 @@ async def test_files_without_a_row_are_strays(server: ObjectServer) -> None:
     kept = server.files()[0]
     young, old = [f"{key}.{digit * 64}" for digit in "01"]
     for name, seconds in ((young, 2_000), (old, 1_000), (kept, 1_000)):
-        (server.directory / name).touch()
-        os.utime(server.directory / name, (seconds, seconds))
+        server.storage.put(name, b"", seconds)
     for batch in (1, 500):
         limits = ObjectLimits(cleaning_batch=batch)
-        (server.directory / old).touch()
-        os.utime(server.directory / old, (1_000, 1_000))
+        server.storage.put(old, b"", 1_000)
         assert await remove_strays(server.store, server.objects, limits, stored_before=2_000_000) == 1
         assert server.files() == sorted([young, kept])
     assert await remove_strays(server.store, server.objects, ObjectLimits(), stored_before=2_000_001) == 1

@@ -8,6 +8,7 @@ import pytest
 from skyferry.objects.downloads import Served
 from skyferry.objects.limits import ServingLimits
 from tests.unit.objects.serving import ObjectServer, request, serving
+from tests.unit.objects.storages import Storage
 from tests.unit.objects.test_sending import CONTENT, connected, received
 
 SMALL = bytes(range(256)) * 40
@@ -18,8 +19,8 @@ def target_of(server: ObjectServer, key: str, task_id: int | None = TASK) -> str
     return server.urls.sign(key, server.clock.now, task_id=task_id).removeprefix(server.urls.base_url)
 
 
-async def test_what_was_sent_for_a_task_is_told(tmp_path: Path) -> None:
-    async with serving(tmp_path) as server:
+async def test_what_was_sent_for_a_task_is_told(tmp_path: Path, roomy_storage: Storage) -> None:
+    async with serving(tmp_path, storage=roomy_storage) as server:
         key = await server.put(SMALL)
         target = target_of(server, key)
         assert (await server.fetch(target)).body == SMALL
@@ -35,8 +36,8 @@ async def test_what_was_sent_for_a_task_is_told(tmp_path: Path) -> None:
         ]
 
 
-async def test_a_download_that_breaks_off_is_told_with_what_was_sent(tmp_path: Path) -> None:
-    async with serving(tmp_path) as server:
+async def test_a_download_that_breaks_off_is_told_with_what_was_sent(tmp_path: Path, roomy_storage: Storage) -> None:
+    async with serving(tmp_path, storage=roomy_storage) as server:
         key = await server.put(CONTENT)
         with await connected(server, target_of(server, key)) as client:
             await received(client, 1_000)
@@ -48,8 +49,8 @@ async def test_a_download_that_breaks_off_is_told_with_what_was_sent(tmp_path: P
         assert 0 < told.sent < len(CONTENT)
 
 
-async def test_one_more_than_the_limit_waits_and_is_served(tmp_path: Path) -> None:
-    async with serving(tmp_path, serving_limits=ServingLimits(most_at_once=1)) as server:
+async def test_one_more_than_the_limit_waits_and_is_served(tmp_path: Path, roomy_storage: Storage) -> None:
+    async with serving(tmp_path, storage=roomy_storage, serving_limits=ServingLimits(most_at_once=1)) as server:
         key, small = await server.put(CONTENT), await server.put(SMALL)
         with await connected(server, target_of(server, key)) as first:
             await received(first, 1_000)
@@ -60,9 +61,9 @@ async def test_one_more_than_the_limit_waits_and_is_served(tmp_path: Path) -> No
         assert (await second).body == SMALL
 
 
-async def test_one_that_waits_in_vain_gets_xml_and_a_time_to_come_again(tmp_path: Path) -> None:
+async def test_one_that_waits_in_vain_gets_xml_and_a_time_to_come_again(tmp_path: Path, roomy_storage: Storage) -> None:
     limits = ServingLimits(most_at_once=1, wait_seconds=0.01, retry_seconds=7)
-    async with serving(tmp_path, serving_limits=limits) as server:
+    async with serving(tmp_path, storage=roomy_storage, serving_limits=limits) as server:
         key = await server.put(CONTENT)
         with await connected(server, target_of(server, key, None)) as first:
             await received(first, 1_000)
@@ -74,16 +75,16 @@ async def test_one_that_waits_in_vain_gets_xml_and_a_time_to_come_again(tmp_path
 
 
 @pytest.mark.parametrize("asked", [None, "bytes=1000-"])
-async def test_a_limited_rate_changes_no_byte(asked: str | None, tmp_path: Path) -> None:
+async def test_a_limited_rate_changes_no_byte(asked: str | None, tmp_path: Path, roomy_storage: Storage) -> None:
     limits = ServingLimits(bytes_per_second=40_000, client_bytes_per_second=80_000)
-    async with serving(tmp_path, serving_limits=limits) as server:
+    async with serving(tmp_path, storage=roomy_storage, serving_limits=limits) as server:
         key = await server.put(SMALL)
         reply = await server.get(key, headers={"Range": asked} if asked else {})
         assert reply.body == SMALL[1_000 if asked else 0 :]
 
 
-async def test_downloads_go_on_one_connection_one_after_another(tmp_path: Path) -> None:
-    async with serving(tmp_path, serving_limits=ServingLimits(most_at_once=1)) as server:
+async def test_downloads_go_on_one_connection_one_after_another(tmp_path: Path, roomy_storage: Storage) -> None:
+    async with serving(tmp_path, storage=roomy_storage, serving_limits=ServingLimits(most_at_once=1)) as server:
         key = await server.put(SMALL)
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         for start in (0, 5_000):

@@ -10,6 +10,7 @@ import pytest
 
 from skyferry.store import objects as statements
 from tests.unit.objects.serving import PREFIX, ObjectServer, Reply, serving
+from tests.unit.objects.storages import Storage
 
 CONTENT = bytes(range(256)) * 20
 SIZE = len(CONTENT)
@@ -17,8 +18,8 @@ NO_KEY = f"ota/{PREFIX}/{'z' * 25}.bin"
 
 
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[ObjectServer]:
-    async with serving(tmp_path) as started:
+async def server(tmp_path: Path, storage: Storage) -> AsyncIterator[ObjectServer]:
+    async with serving(tmp_path, storage=storage) as started:
         yield started
 
 
@@ -124,7 +125,7 @@ async def test_type_does_not_depend_on_the_suffix(suffix: str, server: ObjectSer
     await writer.write(CONTENT)
     await writer.commit(item.blob)
     await server.store.write(statements.put_object, item)
-    (server.directory / f"{item.blob}.gz").write_bytes(b"a sibling")
+    server.storage.put(f"{item.blob}.gz", b"a sibling")
     reply = await server.get(key, headers={"Accept-Encoding": "gzip, deflate, br"})
     assert reply.body == CONTENT
     assert reply.header("Content-Type") == "application/octet-stream"
@@ -186,11 +187,11 @@ async def test_missing_object(key: str, server: ObjectServer) -> None:
 
 async def test_lost_file_is_missing_and_a_damaged_one_an_error(server: ObjectServer) -> None:
     key = await server.put(CONTENT)
-    file = server.directory / server.files()[0]
-    file.write_bytes(CONTENT[:-1])
+    [name] = server.files()
+    server.storage.put(name, CONTENT[:-1])
     damaged = await server.get(key)
     assert_is_error(damaged, 500, "InternalError")
     assert b"Error" in damaged.body
     assert b"Traceback" not in damaged.body
-    file.unlink()
+    server.storage.remove(name)
     assert_is_error(await server.get(key), 404, "NoSuchKey")

@@ -23,11 +23,12 @@ from tests.unit.objects.serving import (
     request,
     serving,
 )
+from tests.unit.objects.storages import LocalStorage, Storage
 
 
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[ObjectServer]:
-    async with serving(tmp_path, limits=LIMITS) as started:
+async def server(tmp_path: Path, storage: Storage) -> AsyncIterator[ObjectServer]:
+    async with serving(tmp_path, storage=storage, limits=LIMITS) as started:
         yield started
 
 
@@ -67,7 +68,7 @@ class BrokenStore(LocalObjectStore):
 async def test_broken_disk(error: Exception, message: str, tmp_path: Path) -> None:
     store = BrokenStore(tmp_path / "objects")
     store.error = error
-    async with serving(tmp_path, limits=LIMITS, objects=store) as server:
+    async with serving(tmp_path, limits=LIMITS, storage=LocalStorage(tmp_path / "objects", store)) as server:
         reply = await server.post(body_of(signed([]), b"x" * 500))
         assert_is_error(reply, 500, "InternalError")
         assert message in (reply.element("Message") or "")
