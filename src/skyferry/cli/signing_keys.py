@@ -86,7 +86,7 @@ def list_keys(
                 key.key_id,
                 yes(key.retired_at is None),
                 time(key.created_at),
-                time(key.retired_at) if key.retired_at else "",
+                _retired(key),
             )
             for key in _keys(Target(data_dir, database, account), product)
         ),

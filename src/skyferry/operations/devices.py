@@ -1,7 +1,7 @@
 """Operations that tell about devices (control-plane reference §9.3)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -10,6 +10,7 @@ from skyferry.errors import ApiError
 from skyferry.fleet import devices, products
 from skyferry.fleet.devices import DeviceReference
 from skyferry.fleet.names import DEFAULT_MODULE
+from skyferry.keys import SecretBox
 from skyferry.operations import formats
 from skyferry.operations.services import Call, InstanceRequest
 from skyferry.rpc.operation import Access, ResponseModel, operation
@@ -131,21 +132,16 @@ async def query_device(call: Call, request: QueryDeviceRequest) -> QueryDeviceRe
     )
 
 
-class DeviceDetails(ResponseModel):
-    """`Data` of QueryDeviceDetail. `FirmwareVersion` is the version of the default module."""
+class DeviceFacts(ResponseModel):
+    """What QueryDeviceDetail and GetGatewayBySubDevice tell alike: `FirmwareVersion` is that of the default module."""
 
     product_key: str
     product_name: str
     device_name: str
     device_secret: str
-    iot_id: str
-    nickname: str | None
     status: str
     firmware_version: str | None
     ip_address: str | None
-    node_type: int
-    owner: bool
-    region: str
     gmt_create: str | None
     gmt_active: str | None
     gmt_online: str | None
@@ -154,10 +150,39 @@ class DeviceDetails(ResponseModel):
     utc_online: str | None
 
 
+class DeviceDetails(DeviceFacts):
+    """`Data` of QueryDeviceDetail."""
+
+    iot_id: str
+    nickname: str | None
+    node_type: int
+    owner: bool
+    region: str
+
+
 class QueryDeviceDetailResponse(ResponseModel):
     """Answer of QueryDeviceDetail."""
 
     data: DeviceDetails
+
+
+def facts_of(device: DeviceRecord, product: ProductRecord, version: str | None, box: SecretBox) -> dict[str, Any]:
+    """The fields of `DeviceFacts`."""
+    return {
+        "product_key": product.product_key,
+        "product_name": product.name,
+        "device_name": device.name,
+        "device_secret": box.open(device.secret_sealed),
+        "status": devices.status_of(device),
+        "firmware_version": version,
+        "ip_address": device.address,
+        "gmt_create": formats.china(device.created_at),
+        "gmt_active": formats.china(device.activated_at),
+        "gmt_online": formats.china(device.online_at),
+        "utc_create": formats.utc(device.created_at),
+        "utc_active": formats.utc_or_none(device.activated_at),
+        "utc_online": formats.utc_or_none(device.online_at),
+    }
 
 
 def _details(
@@ -180,24 +205,12 @@ async def query_device_detail(call: Call, request: DeviceRequest) -> QueryDevice
     device, product, version = await services.store.read(_details, call.instance.id, request.reference)
     return QueryDeviceDetailResponse(
         data=DeviceDetails(
-            product_key=product.product_key,
-            product_name=product.name,
-            device_name=device.name,
-            device_secret=services.box.open(device.secret_sealed),
+            **facts_of(device, product, version, services.box),
             iot_id=device.iot_id,
             nickname=device.nickname,
-            status=devices.status_of(device),
-            firmware_version=version,
-            ip_address=device.address,
             node_type=product.node_type,
             owner=True,
             region=services.region,
-            gmt_create=formats.china(device.created_at),
-            gmt_active=formats.china(device.activated_at),
-            gmt_online=formats.china(device.online_at),
-            utc_create=formats.utc(device.created_at),
-            utc_active=formats.utc_or_none(device.activated_at),
-            utc_online=formats.utc_or_none(device.online_at),
         )
     )
 

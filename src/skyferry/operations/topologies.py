@@ -9,11 +9,11 @@ from sqlalchemy import Connection
 
 from skyferry import error_codes as codes
 from skyferry.errors import ApiError
-from skyferry.fleet import devices, gateways
+from skyferry.fleet import gateways
 from skyferry.fleet.devices import DeviceReference
 from skyferry.fleet.names import DEFAULT_MODULE
 from skyferry.operations import formats
-from skyferry.operations.devices import DeviceRequest
+from skyferry.operations.devices import DeviceFacts, DeviceRequest, facts_of
 from skyferry.operations.services import Call, InstanceRequest
 from skyferry.rpc.operation import Access, Empty, RequestModel, ResponseModel, operation
 from skyferry.store import devices as statements
@@ -83,25 +83,12 @@ async def get_thing_topo(call: Call, request: GetThingTopoRequest) -> GetThingTo
     )
 
 
-class GatewayDetails(ResponseModel):
+class GatewayDetails(DeviceFacts):
     """`Data` of GetGatewayBySubDevice; `iotId` and `region` begin with a small letter on the wire."""
 
-    product_key: str
-    product_name: str
-    device_name: str
-    device_secret: str
     iot_id: str = Field(alias="iotId")
-    status: str
-    firmware_version: str | None
-    ip_address: str | None
     node_type: str
     region: str = Field(alias="region")
-    gmt_create: str | None
-    gmt_active: str | None
-    gmt_online: str | None
-    utc_create: str
-    utc_active: str | None
-    utc_online: str | None
 
 
 class GetGatewayBySubDeviceResponse(ResponseModel):
@@ -124,22 +111,10 @@ async def get_gateway_by_sub_device(call: Call, request: DeviceRequest) -> GetGa
     gateway, product, version = await services.store.read(_gateway, call.instance.id, request.reference)
     return GetGatewayBySubDeviceResponse(
         data=GatewayDetails(
-            product_key=product.product_key,
-            product_name=product.name,
-            device_name=gateway.name,
-            device_secret=services.box.open(gateway.secret_sealed),
+            **facts_of(gateway, product, version, services.box),
             iot_id=gateway.iot_id,
-            status=devices.status_of(gateway),
-            firmware_version=version,
-            ip_address=gateway.address,
             node_type=str(product.node_type),
             region=services.region,
-            gmt_create=formats.china(gateway.created_at),
-            gmt_active=formats.china(gateway.activated_at),
-            gmt_online=formats.china(gateway.online_at),
-            utc_create=formats.utc(gateway.created_at),
-            utc_active=formats.utc_or_none(gateway.activated_at),
-            utc_online=formats.utc_or_none(gateway.online_at),
         )
     )
 
