@@ -72,13 +72,18 @@ def place(current_page: int, page_size: int, token: str | None, *, most: int) ->
     """
     before = offset(current_page, page_size, most=most)
     if token:
-        return 0, _key_of(token)
+        return 0, key_of(token)
     if before + page_size > _MOST_BY_PAGE:
         raise ApiError(codes.INVALID_PAGE_PARAMS, f"Beyond {_MOST_BY_PAGE} items, go on with NextToken.")
     return before, None
 
 
-def _key_of(token: str) -> int:
+def key_of(token: str) -> int:
+    """The key of the item after which a list goes on.
+
+    Raises:
+        ApiError: the token was not made by `next_token`.
+    """
     try:
         key = int(base64.urlsafe_b64decode(token.encode()))
     except (ValueError, binascii.Error):

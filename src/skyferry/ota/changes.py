@@ -1,4 +1,4 @@
-"""What follows a change of tasks, whoever made it: history, messages, withdrawn pushes, the end of finished jobs."""
+"""What follows a change of tasks, whoever made it: history, counts, messages, withdrawn pushes, ended jobs."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,9 @@ from sqlalchemy import Connection
 
 from skyferry.events import publishing
 from skyferry.events.models import Happening, TaskMoved
-from skyferry.ota import endings
+from skyferry.ota import endings, tallies
 from skyferry.ota.states import TaskEvent, TaskStatus
+from skyferry.ota.tallies import Ending
 from skyferry.store import history
 from skyferry.store.engine import announce
 from skyferry.store.tasks import ChangedTask
@@ -78,6 +79,7 @@ def follow(tx: Connection, changes: Sequence[TaskChange], now: int, *, seen: Seq
     ended = [change for change in changes if not change.status.is_open]
     if ended:
         announce(tx, ENDED, *((change.device_id, change.task_id) for change in ended))
+    tallies.note_endings(tx, [Ending(item.job_id, item.status, item.description, item.at) for item in ended])
     endings.end_finished_jobs(tx, {change.job_id for change in ended}, now)
 
 

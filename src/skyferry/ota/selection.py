@@ -6,10 +6,11 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from skyferry.ota import changes, endings, gray
+from skyferry.ota import changes, endings, gray, tallies
 from skyferry.ota.changes import TaskChange
 from skyferry.ota.models import EngineLimits
 from skyferry.ota.states import TaskEvent, TaskStatus, sources
+from skyferry.ota.tallies import Ending
 from skyferry.store import groups
 from skyferry.store import jobs as job_statements
 from skyferry.store import packages as package_statements
@@ -94,7 +95,7 @@ def make_tasks(
         skip_busy: a device that another open task keeps busy gets no task, instead of one that has failed.
     """
     changes.follow(tx, _overwrite(tx, job, rule, now), now)
-    return statements.insert_tasks(
+    made = statements.insert_tasks(
         tx,
         rule,
         NewTasks(
@@ -110,6 +111,9 @@ def make_tasks(
             now=now,
         ),
     )
+    blocked = sum(status == TaskStatus.FAILED for status in made)
+    tallies.note_endings(tx, [Ending(job.id, TaskStatus.FAILED, BLOCKED, now, blocked)])
+    return len(made)
 
 
 def _overwrite(tx: Connection, job: JobRecord, rule: SelectionRule, now: int) -> Sequence[TaskChange]:

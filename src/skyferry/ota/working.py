@@ -1,5 +1,6 @@
 """Devices and their open tasks in memory, while a batch of reports is applied to them."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -8,8 +9,9 @@ from sqlalchemy import Connection
 from skyferry.events.models import Happening, PresenceChanged, VersionChanged
 from skyferry.ota.changes import TaskChange
 from skyferry.ota.states import TaskEvent, TaskStatus, after
-from skyferry.store import presence, tasks
+from skyferry.store import presence, statistics, tasks
 from skyferry.store.presence import Arrival, Departure, DevicePresence, ReportedVersion
+from skyferry.store.statistics import VersionKey
 from skyferry.store.tasks import OpenTask
 
 
@@ -119,6 +121,7 @@ class DeviceState:
         self.happened: list[Happening] = []
         self._connection_id = read.connection_id
         self._versions = dict(versions)
+        self._versions_before = versions
 
     @property
     def online(self) -> bool:
@@ -149,6 +152,10 @@ class DeviceState:
     def version_of(self, module: str) -> str | None:
         """The version of a module as last reported."""
         return self._versions.get(module)
+
+    def version_before(self, module: str) -> str | None:
+        """The version of a module before the batch."""
+        return self._versions_before.get(module)
 
     def note_version(self, module: str, version: str, at: int) -> None:
         """Remembers a version to be written, unless it is what was known."""
@@ -185,9 +192,22 @@ def save(tx: Connection, devices: Iterable[DeviceState], now: int) -> list[TaskC
         presence.note_departures(tx, departures)
     if versions := [version for state in states for version in state.new_versions.values()]:
         presence.note_versions(tx, versions)
+        statistics.move_versions(tx, _moved_versions(states))
     changed = [task for state in states for task in state.tasks if task.changes()]
     _save_tasks(tx, changed, now)
     return [change for state in states for task in state.tasks for change in task.happened]
+
+
+def _moved_versions(states: Iterable[DeviceState]) -> Mapping[VersionKey, int]:
+    """How many devices more or less have each version than before the batch."""
+    moved: Counter[VersionKey] = Counter()
+    for state in states:
+        for module, reported in state.new_versions.items():
+            before = state.version_before(module)
+            if before is not None:
+                moved[VersionKey(state.product_id, module, before)] -= 1
+            moved[VersionKey(state.product_id, module, reported.version)] += 1
+    return moved
 
 
 def _save_tasks(tx: Connection, changed: Iterable[WorkingTask], now: int) -> None:

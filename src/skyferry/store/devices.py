@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from skyferry.store import rows
+from skyferry.store import rows, statistics
 from skyferry.store.tables import DeviceState, devices, module_versions, product_is_kept, products
 
 
@@ -194,4 +194,5 @@ def hold(tx: Connection, device_id: int) -> bool:
 
 def remove(tx: Connection, device_id: int) -> bool:
     """Removes a device with its tasks, versions, tags and memberships; False when it is gone already."""
+    statistics.forget_versions_of(tx, device_id)
     return tx.execute(delete(devices).where(devices.c.id == device_id)).rowcount == 1

@@ -201,8 +201,8 @@ def overwrite(
     return rows.all_of(ChangedTask, tx.execute(statement.returning(*rows.columns(ChangedTask, tasks))))
 
 
-def insert_tasks(tx: Connection, rule: SelectionRule, new: NewTasks) -> int:
-    """Makes a task for each selected device, and tells how many."""
+def insert_tasks(tx: Connection, rule: SelectionRule, new: NewTasks) -> Sequence[int]:
+    """Makes a task for each selected device, and tells their states."""
     other = tasks.alias("other")
     in_the_way = exists().where(other.c.device_id == devices.c.id, other.c.status < literal_column(str(OPEN_BELOW)))
     if not new.any_module:
@@ -238,4 +238,4 @@ def insert_tasks(tx: Connection, rule: SelectionRule, new: NewTasks) -> int:
         "created_at",
         "modified_at",
     ]
-    return tx.execute(insert(tasks).from_select(names, source)).rowcount
+    return tx.execute(insert(tasks).from_select(names, source).returning(tasks.c.status)).scalars().all()

@@ -43,6 +43,7 @@ from skyferry.store.tables.jobs import (
 from skyferry.store.tables.packages import modules, objects, package_files, package_is_kept, packages
 from skyferry.store.tables.people import console_sessions, passwords
 from skyferry.store.tables.signing import signing_keys, tuf_keys, tuf_metadata, tuf_repositories
+from skyferry.store.tables.statistics import task_endings, version_counts
 
 __all__ = [
     "OPEN_BELOW",
@@ -87,6 +88,7 @@ __all__ = [
     "signing_keys",
     "subscriptions",
     "task_downloads",
+    "task_endings",
     "task_history",
     "task_is_open",
     "tasks",
@@ -94,4 +96,5 @@ __all__ = [
     "tuf_keys",
     "tuf_metadata",
     "tuf_repositories",
+    "version_counts",
 ]

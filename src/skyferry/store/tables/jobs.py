@@ -74,6 +74,8 @@ jobs = Table(
     time("started_at", nullable=True),
     time("ended_at", nullable=True),
     Index("ix_jobs_package_id_id", "package_id", "id"),
+    Index("ix_jobs_instance_id_id", "instance_id", "id"),
+    Index("ix_jobs_instance_id_status_id", "instance_id", "status", "id"),
 )
 """A batch of updates.
 

@@ -1,0 +1,31 @@
+"""Tables of counters: what statistics tell without reading tasks and devices one by one."""
+
+from sqlalchemy import Column, Index, Integer, SmallInteger, Table, Text
+
+from skyferry.store.tables.base import half_of_key, metadata
+
+task_endings = Table(
+    "task_endings",
+    metadata,
+    half_of_key("job_id", "jobs.id"),
+    Column("hour", Integer, primary_key=True),
+    Column("status", SmallInteger, primary_key=True),
+    Column("cause", Text, primary_key=True),
+    Column("number", Integer, nullable=False),
+    Index("ix_task_endings_hour", "hour"),
+    sqlite_with_rowid=False,
+)
+"""How many tasks of a job ended well or badly in an hour, counted from the Unix epoch, and of what cause. A task that
+ends a second time counts a second time. The cause is empty for successes, and for failures of causes beyond the first
+few that the job had in the hour."""
+
+version_counts = Table(
+    "version_counts",
+    metadata,
+    half_of_key("product_id", "products.id"),
+    Column("module", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("devices", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How many devices of a product have last reported a version of a module: what is in `module_versions`, counted."""
