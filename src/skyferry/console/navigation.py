@@ -6,6 +6,6 @@ from skyferry.console.languages import translate as _
 def navigation() -> tuple[tuple[str, str, str], ...]:
     """Each area: its path, its name, and the operation without which there is nothing to see in it."""
     return (
-        ("/", _("Overview"), "ListOTAFirmware"),
+        ("/", _("Overview"), "ListOTAJobs"),
         ("/packages", _("Update packages"), "ListOTAFirmware"),
     )

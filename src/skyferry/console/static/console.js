@@ -29,6 +29,40 @@
     setTimeout(() => button.classList.remove("copied"), 1500);
   });
 
+  // Charts: options stand in the page, colours in the style sheet.
+  function coloured(value, style) {
+    if (typeof value === "string") {
+      const name = value.match(/^var\((--[\w-]+)\)$/);
+      return name ? style.getPropertyValue(name[1]).trim() : value;
+    }
+    if (Array.isArray(value)) {
+      return value.map((item) => coloured(item, style));
+    }
+    if (value && typeof value === "object") {
+      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, coloured(item, style)]));
+    }
+    return value;
+  }
+
+  function draw(place) {
+    const drawn = window.echarts.getInstanceByDom(place) || window.echarts.init(place);
+    drawn.setOption(coloured(JSON.parse(place.dataset.chart), getComputedStyle(place)));
+  }
+
+  function drawAll() {
+    if (window.echarts) {
+      document.querySelectorAll("[data-chart]").forEach(draw);
+    }
+  }
+
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+  window.addEventListener("resize", () => {
+    for (const place of window.echarts ? document.querySelectorAll("[data-chart]") : []) {
+      window.echarts.getInstanceByDom(place)?.resize();
+    }
+  });
+
   document.addEventListener("htmx:afterSwap", (event) => prepare(event.target));
   prepare(document);
+  drawAll();
 })();
