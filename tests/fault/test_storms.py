@@ -3,8 +3,8 @@
 What a device says at QoS 0 may be lost on the way, which is how devices report failures. Then the task stays open, the
 device is pushed to on its next connection and tries again: so the last word is the same on both sides.
 
-`SKYFERRY_FAULT_DEVICES` says how many devices there are. 2,000 of them end 1,728 times in success and 272 times in
-failure, after 2,441 pushes and two starts of the server: the same on both sides, and in the counts of the job.
+`SKYFERRY_FAULT_DEVICES` says how many devices there are. With 2,000 it was seen to pass, in four minutes on two cores
+that were busy with other work as well.
 """
 
 import asyncio
@@ -30,7 +30,11 @@ async def test_every_task_ends_right_through_storms_and_ends_of_the_server(tmp_p
         BadNetwork(lambda: server.http, ROUGH, packets=False) as downloads,
         Server(
             tmp_path / "server",
-            {"SKYFERRY_PUBLIC_URL": f"http://{downloads.address}", "SKYFERRY_PUSH_BACKOFF_SECONDS": "0"},
+            {
+                "SKYFERRY_PUBLIC_URL": f"http://{downloads.address}",
+                "SKYFERRY_PUSH_BACKOFF_SECONDS": "0",
+                "SKYFERRY_PUSH_DELAY_SECONDS": "600",  # a report may be long on its way: no push before it
+            },
         ) as server,
         BadNetwork(lambda: server.mqtt, STORM) as network,
     ):

@@ -78,7 +78,8 @@ class Scene:
         assert states == said
         assert len(api.tasks(self.job)) == self.size
         assert self.counts(*ENDED, *_OPEN) == {state: by_state[state] for state in (*ENDED, *_OPEN)}
-        assert fleet.tally.violations == 0, str(fleet.tally)
+        told = [complaint for complaint in fleet.tally.complaints if "The connection broke" not in complaint]
+        assert fleet.tally.violations == 0, (told, str(fleet.tally))
         assert fleet.tally.digest_failures == 0
 
 
