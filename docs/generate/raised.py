@@ -35,7 +35,7 @@ _NEVER: Final[Mapping[str, frozenset[str]]] = {
     "ListEventSubscriptions": frozenset({codes.EVENT_SUBSCRIPTION_NOT_FOUND.code}),
 }
 """What an operation's functions name and no request of it can provoke: it has no such parameter."""
-_SEARCHES: Final = frozenset({"QueryDeviceBySQL", "CreateDeviceDynamicGroup"})
+_SEARCHES: Final = frozenset({"QueryDeviceBySQL", "CreateDeviceDynamicGroup", "ListDevices"})
 _SEARCH: Final = "iot.devicesearch."
 """A group's expression is checked when the group is made: these codes come from the operations that take one."""
 Symbol = tuple[str, str]

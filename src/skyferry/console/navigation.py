@@ -7,5 +7,7 @@ def navigation() -> tuple[tuple[str, str, str], ...]:
     """Each area: its path, its name, and the operation without which there is nothing to see in it."""
     return (
         ("/", _("Overview"), "ListOTAJobs"),
+        ("/products", _("Products"), "QueryProductList"),
+        ("/devices", _("Devices"), "ListDevices"),
         ("/packages", _("Update packages"), "ListOTAFirmware"),
     )

@@ -1,11 +1,14 @@
 """What a page asks for, as parameters on the wire: lists become `Name.1`, `Name.2`, what is absent is left out."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
+
+EMPTY: Final = object()
+"""Sends an empty text, which takes a value away."""
 
 
 def flat(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """The parameters of a call; None and empty texts are not sent."""
+    """The parameters of a call; None and empty texts are not sent, `EMPTY` is."""
     found: dict[str, str] = {}
     for name, value in parameters.items():
         _add(found, name, value)
@@ -13,6 +16,9 @@ def flat(parameters: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _add(found: dict[str, str], name: str, value: Any) -> None:
+    if value is EMPTY:
+        found[name] = ""
+        return
     if value is None or value == "":
         return
     if isinstance(value, bool):

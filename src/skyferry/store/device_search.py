@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 from sqlalchemy.sql.elements import ColumnElement
@@ -10,7 +11,15 @@ from sqlalchemy.sql.elements import ColumnElement
 from skyferry.search.syntax import Condition, Order, Statement
 from skyferry.store import conditions, rows
 from skyferry.store.devices import DeviceRecord
-from skyferry.store.tables import device_tags, devices, group_members, groups, module_versions, products
+from skyferry.store.tables import (
+    device_tags,
+    devices,
+    group_members,
+    groups,
+    module_versions,
+    product_is_kept,
+    products,
+)
 from skyferry.store.tags import HIDDEN_KEY
 
 _DEVICE = rows.columns(DeviceRecord, devices)
@@ -61,6 +70,56 @@ def search(tx: Connection, instance_id: int, statement: Statement) -> list[Found
         .offset(statement.offset)
         .limit(statement.limit)
     )
+    return _found(tx, wanted)
+
+
+def page(
+    tx: Connection,
+    instance_id: int,
+    condition: Condition | None,
+    *,
+    product_id: int | None,
+    limit: int,
+    before: int | None,
+) -> list[FoundDevice]:
+    """The devices of the instance for which the condition is true, newest first; None means all.
+
+    The newest of each product are found by its index and put in order then, so that no list sorts the fleet.
+
+    Args:
+        tx: the transaction.
+        instance_id: whose devices.
+        condition: which of them.
+        product_id: the key of their product; None means all products.
+        limit: how many at most.
+        before: the key of the device after which the list goes on.
+    """
+    listed = devices.alias()
+    newest = _newest(instance_id, condition, before).limit(limit).correlate(products)
+    wanted = (
+        select(products.c.product_key, *rows.columns(DeviceRecord, listed))
+        .select_from(products.join(listed, listed.c.id.in_(newest)))
+        .where(products.c.instance_id == instance_id, product_is_kept)
+        .order_by(listed.c.id.desc())
+        .limit(limit)
+    )
+    return _found(tx, wanted if product_id is None else wanted.where(products.c.id == product_id))
+
+
+def _newest(instance_id: int, condition: Condition | None, before: int | None) -> Select[int]:
+    """The keys of a product's devices, newest first."""
+    found = select(devices.c.id).where(devices.c.product_id == products.c.id).order_by(devices.c.id.desc())
+    narrowed = [] if condition is None else list(conditions.narrowed(condition, instance_id))
+    if condition is not None:
+        found = found.where(conditions.compiled(condition), *narrowed)
+    if before is None:
+        return found
+    # What narrows the search leads to fewer devices than the keys do.
+    return found.where((devices.c.id + 0 if narrowed else devices.c.id) < before)
+
+
+def _found(tx: Connection, wanted: Select[Any]) -> list[FoundDevice]:
+    """The devices of a statement, with what other tables say of them."""
     found = [(product_key, DeviceRecord(*row)) for product_key, *row in tx.execute(wanted)]
     ids = [device.id for _, device in found]
     memberships = _by_device(tx, _groups_of(ids))

@@ -2,8 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import BigInteger, Connection, case, literal, null, select, update
+from sqlalchemy import BigInteger, Connection, Select, case, func, literal, null, select, update
+from sqlalchemy.sql.elements import ColumnElement
 
 from skyferry.store import rows
 from skyferry.store.tables import devices, jobs, package_is_kept, packages, products, task_is_open, tasks
@@ -136,7 +138,15 @@ def unfinished_of_device(
     tx: Connection, device_id: int, *, statuses: Collection[int], module: str | None
 ) -> Sequence[UnfinishedTask]:
     """The open tasks of a device in these states, oldest first; None means every module."""
-    statement = (
+    statement = _of_device(device_id).where(task_is_open, tasks.c.status.in_(statuses)).order_by(tasks.c.id)
+    if module is not None:
+        statement = statement.where(tasks.c.module == module)
+    return rows.all_of(UnfinishedTask, tx.execute(statement))
+
+
+def _of_device(device_id: int, *more: ColumnElement[Any]) -> Select[Any]:
+    """The tasks of a device as `UnfinishedTask` has them, with more columns behind."""
+    return (
         select(
             tasks.c.id,
             tasks.c.module,
@@ -149,14 +159,41 @@ def unfinished_of_device(
             packages.c.dest_version,
             products.c.product_key,
             products.c.name,
+            *more,
         )
         .select_from(tasks)
         .join(jobs, tasks.c.job_id == jobs.c.id)
         .join(packages, tasks.c.package_id == packages.c.id)
         .join(products, packages.c.product_id == products.c.id)
-        .where(tasks.c.device_id == device_id, task_is_open, tasks.c.status.in_(statuses), package_is_kept)
-        .order_by(tasks.c.id)
+        .where(tasks.c.device_id == device_id, package_is_kept)
     )
-    if module is not None:
-        statement = statement.where(tasks.c.module == module)
-    return rows.all_of(UnfinishedTask, tx.execute(statement))
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceTask(UnfinishedTask):
+    """A task of a device, open or not, with how far it came."""
+
+    progress: int
+    description: str
+
+
+def count_of_device(tx: Connection, device_id: int) -> int:
+    """How many tasks a device has or had; those of deleted packages do not count."""
+    statement = (
+        select(func.count())
+        .select_from(tasks)
+        .join(packages, tasks.c.package_id == packages.c.id)
+        .where(tasks.c.device_id == device_id, package_is_kept)
+    )
+    return tx.execute(statement).scalar_one()
+
+
+def page_of_device(tx: Connection, device_id: int, *, offset: int, limit: int) -> Sequence[DeviceTask]:
+    """The tasks of a device, newest first."""
+    statement = (
+        _of_device(device_id, tasks.c.progress, tasks.c.description)
+        .order_by(tasks.c.id.desc())
+        .offset(offset)
+        .limit(limit)
+    )
+    return rows.all_of(DeviceTask, tx.execute(statement))

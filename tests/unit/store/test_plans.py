@@ -204,6 +204,11 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
         lambda s: named_tasks.unfinished_of_device(s.tx, 1, statuses=[10, 20, 30, 40], module=None),
         {"ix_tasks_device_id"},
     ),
+    "all tasks of a device": (
+        lambda s: named_tasks.page_of_device(s.tx, 1, offset=0, limit=20),
+        {"ix_tasks_device_id"},
+    ),
+    "count of a device's tasks": (lambda s: named_tasks.count_of_device(s.tx, 1), {"ix_tasks_device_id"}),
     "unfinished tasks of a module": (
         lambda s: named_tasks.unfinished_of_device(s.tx, 1, statuses=[10], module="default"),
         {OPEN},

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 from sqlalchemy import select
 
-from skyferry.search.parsing import parse_statement
+from skyferry.search.parsing import parse_condition, parse_statement
 from skyferry.store import device_search, groups, memberships
 from skyferry.store.groups import GroupRecord
 from skyferry.store.memberships import MemberFilter
@@ -44,6 +44,11 @@ def search_for(world: World, condition: str, order: str = "") -> object:
     return device_search.search(world.tx, world.instance.id, statement)
 
 
+def page_of(world: World, condition: str | None = None, *, product: int | None = 1) -> object:
+    wanted = parse_condition(condition) if condition else None
+    return device_search.page(world.tx, world.instance.id, wanted, product_id=product, limit=51, before=1_000)
+
+
 def count_of(world: World, condition: str) -> object:
     statement = parse_statement(f"SELECT count(*) FROM device WHERE {condition}")
     return device_search.count(world.tx, world.instance.id, statement)
@@ -73,6 +78,14 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
     "search an IotId": (lambda w: search_for(w, "iot_id IN ('a', 'b')"), {"devices (iot_id=?)", *LISTED}),
     "search a state": (lambda w: search_for(w, "status = 'ONLINE'"), {BY_STATE, *LISTED}),
     "count a state": (lambda w: count_of(w, "status = 'ONLINE'"), {BY_STATE, "ix_products_instance_id_id"}),
+    "page of all devices": (lambda w: page_of(w, product=None), {NEXT_DEVICES, *LISTED}),
+    "page of a product": (page_of, {NEXT_DEVICES, MEMBERSHIPS}),
+    "page of a product's state": (lambda w: page_of(w, "status = 'ONLINE'"), {BY_STATE, MEMBERSHIPS}),
+    "page of a product's beginnings": (lambda w: page_of(w, "name LIKE 'dev-%'"), {NAMES, MEMBERSHIPS}),
+    "page of a tag": (
+        lambda w: page_of(w, "tag.tag_name = 'a' AND tag.tag_value = 'b'", product=None),
+        {TAGS, NEXT_DEVICES, *LISTED},
+    ),
     "page of a static group": (lambda w: memberships.page(w.tx, group(w), MemberFilter(), limit=10), set()),
     "sums of a static group": (lambda w: memberships.statistics(w.tx, group(w)), set()),
     "page of a dynamic group": (

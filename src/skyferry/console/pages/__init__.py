@@ -2,9 +2,17 @@
 
 from typing import Final
 
-from skyferry.console.pages import jobs, overview, packages, preferences, sessions
+from skyferry.console.pages import device_changes, devices, jobs, overview, packages, preferences, products, sessions
 from skyferry.console.routing import Route
 
-PAGES: Final[tuple[Route, ...]] = tuple(
-    route for module in (jobs, overview, packages, preferences, sessions) for route in module.pages.routes
+_MODULES: Final = (
+    device_changes,
+    devices,
+    jobs,
+    overview,
+    packages,
+    preferences,
+    products,
+    sessions,
 )
+PAGES: Final[tuple[Route, ...]] = tuple(route for module in _MODULES for route in module.pages.routes)
