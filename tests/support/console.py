@@ -1,6 +1,7 @@
 """A person's browser without a browser: pages by HTTP, forms as the pages have them."""
 
 import re
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 import requests
@@ -23,11 +24,26 @@ class Browser:
 
     def send(self, action: str, **fields: str) -> int:
         """Sends the form of the page that goes to this action (a path below `/console`), with these fields in it."""
+        return self.post(action, self.form(action) | {name: [value] for name, value in fields.items()})
+
+    def form(self, action: str) -> dict[str, list[str]]:
+        """What the fields of the form of the page that goes to this action hold, several of a name in their order."""
         form = next(
             item for item in self.document.forms if urlsplit(item.get("action", "")).path == f"/console{action}"
         )
-        data = dict(form.form_values()) | fields
-        return self._take(self.session.post(self.base + form.action, data=data, timeout=60))
+        values: dict[str, list[str]] = {}
+        for name, value in form.form_values():
+            values.setdefault(name, []).append(value)
+        return values
+
+    def post(self, action: str, data: Mapping[str, str | Sequence[str]]) -> int:
+        """Sends fields that no form of the page may have."""
+        return self._take(self.session.post(f"{self.base}/console{action}", data=data, timeout=60))
+
+    @property
+    def token(self) -> str:
+        """What forms of the page carry."""
+        return str(self.document.xpath("string(//input[@name='form_token']/@value)"))
 
     def sign_in(self, login: str = "root", password: str = ROOT_PASSWORD) -> int:
         """Signs in."""

@@ -2,17 +2,34 @@
 
 from typing import Final
 
-from skyferry.console.pages import device_changes, devices, jobs, overview, packages, preferences, products, sessions
+from skyferry.console.pages import (
+    device_changes,
+    devices,
+    job_control,
+    job_creation,
+    jobs,
+    overview,
+    package_changes,
+    packages,
+    preferences,
+    products,
+    sessions,
+    uploads,
+)
 from skyferry.console.routing import Route
 
 _MODULES: Final = (
     device_changes,
     devices,
+    job_control,
+    job_creation,
     jobs,
     overview,
+    package_changes,
     packages,
     preferences,
     products,
     sessions,
+    uploads,
 )
 PAGES: Final[tuple[Route, ...]] = tuple(route for module in _MODULES for route in module.pages.routes)

@@ -1,0 +1,159 @@
+"""Making batches: an update of the fleet with a preview before it, and the verification of a package."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from aiohttp import web
+from multidict import MultiDict, MultiDictProxy
+
+from skyferry.console import formats, job_forms, reading
+from skyferry.console.languages import translate as _
+from skyferry.console.page import Page
+from skyferry.console.problems import STATUS, Problem
+from skyferry.console.routing import Pages
+from skyferry.rpc.direct import CallError
+
+pages = Pages()
+_MOST_GROUPS: Final = 200
+_ROWS: Final = 3
+_FIRST: Final = MultiDictProxy(
+    MultiDict(
+        {
+            "mode": "STATIC",
+            "TargetSelection": "ALL",
+            "DynamicMode": "1",
+            "start": "now",
+            "rate": "constant",
+            "OverwriteMode": "1",
+            "NeedPush": "true",
+            "HaltMinimumExecuted": "1",
+            "WindowTimeZone": "UTC",
+        }
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What the page tells before the last button.
+
+    Attributes:
+        found: what PreviewOTAJob answered; None when only devices that report later are updated.
+        digest: what it was made of.
+    """
+
+    found: Mapping[str, Any] | None
+    digest: str
+
+
+@pages.get("/packages/{firmware_id}/update")
+async def show_update(page: Page) -> web.StreamResponse:
+    """The form for a batch."""
+    return await _update_form(page, await _package(page), _FIRST)
+
+
+@pages.post("/packages/{firmware_id}/update")
+async def update(page: Page) -> web.StreamResponse:
+    """Previews the batch; makes it when the person has seen the preview of just this."""
+    package, form = await _package(page), page.form
+    wanted = _of(package)
+    digest = job_forms.digest(form)
+    if job_forms.is_dynamic(form) and not job_forms.has_policy(form):
+        missing = Problem(_("A dynamic batch needs source versions, or a dynamic group."))
+        return await _update_form(page, package, form, problem=missing)
+    try:
+        if form.get("do") == "start" and form.get("previewed") == digest:
+            job_id = await _make(page, wanted)
+            return page.redirect(f"/jobs/{job_id}", _("The batch has been made."))
+        preview = Preview(await _preview(page, wanted), digest)
+    except CallError as error:
+        return await _update_form(page, package, form, problem=Problem.of(error))
+    unseen = form.get("do") == "start"
+    problem = Problem(_("The form has changed since the preview: look at the new one.")) if unseen else None
+    return await _update_form(page, package, form, problem=problem, preview=preview)
+
+
+@pages.get("/packages/{firmware_id}/versions")
+async def show_versions(page: Page) -> web.StreamResponse:
+    """Boxes for the commonest versions that devices would be updated from; nothing while the package may not go out."""
+    package = await _package(page)
+    try:
+        found = await page.call("PreviewOTAJob", **_of(package), TargetSelection="ALL")
+    except CallError:
+        return page.render("packages/versions.html", versions=())
+    ticked = set(page.request.query.getall("ticked", []))
+    versions = [item for item in found["Data"]["Versions"] if item["Version"] not in ticked]
+    return page.render("packages/versions.html", versions=versions)
+
+
+async def _preview(page: Page, wanted: Mapping[str, str]) -> Mapping[str, Any] | None:
+    """Who would be updated at this moment, told by PreviewOTAJob."""
+    form = page.form
+    if not job_forms.is_dynamic(form):
+        told = {**job_forms.static_parameters(form), **job_forms.controls(form, dynamic=False)}
+        found: Mapping[str, Any] = (await page.call("PreviewOTAJob", **wanted, **told))["Data"]
+        return found
+    told = dict(job_forms.dynamic_parameters(form))
+    if told.pop("DynamicMode") == "2" or "GroupId" in told:
+        return None
+    present: Mapping[str, Any] = (await page.call("PreviewOTAJob", **wanted, TargetSelection="ALL", **told))["Data"]
+    return present
+
+
+async def _make(page: Page, wanted: Mapping[str, str]) -> str:
+    """Makes the batch by the plain operation where that says all of it."""
+    form = page.form
+    if job_forms.is_dynamic(form):
+        action, told = "CreateOTADynamicUpgradeJob", job_forms.dynamic_parameters(form)
+    else:
+        held_back = job_forms.controls(form, dynamic=False)
+        action = "CreateOTARolloutJob" if held_back else "CreateOTAStaticUpgradeJob"
+        told = {**job_forms.static_parameters(form), **held_back}
+    made = await page.call(action, **wanted, **told)
+    return str(made["Data"]["JobId"])
+
+
+async def _update_form(
+    page: Page,
+    package: Mapping[str, Any],
+    values: MultiDictProxy[str],
+    *,
+    problem: Problem | None = None,
+    preview: Preview | None = None,
+) -> web.Response:
+    groups = await page.call_if_allowed(
+        "QueryDeviceGroupList", PageSize=_MOST_GROUPS, GroupTypes=["LINK_PLATFORM", "LINK_PLATFORM_DYNAMIC"]
+    )
+    zone = formats.zone.get()
+    return page.render(
+        "packages/update.html",
+        status=STATUS if problem else 200,
+        package=package,
+        values=values,
+        problem=problem,
+        preview=preview,
+        ticked=(ticked := values.getall("SrcVersion", [])),
+        others=f"?{urlencode([('ticked', version) for version in ticked])}" if ticked else "",
+        groups_found=groups["Data"]["GroupInfo"] if groups else (),
+        zone=zone.key if zone else "UTC",
+        tags=_table(values, "tag_key", "tag_value"),
+        windows=_table(values, "window_cron", "window_minutes"),
+    )
+
+
+def _table(values: MultiDictProxy[str], *names: str) -> list[Any]:
+    """The rows that were filled in, and empty ones to go on."""
+    filled = reading.rows(values, *names)
+    return [*filled, *[("",) * len(names)] * max(1, _ROWS - len(filled))]
+
+
+async def _package(page: Page) -> Mapping[str, Any]:
+    answer = await page.call("QueryOTAFirmware", FirmwareId=page.name("firmware_id"))
+    found: Mapping[str, Any] = answer["FirmwareInfo"]
+    return found
+
+
+def _of(package: Mapping[str, Any]) -> Mapping[str, str]:
+    return {"FirmwareId": package["FirmwareId"], "ProductKey": package["ProductKey"]}

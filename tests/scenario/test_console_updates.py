@@ -1,0 +1,240 @@
+"""Updates in the console: packages and batches, by forms only."""
+
+import itertools
+from collections.abc import Mapping
+
+import pytest
+
+from tests.scenario.support import Accounts, Fleet
+from tests.support.console import Browser
+from tests.support.server import Server
+
+_serial = itertools.count(1)
+WIZARD: Mapping[str, str] = {"mode": "STATIC", "TargetSelection": "ALL"}
+
+
+@pytest.fixture(scope="module")
+def browser(server: Server) -> Browser:
+    """Root, signed in."""
+    found = Browser(server.http)
+    found.sign_in()
+    return found
+
+
+def added(browser: Browser, fleet: Fleet, **more: str) -> str:
+    """A package that was added in the browser; gives its FirmwareId."""
+    browser.open(f"/packages/new?product={fleet.product}")
+    told = {"FirmwareName": f"console_{next(_serial)}", "DestVersion": "2.0.0", "file_url": fleet.file_url, "do": "add"}
+    assert browser.send("/packages/new", **(told | more)) == 200, browser.text
+    assert "The package has been added." in browser.text
+    return browser.path.rpartition("/")[2]
+
+
+def made(browser: Browser, firmware: str, **told: str) -> str:
+    """A batch that was previewed and made in the browser; gives its JobId."""
+    browser.open(f"/packages/{firmware}/update")
+    assert browser.send(f"/packages/{firmware}/update", **{**WIZARD, **told}, do="preview") == 200, browser.text
+    assert browser.send(f"/packages/{firmware}/update", do="start") == 200, browser.text
+    assert "The batch has been made." in browser.text
+    return browser.path.rpartition("/")[2]
+
+
+@pytest.mark.rule("CreateOTAFirmware", "GenerateOTAUploadURL")
+def test_a_package_is_added_with_what_was_typed(browser: Browser, fleet: Fleet) -> None:
+    firmware = added(browser, fleet, Udi='{"a": 1}', FirmwareDesc="spring", NeedToVerify="true")
+
+    info = fleet.package_info(firmware)
+    assert {name: info[name] for name in ("DestVersion", "Udi", "FirmwareDesc", "SignMethod", "Status", "Type")} == {
+        "DestVersion": "2.0.0",
+        "Udi": '{"a": 1}',
+        "FirmwareDesc": "spring",
+        "SignMethod": "SHA256",
+        "Status": 0,
+        "Type": 0,
+    }
+
+
+@pytest.mark.rule("CreateOTAFirmware")
+def test_a_package_of_two_files_is_added_row_by_row(browser: Browser, fleet: Fleet) -> None:
+    browser.open(f"/packages/new?product={fleet.product}")
+    name = f"console_{next(_serial)}"
+    browser.send(
+        "/packages/new", FirmwareName=name, DestVersion="3.0.0", file_name="first", file_url=fleet.file_url, do="more"
+    )
+    fields = browser.form("/packages/new")
+    assert fields["file_name"] == ["first", ""]
+    rows = {"file_name": ["first", "second"], "file_url": [fleet.file_url] * 2}
+    assert browser.post("/packages/new", fields | rows | {"do": ["add"]}) == 200
+
+    info = fleet.package_info(browser.path.rpartition("/")[2])
+    assert [file["Name"] for file in info["MultiFiles"]] == ["first", "second"]
+
+
+@pytest.mark.rule("CreateOTAFirmware")
+def test_a_refused_package_stays_in_the_form_with_the_sentence_above(browser: Browser, fleet: Fleet) -> None:
+    browser.open(f"/packages/new?product={fleet.product}")
+    told = {"FirmwareName": "not a name!", "DestVersion": "2.0.0", "file_url": fleet.file_url}
+
+    assert browser.send("/packages/new", **told, do="add") == 400
+    assert "RequestId" in browser.text
+    assert "iot.firmware." in browser.text
+    assert browser.form("/packages/new")["FirmwareName"] == ["not a name!"]
+
+
+@pytest.mark.rule("ModifyOTAFirmware", "DeleteOTAFirmware")
+def test_a_package_is_changed_and_deleted_after_a_look_at_what_it_hits(browser: Browser, fleet: Fleet) -> None:
+    firmware = fleet.package(FirmwareUrl=fleet.api.upload(b"for deletion"), FirmwareDesc="old", Udi="old")
+    name = f"console_{next(_serial)}"
+    browser.open(f"/packages/{firmware}/edit")
+    browser.send(f"/packages/{firmware}/edit", FirmwareName=name, FirmwareDesc="new", FirmwareUdi="")
+    info = fleet.package_info(firmware)
+    assert (info["FirmwareName"], info["FirmwareDesc"], info.get("Udi")) == (name, "new", None)
+    assert browser.open(f"/packages/{firmware}/edit") == 200
+    assert browser.send(f"/packages/{firmware}/edit", FirmwareName="") == 200, "an absent name stays"
+    job = fleet.job(firmware, [fleet.device()])
+
+    browser.open(f"/packages/{firmware}/delete")
+    assert "1 file" in browser.text
+    assert "1 batch" in browser.text
+    assert browser.send(f"/packages/{firmware}/delete") == 400, "its batch has not ended"
+    fleet.api.call("CancelOTATaskByJob", JobId=job, CancelQueuedTask=True)
+    assert browser.send(f"/packages/{firmware}/delete") == 200
+    assert "The package has been deleted." in browser.text
+    assert fleet.api.refusal("QueryOTAFirmware", FirmwareId=firmware) == "iot.firmware.FirmwareNotFound"
+
+
+@pytest.mark.rule("PreviewOTAJob", "CreateOTAStaticUpgradeJob")
+def test_a_batch_is_made_only_of_what_was_previewed(browser: Browser, fleet: Fleet) -> None:
+    fleet.devices(3)
+    firmware = fleet.package()
+    browser.open(f"/packages/{firmware}/update")
+    assert "Start the batch" not in browser.text
+
+    browser.send(f"/packages/{firmware}/update", **WIZARD, do="preview")
+    assert "3 devices will be updated to 2.0.0" in browser.text
+    assert browser.send(f"/packages/{firmware}/update", MaximumPerMinute="100", do="start") == 400
+    assert "The form has changed since the preview" in browser.text
+    assert browser.send(f"/packages/{firmware}/update", do="start") == 200
+
+    info = fleet.api.call("QueryOTAJob", JobId=browser.path.rpartition("/")[2])["Data"]
+    assert (info["TargetSelection"], info["MaximumPerMinute"]) == ("ALL", 100)
+
+
+@pytest.mark.rule("CreateOTARolloutJob", "PreviewOTAJob")
+def test_the_wizard_carries_every_option(browser: Browser, fleet: Fleet) -> None:
+    fleet.devices(2)
+    job = made(
+        browser,
+        fleet.package(),
+        TargetSelection="GRAY",
+        GrayPercent="50",
+        versions="1.0.0, 0.9.0",
+        NeedConfirm="true",
+        TimeoutInMinutes="60",
+        RetryInterval="10",
+        RetryCount="2",
+        OverwriteMode="2",
+        MaximumPerMinute="500",
+        HaltFailurePercent="20",
+        stages="10 100",
+        window_cron="0 2 * * *",
+        window_minutes="60",
+        tag_key="season",
+        tag_value="spring",
+    )
+
+    info = fleet.api.call("QueryOTAJob", JobId=job)["Data"]
+    names = ("GrayPercent", "NeedConfirm", "TimeoutInMinutes", "RetryInterval", "RetryCount", "OverwriteMode")
+    assert [info[name] for name in names] == ["50.00", True, 60, 10, 2, 2]
+    assert info["SrcVersions"]["SrcVersion"] == ["1.0.0", "0.9.0"]
+    assert info["Tags"]["OtaTagDTO"] == [{"Key": "season", "Value": "spring"}]
+    assert fleet.api.call("QueryOTAJobProgress", JobId=job)["Data"]["Stage"] is not None
+
+
+@pytest.mark.rule("CreateOTADynamicUpgradeJob", "CancelOTAStrategyByJob")
+def test_a_dynamic_batch_is_made_and_its_policy_ended(browser: Browser, fleet: Fleet) -> None:
+    fleet.device()
+    job = made(browser, fleet.package(), mode="DYNAMIC", versions="1.0.0")
+    assert fleet.api.call("QueryOTAJob", JobId=job)["Data"]["SelectionType"] == "DYNAMIC"
+
+    browser.open(f"/jobs/{job}/cancel")
+    assert "To be pushed: 1 device" in browser.text
+    assert browser.send(f"/jobs/{job}/cancel") == 200
+    assert "What was ticked has been cancelled." in browser.text
+    assert fleet.api.job_status(job) == "CANCELED"
+    assert list(fleet.api.states(job).values()) == ["CANCELED"]
+
+
+@pytest.mark.rule("CreateOTAStaticUpgradeJob")
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"TimeoutInMinutes": "soon"}, "TimeoutInMinutes"),
+        ({"TargetSelection": "SPECIFIC", "names": "nobody"}, "The device nobody does not exist."),
+        ({"TargetSelection": "GRAY", "GrayPercent": "101"}, "RequestId"),
+        ({"start": "scheduled", "ScheduleTime": "2020-01-01T00:00"}, "RequestId"),
+        ({"start": "scheduled", "ScheduleTime": "tomorrow"}, "ScheduleTime"),
+        ({"mode": "DYNAMIC"}, "needs source versions, or a dynamic group"),
+    ],
+)
+def test_a_refused_batch_stays_in_the_form(browser: Browser, fleet: Fleet, told: Mapping[str, str], said: str) -> None:
+    firmware = fleet.package()
+    browser.open(f"/packages/{firmware}/update")
+
+    assert browser.send(f"/packages/{firmware}/update", **{**WIZARD, **told}, do="preview") == 400
+    assert said in browser.text
+    assert "Start the batch" not in browser.text
+    fields = browser.form(f"/packages/{firmware}/update")
+    assert {name: fields[name] for name in told} == {name: [value] for name, value in told.items()}
+
+
+@pytest.mark.rule("PauseOTAJob", "ResumeOTAJob", "CancelOTATaskByJob")
+def test_a_batch_is_paused_resumed_and_cancelled(browser: Browser, fleet: Fleet) -> None:
+    device = fleet.device()
+    job = fleet.job(fleet.package(), [device], NeedConfirm=True)
+    browser.open(f"/jobs/{job}")
+    browser.send(f"/jobs/{job}/pause", reason="smoke")
+    assert "paused by root: smoke" in browser.text
+    browser.send(f"/jobs/{job}/resume")
+    assert "The batch goes on." in browser.text
+
+    browser.open(f"/jobs/{job}/cancel")
+    assert "To be confirmed: 1 device" in browser.text
+    assert browser.post(f"/jobs/{job}/cancel", {"form_token": browser.token}) == 400, "nothing is ticked"
+    queued = {"form_token": browser.token, "CancelQueuedTask": "true"}
+    assert browser.post(f"/jobs/{job}/cancel", queued) == 200
+    assert fleet.state(job, device) == "CONFIRM", "only what was ticked"
+    browser.open(f"/jobs/{job}/cancel")
+    assert browser.send(f"/jobs/{job}/cancel") == 200
+    assert fleet.state(job, device) == "CANCELED"
+    assert browser.document.xpath("//a[contains(@href, '/cancel')]") == []
+
+
+@pytest.mark.rule("CreateOTAStaticUpgradeJob", "CancelOTATaskByJob", "GenerateOTAUploadURL")
+def test_who_may_only_look_is_offered_no_change_and_refused(server: Server, fleet: Fleet, accounts: Accounts) -> None:
+    firmware = fleet.package()
+    job = fleet.job(firmware, [fleet.device()])
+    accounts.run("user", "create", "onlooker")
+    accounts.run("password", "set", "--user", "onlooker", given="onlooker password\n" * 2)
+    accounts.run("policy", "attach", "AliyunIOTReadOnlyAccess", "onlooker")
+    browser = Browser(server.http)
+    browser.sign_in("onlooker@root", "onlooker password")
+
+    for path in (f"/packages/{firmware}", f"/jobs/{job}"):
+        browser.open(path)
+        assert browser.document.xpath("//main//form[@method='post'] | //main//a[@role='button']") == []
+    token = browser.token
+    for path in (f"/jobs/{job}/pause", f"/packages/{firmware}/delete", "/packages/new", "/uploads"):
+        assert browser.post(path, {"form_token": token}) in {400, 403}
+        assert "NoPermission" in browser.response.text
+
+
+@pytest.mark.rule("GenerateOTAUploadURL", "GenerateDeviceNameListURL")
+def test_a_script_gets_tickets_for_uploads(browser: Browser) -> None:
+    token = browser.token
+    for told, ending in (("package app.TAR.GZ", ".tar.gz"), ("package app.img", ".bin"), ("list names", ".csv")):
+        purpose, name = told.split()
+        browser.post("/uploads", {"form_token": token, "purpose": purpose, "name": name})
+        answer = browser.response.json()
+        assert answer["url"].endswith(ending)
+        assert set(answer["fields"]) == {"key", "policy", "OSSAccessKeyId", "Signature"}
