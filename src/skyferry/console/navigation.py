@@ -9,5 +9,6 @@ def navigation() -> tuple[tuple[str, str, str], ...]:
         ("/", _("Overview"), "ListOTAJobs"),
         ("/products", _("Products"), "QueryProductList"),
         ("/devices", _("Devices"), "ListDevices"),
+        ("/groups", _("Groups"), "QueryDeviceGroupList"),
         ("/packages", _("Update packages"), "ListOTAFirmware"),
     )
