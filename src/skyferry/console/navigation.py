@@ -11,4 +11,6 @@ def navigation() -> tuple[tuple[str, str, str], ...]:
         ("/devices", _("Devices"), "ListDevices"),
         ("/groups", _("Groups"), "QueryDeviceGroupList"),
         ("/packages", _("Update packages"), "ListOTAFirmware"),
+        ("/analysis", _("Data analysis"), "QueryOTAVersionDistribution"),
+        ("/audit", _("Audit log"), "QueryAuditRecords"),
     )

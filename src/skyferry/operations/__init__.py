@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Final
 
 from skyferry.operations import (
+    audit_records,
     device_certificates,
     device_changes,
     device_credentials,
@@ -69,6 +70,7 @@ _MODULES: Final = (
     jobs,
     job_lists,
     statistics,
+    audit_records,
     job_control,
     tasks,
     task_control,

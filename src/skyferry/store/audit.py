@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from skyferry.ram.audit import BEGUN, AuditRecord
-from skyferry.store import rows
+from skyferry.ram.audit import BEGUN, OK, AuditRecord
 from skyferry.store.tables import accounts, audit_records, instances
+
+_SLACK_MS: Final = 60_000
+"""Calls that began later than others by less may have been written down before them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class AuditFilter:
         action: of this action.
         since: not before this time, in milliseconds.
         until: before this time, in milliseconds.
+        outcome: that ended so.
+        failed: that did not end well.
     """
 
     account_id: int | None = None
@@ -44,6 +48,8 @@ class AuditFilter:
     action: str | None = None
     since: int | None = None
     until: int | None = None
+    outcome: str | None = None
+    failed: bool = False
 
 
 def insert_records(tx: Connection, records: Sequence[AuditRecord]) -> None:
@@ -63,9 +69,75 @@ def end_records(tx: Connection, outcomes: Mapping[str, str]) -> None:
 
 def latest(tx: Connection, wanted: AuditFilter, most: int) -> Sequence[AuditLine]:
     """The latest records, the last one first."""
+    return [line for _key, line in _lines(tx, _conditions(wanted), most)]
+
+
+def page(
+    tx: Connection, wanted: AuditFilter, *, before: int | None, limit: int, looked_at: int
+) -> tuple[Sequence[AuditLine], int | None]:
+    """Records of an account, the last one first, among a bounded number that is looked at.
+
+    Args:
+        tx: the transaction.
+        wanted: which records; the account must be among it.
+        before: only records with a smaller key, unless None.
+        limit: how many at most.
+        looked_at: among how many records of the account at most.
+
+    Returns:
+        The records, and the key before which the list goes on; None at its end.
+    """
+    own = select(audit_records.c.id).where(audit_records.c.account_id == wanted.account_id)
+    for bound in (before, _key_near(tx, wanted.until)):
+        if bound is not None:
+            own = own.where(audit_records.c.id < bound)
+    first = _key_near(tx, None if wanted.since is None else wanted.since - 2 * _SLACK_MS)
+    if first is not None:
+        own = own.where(audit_records.c.id >= first)
+    lowest = tx.execute(own.order_by(audit_records.c.id.desc()).offset(looked_at - 1).limit(1)).scalar()
+    span = own if lowest is None else own.where(audit_records.c.id >= lowest)
+    found = _lines(tx, [*_conditions(wanted), audit_records.c.id.in_(span.subquery().select())], limit + 1)
+    if len(found) > limit:
+        return [line for _key, line in found[:limit]], found[limit - 1][0]
+    return [line for _key, line in found], lowest
+
+
+def _key_near(tx: Connection, time: int | None) -> int | None:
+    """A key that records from after a time have at least; None when there is none from after it.
+
+    Keys and times grow together, but for calls that began at the same moment.
+    """
+    if time is None:
+        return None
+    statement = select(audit_records.c.id).where(audit_records.c.at >= time + _SLACK_MS)
+    return tx.execute(statement.order_by(audit_records.c.at).limit(1)).scalar()
+
+
+def _conditions(wanted: AuditFilter) -> list[Any]:
+    table = audit_records.c
+    conditions: list[Any] = []
+    if wanted.account_id is not None:
+        conditions.append(table.account_id == wanted.account_id)
+    if wanted.caller is not None:
+        conditions.append(table.caller == wanted.caller)
+    if wanted.action is not None:
+        conditions.append(table.action == wanted.action)
+    if wanted.outcome is not None:
+        conditions.append(table.outcome == wanted.outcome)
+    if wanted.failed:
+        conditions.append(table.outcome != OK)
+    if wanted.since is not None:
+        conditions.append(table.at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(table.at < wanted.until)
+    return conditions
+
+
+def _lines(tx: Connection, conditions: Sequence[Any], most: int) -> list[tuple[int, AuditLine]]:
     table = audit_records.c
     statement = (
         select(
+            table.id,
             table.at,
             accounts.c.name,
             instances.c.name,
@@ -78,21 +150,11 @@ def latest(tx: Connection, wanted: AuditFilter, most: int) -> Sequence[AuditLine
             table.outcome,
         )
         .select_from(audit_records.join(accounts).outerjoin(instances, instances.c.id == table.instance_id))
+        .where(*conditions)
         .order_by(table.id.desc())
         .limit(most)
     )
-    conditions: list[Any] = []
-    if wanted.account_id is not None:
-        conditions.append(table.account_id == wanted.account_id)
-    if wanted.caller is not None:
-        conditions.append(table.caller == wanted.caller)
-    if wanted.action is not None:
-        conditions.append(table.action == wanted.action)
-    if wanted.since is not None:
-        conditions.append(table.at >= wanted.since)
-    if wanted.until is not None:
-        conditions.append(table.at < wanted.until)
-    return rows.all_of(AuditLine, tx.execute(statement.where(*conditions)))
+    return [(key, AuditLine(*values)) for key, *values in tx.execute(statement)]
 
 
 def delete_before(tx: Connection, time: int, most: int) -> int:

@@ -3,6 +3,8 @@
 from typing import Final
 
 from skyferry.console.pages import (
+    analysis,
+    audit,
     device_changes,
     devices,
     groups,
@@ -22,6 +24,8 @@ from skyferry.console.pages import (
 from skyferry.console.routing import Route
 
 _MODULES: Final = (
+    analysis,
+    audit,
     device_changes,
     devices,
     groups,

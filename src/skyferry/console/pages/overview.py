@@ -86,7 +86,8 @@ async def _first_steps(page: Page, devices: Mapping[str, Any] | None) -> Mapping
     """What is there already of what a first update takes."""
     products = await page.products()
     packages = await page.call_if_allowed("ListOTAFirmware", CurrentPage=1, PageSize=1)
-    product = products[0]["ProductKey"] if products else None
+    newest = [*(item for item in products if item["DeviceCount"]), *products]
+    product = newest[0]["ProductKey"] if newest else None
     device = await _first_device(page, product) if devices and devices["Data"]["deviceCount"] else None
     package: Sequence[Mapping[str, Any]] = packages["FirmwareInfo"]["SimpleFirmwareInfo"] if packages else ()
     host = page.request.url.host or "localhost"

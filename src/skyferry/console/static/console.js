@@ -64,5 +64,5 @@
 
   document.addEventListener("htmx:afterSwap", (event) => prepare(event.target));
   prepare(document);
-  drawAll();
+  document.addEventListener("DOMContentLoaded", drawAll); // the library is loaded after this file
 })();
