@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
+from urllib.parse import urlencode
 
 import pytest
 
@@ -238,3 +239,139 @@ def test_a_script_gets_tickets_for_uploads(browser: Browser) -> None:
         answer = browser.response.json()
         assert answer["url"].endswith(ending)
         assert set(answer["fields"]) == {"key", "policy", "OSSAccessKeyId", "Signature"}
+
+
+@pytest.mark.rule("CreateOTAVerifyJob", "ListDevices")
+def test_a_package_is_verified_on_a_ticked_device_and_then_offered_to_the_others(
+    browser: Browser, fleet: Fleet
+) -> None:
+    device, other = fleet.device(), fleet.device("device-2", "0.9.0")
+    firmware = fleet.package(NeedToVerify=True)
+    browser.open(f"/packages/{firmware}")
+    assert "Update devices" not in browser.text
+    browser.open(f"/packages/{firmware}/verify?version=0.9.0")
+    assert [box.get("value") for box in browser.document.xpath("//input[@name='device']")] == [other.name]
+    browser.open(f"/packages/{firmware}/verify")
+    assert browser.send(f"/packages/{firmware}/verify", TimeoutInMinutes="0", device=device.name) == 400
+    assert browser.form(f"/packages/{firmware}/verify")["device"] == [device.name]
+
+    assert browser.send(f"/packages/{firmware}/verify", TimeoutInMinutes="", tag_key="a", tag_value="b") == 200
+    assert "The verification has begun." in browser.text
+    job = browser.path.rpartition("/")[2]
+    assert browser.open(f"/packages/{firmware}/verify") == 200
+    fleet.connect(device).say_version("2.0.0")
+    fleet.wait_for_state(job, device, "SUCCEEDED")
+    browser.open(f"/packages/{firmware}")
+    assert "Update devices" in browser.text
+    browser.open(f"/jobs/{job}?tab=information")
+    assert "Verification" in browser.text
+
+
+@pytest.mark.rule("UpdateOTAJob", "UpdateOTARollout", "QueryOTARollout")
+def test_a_running_batch_is_changed(browser: Browser, fleet: Fleet) -> None:
+    fleet.devices(2)
+    told = {"HaltFailureCount": 3, "Stage": [10, 100], "Window": [{"Cron": "0 2 * * *", "Minutes": 60}]}
+    whole = {"FirmwareId": fleet.package(), "ProductKey": fleet.product, "TargetSelection": "ALL"}
+    tags = {"Tag": [{"Key": "season", "Value": "spring"}]}
+    job = str(fleet.api.call("CreateOTARolloutJob", **whole, **told, **tags)["Data"]["JobId"])
+
+    browser.open(f"/jobs/{job}/edit")
+    assert browser.send(f"/jobs/{job}/edit", MaximumPerMinute="1") == 400
+    assert browser.form(f"/jobs/{job}/edit")["MaximumPerMinute"] == ["1"]
+    assert browser.send(f"/jobs/{job}/edit", MaximumPerMinute="60") == 200
+    info = fleet.api.call("QueryOTAJob", JobId=job)["Data"]
+    assert (info["MaximumPerMinute"], info["Tags"]["OtaTagDTO"]) == (60, [{"Key": "season", "Value": "spring"}])
+
+    browser.open(f"/jobs/{job}/edit")
+    assert browser.send(f"/jobs/{job}/rollout", stages="50 10") == 400
+    assert browser.form(f"/jobs/{job}/rollout")["stages"] == ["50 10"]
+    assert browser.send(f"/jobs/{job}/rollout", stages="50 100", HaltFailurePercent="20") == 200
+    held_back = fleet.api.call("QueryOTARollout", JobId=job)["Data"]
+    assert [held_back[name] for name in ("Stages", "HaltFailurePercent", "HaltFailureCount")] == [[50, 100], 20, 3]
+    assert held_back["Windows"] == [{"Cron": "0 2 * * *", "Minutes": 60}]
+    browser.open(f"/jobs/{job}?tab=information")
+    assert all(part in browser.text for part in ("0 2 * * *", "50, 100", "season", "20 %"))
+
+
+@pytest.mark.rule("UpdateOTAJob", "CreateOTADynamicRolloutJob")
+def test_a_dynamic_batch_with_a_halt_is_made_and_changed(browser: Browser, fleet: Fleet) -> None:
+    job = made(
+        browser,
+        fleet.package(),
+        mode="DYNAMIC",
+        versions="1.0.0",
+        HaltFailureCount="5",
+        rate="growing",
+        RateStart="5",
+        RateGrowthPercent="200",
+        RateGrowthSuccesses="10",
+    )
+    held_back = fleet.api.call("QueryOTARollout", JobId=job)["Data"]
+    assert (held_back["HaltFailureCount"], held_back["RateStart"]) == (5, 5)
+
+    browser.open(f"/jobs/{job}/edit")
+    assert browser.send(f"/jobs/{job}/edit", versions="1.0.0 1.1.0", TimeoutInMinutes="30") == 200
+    info = fleet.api.call("QueryOTAJob", JobId=job)["Data"]
+    assert (info["SrcVersions"]["SrcVersion"], info["TimeoutInMinutes"]) == (["1.0.0", "1.1.0"], 30)
+
+
+@pytest.mark.rule("ConfirmOTATask", "CancelOTATaskByDevice", "ReupgradeOTATask", "ListOTATaskByJob")
+def test_selected_devices_are_confirmed_cancelled_and_updated_again(browser: Browser, fleet: Fleet) -> None:
+    devices = fleet.devices(3)
+    job = fleet.job(fleet.package(), devices, NeedConfirm=True)
+    first, second, third = (device.name for device in devices)
+
+    def do(what: str, *names: str) -> None:
+        browser.open(f"/jobs/{job}/tasks?{urlencode([('do', what), *(('device', name) for name in names)])}")
+
+    do("confirm", first, second)
+    assert "This hits 2 devices" in browser.text
+    assert browser.send(f"/jobs/{job}/tasks", do="confirm") == 200
+    do("cancel", second, third)
+    browser.send(f"/jobs/{job}/tasks", do="cancel")
+    assert fleet.api.states(job) == {first: "QUEUED", second: "CANCELED", third: "CANCELED"}
+    do("again", first, second)
+    assert "This hits 1 device" in browser.text
+    assert "1 selected device is in another state" in browser.text
+    browser.send(f"/jobs/{job}/tasks", do="again")
+    assert fleet.api.states(job) == {first: "QUEUED", second: "CONFIRM", third: "CANCELED"}
+    do("again", first)
+    assert "No selected device is in a state for this." in browser.text
+    do("again")
+    assert "No selected device is in a state for this." in browser.text
+    assert browser.open(f"/jobs/{job}/tasks?do=nothing&device={first}") == 404
+
+
+@pytest.mark.rule("ListOTATaskByJob", "QueryOTAStatistics")
+def test_a_batch_tells_why_devices_failed_and_is_saved_as_a_file(browser: Browser, fleet: Fleet) -> None:
+    devices = fleet.devices(2)
+    job = fleet.job(fleet.package(), devices)
+    client = fleet.connect(devices[0])
+    client.push()
+    client.say_progress(-1, description="no space")
+    fleet.wait_for_state(job, devices[0], "FAILED")
+
+    browser.open(f"/jobs/{job}")
+    assert "Why updates failed" in browser.text
+    assert "no space" in browser.text
+    browser.open(f"/jobs/{job}?device={devices[1].name}")
+    assert [row.text for row in browser.document.xpath("//tbody/tr/td/a")] == [devices[1].name]
+    browser.open(f"/jobs/{job}?format=csv&state=FAILED")
+    lines = browser.response.content.decode("utf-8-sig").splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith(f"{devices[0].name},1.0.0,2.0.0,FAILED,")
+
+
+@pytest.mark.rule("ListOTATaskByFirmware", "ListOTAJobs")
+def test_a_package_shows_its_batches_devices_particulars_and_results(browser: Browser, fleet: Fleet) -> None:
+    device = fleet.device()
+    firmware = fleet.package()
+    job = fleet.job(firmware, [device])
+
+    browser.open(f"/packages/{firmware}")
+    assert browser.document.xpath(f"//button[@data-copy='{job}']"), "CancelOTATaskByDevice needs the batch ID"
+    for tab, said in (("devices", device.name), ("information", "SHA256"), ("statistics", "Share of successes")):
+        assert browser.open(f"/packages/{firmware}?tab={tab}") == 200
+        assert said in browser.text or tab == "information"
+    browser.open(f"/packages/{firmware}?tab=devices&state=FAILED")
+    assert "No device is like that." in browser.text

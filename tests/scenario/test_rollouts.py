@@ -110,3 +110,62 @@ def test_a_preview_names_whom_the_job_would_update_and_is_refused_where_it_would
     )
     listed = fleet.api.call("ListOTAJobByFirmware", FirmwareId=target["FirmwareId"], CurrentPage=1, PageSize=10)
     assert listed["Total"] == 0
+
+
+@pytest.mark.rule("QueryOTARollout", "CreateOTARolloutJob", "UpdateOTARollout")
+def test_what_holds_a_job_back_is_told_as_it_was_given(fleet: Fleet) -> None:
+    fleet.device()
+    told = {
+        "HaltFailurePercent": 20,
+        "HaltMinimumExecuted": 10,
+        "Stage": [10, 100],
+        "StageSuccessPercent": 90,
+        "Window": [{"Cron": "0 2 * * *", "Minutes": 60}],
+        "WindowTimeZone": "Europe/Berlin",
+    }
+    job = rollout_job(fleet, fleet.package(), **told)
+
+    held_back = fleet.api.call("QueryOTARollout", JobId=job)["Data"]
+    assert held_back == {
+        **{name: value for name, value in told.items() if name not in {"Stage", "Window"}},
+        "Stages": told["Stage"],
+        "Windows": told["Window"],
+    }
+    fleet.api.call("UpdateOTARollout", JobId=job)
+    assert fleet.api.call("QueryOTARollout", JobId=job)["Data"] == {
+        "HaltMinimumExecuted": 1,
+        "Stages": [],
+        "Windows": [],
+        "WindowTimeZone": "UTC",
+    }
+    assert fleet.api.refusal("QueryOTARollout", JobId="nothing") == "iot.firmware.InvalidOTAJobId"
+
+
+@pytest.mark.rule("CreateOTADynamicRolloutJob")
+def test_a_dynamic_job_is_held_back_from_its_first_push_on(fleet: Fleet) -> None:
+    device = fleet.device()
+    firmware = fleet.package()
+    policy = {"FirmwareId": firmware, "ProductKey": fleet.product, "SrcVersion": ["1.0.0"]}
+    assert fleet.api.refusal("CreateOTADynamicRolloutJob", **policy, Stage=[10, 100]) == "skyferry.InvalidControls"
+    closed = [{"Cron": "0 0 29 2 *", "Minutes": 1}]
+    job = fleet.api.call("CreateOTADynamicRolloutJob", **policy, Window=closed)["Data"]["JobId"]
+    client = fleet.connect(device)
+    assert client.pull()["data"] == {}
+
+    assert fleet.api.call("QueryOTAJob", JobId=job)["Data"]["SelectionType"] == "DYNAMIC"
+    fleet.api.call("UpdateOTARollout", JobId=job)
+    assert client.offer()["version"] == "2.0.0"
+
+
+@pytest.mark.rule("PreviewOTAJob")
+def test_a_preview_tells_why_others_are_not_updated(fleet: Fleet) -> None:
+    fleet.device("device-old", "0.9.0")
+    fleet.device("device-now", "1.0.0")
+    fleet.device("device-new", "2.0.0")
+    fleet.device("device-silent", None)
+    asked = {"FirmwareId": fleet.package(), "ProductKey": fleet.product, "TargetSelection": "ALL"}
+
+    found = fleet.api.call("PreviewOTAJob", **asked, SrcVersion=["1.0.0"])["Data"]
+
+    names = ("Devices", "WithoutVersion", "UpToDate", "OtherVersion", "Candidates", "DeviceNames")
+    assert [found[name] for name in names] == [4, 1, 1, 1, 1, ["device-now"]]

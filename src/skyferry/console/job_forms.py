@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from multidict import MultiDictProxy
@@ -13,6 +13,7 @@ DYNAMIC: Final = "DYNAMIC"
 _OPTIONS: Final = ("TimeoutInMinutes", "DownloadProtocol", "MaximumPerMinute", "OverwriteMode", "RetryInterval")
 _RATE: Final = ("RateStart", "RateGrowthPercent", "RateGrowthSuccesses")
 _HALT: Final = ("HaltFailurePercent", "HaltFailureCount")
+_ROWS: Final = 2
 _LATER: Final = frozenset({"do", "previewed", "form_token"})
 
 
@@ -43,6 +44,18 @@ def dynamic_parameters(form: MultiDictProxy[str]) -> Mapping[str, Any]:
     return told | {"SrcVersion": _src_versions(form)}
 
 
+def verify_parameters(form: MultiDictProxy[str]) -> Mapping[str, Any]:
+    """The parameters of CreateOTAVerifyJob."""
+    return {
+        "TargetDeviceName": list(dict.fromkeys([*form.getall("device", []), *reading.words(form.get("names", ""))])),
+        "TimeoutInMinutes": _text(form, "TimeoutInMinutes"),
+        "DownloadProtocol": _text(form, "DownloadProtocol"),
+        "NeedPush": reading.is_set(form, "NeedPush"),
+        "NeedConfirm": reading.is_set(form, "NeedConfirm"),
+        "Tag": tags(form),
+    }
+
+
 def controls(form: MultiDictProxy[str], *, dynamic: bool) -> Mapping[str, Any]:
     """What holds the batch back, as parameters of CreateOTARolloutJob; empty when nothing does."""
     told: dict[str, Any] = {name: _text(form, name) for name in _HALT if _text(form, name)}
@@ -63,6 +76,17 @@ def controls(form: MultiDictProxy[str], *, dynamic: bool) -> Mapping[str, Any]:
 def tags(form: MultiDictProxy[str]) -> list[Mapping[str, str]]:
     """The tags of the batch."""
     return [{"Key": key, "Value": value} for key, value in reading.rows(form, "tag_key", "tag_value")]
+
+
+def of(package: Mapping[str, Any]) -> Mapping[str, str]:
+    """The parameters that name a package."""
+    return {"FirmwareId": package["FirmwareId"], "ProductKey": package["ProductKey"]}
+
+
+def table(values: MultiDictProxy[str], *names: str) -> Sequence[Sequence[str]]:
+    """The rows of fields that were filled in, and empty ones to go on."""
+    filled = reading.rows(values, *names)
+    return [*filled, *[("",) * len(names)] * max(1, _ROWS - len(filled))]
 
 
 def digest(form: MultiDictProxy[str]) -> str:

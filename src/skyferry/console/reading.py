@@ -27,7 +27,8 @@ def moment(text: str) -> str:
         given = datetime.fromisoformat(text)
     except ValueError:
         return text
-    return str(round(given.replace(tzinfo=formats.zone.get() or UTC).timestamp() * 1_000))
+    told = given if given.tzinfo else given.replace(tzinfo=formats.zone.get() or UTC)
+    return str(round(told.timestamp() * 1_000))
 
 
 def rows(form: MultiDictProxy[str], *names: str) -> list[Sequence[str]]:

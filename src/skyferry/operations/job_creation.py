@@ -215,14 +215,14 @@ class CreateOTADynamicUpgradeJobRequest(UpgradeRequest):
     """1 (when absent): devices that match now or later, 2: devices that report later."""
 
 
-@operation(
-    "CreateOTADynamicUpgradeJob",
-    qps=20,
-    access=Access.WRITE,
-    deviations=("A package has one running dynamic job, whatever its source versions are.",),
-)
-async def create_ota_dynamic_upgrade_job(call: Call, request: CreateOTADynamicUpgradeJobRequest) -> CreateJobResponse:
-    """Updates devices as soon as they report one of the source versions, or are in a dynamic group."""
+async def create_dynamic(
+    call: Call, request: CreateOTADynamicUpgradeJobRequest, controls: Controls = NONE
+) -> CreateJobResponse:
+    """Makes a dynamic job and lets the worker begin.
+
+    Raises:
+        ApiError: see `skyferry.ota.jobs.create_dynamic`.
+    """
     services = call.services
     new = NewDynamicJob(
         firmware_id=request.firmware_id,
@@ -232,6 +232,7 @@ async def create_ota_dynamic_upgrade_job(call: Call, request: CreateOTADynamicUp
         group_type=request.group_type,
         dynamic_mode=request.dynamic_mode,
         options=request.options(),
+        controls=controls,
     )
     job = await services.store.write(
         jobs.create_dynamic,
@@ -242,3 +243,14 @@ async def create_ota_dynamic_upgrade_job(call: Call, request: CreateOTADynamicUp
     )
     services.bus.wake()
     return _created(job)
+
+
+@operation(
+    "CreateOTADynamicUpgradeJob",
+    qps=20,
+    access=Access.WRITE,
+    deviations=("A package has one running dynamic job, whatever its source versions are.",),
+)
+async def create_ota_dynamic_upgrade_job(call: Call, request: CreateOTADynamicUpgradeJobRequest) -> CreateJobResponse:
+    """Updates devices as soon as they report one of the source versions, or are in a dynamic group."""
+    return await create_dynamic(call, request)

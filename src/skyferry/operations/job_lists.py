@@ -12,6 +12,7 @@ from skyferry.fleet import products
 from skyferry.operations import formats
 from skyferry.operations.rollouts import StateCount
 from skyferry.operations.services import Call, InstanceRequest
+from skyferry.ota import packages
 from skyferry.ota.states import JobStatus, TaskStatus
 from skyferry.rpc.operation import Access, ResponseModel, operation
 from skyferry.store import job_lists as statements
@@ -27,6 +28,8 @@ class ListOTAJobsRequest(InstanceRequest):
     """Only jobs in this state: PLANNED, IN_PROGRESS, COMPLETED or CANCELED."""
     product_key: str | None = None
     """Only jobs of this product."""
+    firmware_id: str | None = None
+    """Only jobs of this package."""
     page_size: int = 10
     """1 to 50."""
     next_token: str | None = None
@@ -77,11 +80,13 @@ def _jobs(
     tx: Connection, instance_id: int, request: ListOTAJobsRequest, before: int | None
 ) -> tuple[Sequence[ListedJob], Mapping[int, Mapping[int, int]]]:
     product = products.find(tx, instance_id, request.product_key) if request.product_key else None
+    package = packages.find(tx, instance_id, request.firmware_id) if request.firmware_id else None
     page = statements.page_of_instance(
         tx,
         instance_id,
         status=request.job_status or None,
         product_id=None if product is None else product.id,
+        package_id=None if package is None else package.id,
         before=before,
         limit=request.page_size + 1,
     )

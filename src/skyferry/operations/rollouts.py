@@ -11,7 +11,9 @@ from sqlalchemy import Connection
 from skyferry.operations import formats
 from skyferry.operations.job_creation import (
     CreateJobResponse,
+    CreateOTADynamicUpgradeJobRequest,
     CreateOTAStaticUpgradeJobRequest,
+    create_dynamic,
     create_static,
     told,
 )
@@ -86,6 +88,16 @@ async def create_ota_rollout_job(call: Call, request: CreateOTARolloutJobRequest
     return await create_static(call, await told(call, request, request.controls()))
 
 
+class CreateOTADynamicRolloutJobRequest(CreateOTADynamicUpgradeJobRequest, ControlsRequest):
+    """Parameters of CreateOTADynamicRolloutJob."""
+
+
+@operation("CreateOTADynamicRolloutJob", qps=20, access=Access.WRITE, vendor=False)
+async def create_ota_dynamic_rollout_job(call: Call, request: CreateOTADynamicRolloutJobRequest) -> CreateJobResponse:
+    """Makes a dynamic job that halts on failures and goes by windows or a growing rate; it has no stages."""
+    return await create_dynamic(call, request, request.controls())
+
+
 class JobRequest(InstanceRequest):
     """Names a job."""
 
@@ -108,6 +120,54 @@ async def update_ota_rollout(call: Call, request: UpdateOTARolloutRequest) -> Em
     await services.store.write(_change, call.instance.id, request.job_id, request.controls(), services.clock.now_ms())
     services.bus.wake()
     return Empty()
+
+
+class WindowInfo(ResponseModel):
+    """A maintenance window."""
+
+    cron: str
+    minutes: int
+
+
+class RolloutInfo(ResponseModel):
+    """`Data` of QueryOTARollout: as CreateOTARolloutJob and UpdateOTARollout were told."""
+
+    halt_failure_percent: int | None
+    halt_failure_count: int | None
+    halt_minimum_executed: int
+    stages: list[int]
+    stage_success_percent: int | None
+    windows: list[WindowInfo]
+    window_time_zone: str
+    rate_start: int | None
+    rate_growth_percent: int | None
+    rate_growth_successes: int | None
+
+
+class QueryOTARolloutResponse(ResponseModel):
+    """Answer of QueryOTARollout."""
+
+    data: RolloutInfo
+
+
+@operation("QueryOTARollout", qps=10, access=Access.READ, vendor=False)
+async def query_ota_rollout(call: Call, request: JobRequest) -> QueryOTARolloutResponse:
+    """Tells what holds a job back."""
+    held_back = controls.of(await call.services.store.read(jobs.find, call.instance.id, request.job_id))
+    return QueryOTARolloutResponse(
+        data=RolloutInfo(
+            halt_failure_percent=held_back.halt_failure_percent,
+            halt_failure_count=held_back.halt_failure_count,
+            halt_minimum_executed=held_back.halt_minimum_executed,
+            stages=list(held_back.stages),
+            stage_success_percent=held_back.stage_success_percent,
+            windows=[WindowInfo(cron=window.cron, minutes=window.minutes) for window in held_back.windows],
+            window_time_zone=held_back.window_time_zone,
+            rate_start=held_back.rate_start,
+            rate_growth_percent=held_back.rate_growth_percent,
+            rate_growth_successes=held_back.rate_growth_successes,
+        )
+    )
 
 
 class PauseOTAJobRequest(JobRequest):
@@ -151,6 +211,14 @@ class VersionCount(ResponseModel):
 class PreviewInfo(ResponseModel):
     """`Data` of PreviewOTAJob."""
 
+    devices: int
+    """Devices that the job asks for, whether they can be updated or not."""
+    without_version: int
+    """Those that cannot because they have reported no version of the module,"""
+    up_to_date: int
+    """because they run the version of the package,"""
+    other_version: int
+    """because they run another one than the source versions."""
     candidates: int
     """Devices that could be updated."""
     selected: int
@@ -186,6 +254,10 @@ async def preview_ota_job(call: Call, request: CreateOTARolloutJobRequest) -> Pr
     )
     return PreviewOTAJobResponse(
         data=PreviewInfo(
+            devices=found.devices,
+            without_version=found.without_version,
+            up_to_date=found.up_to_date,
+            other_version=found.other_version,
             candidates=found.candidates,
             selected=found.selected,
             busy=found.busy,

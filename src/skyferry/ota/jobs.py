@@ -151,6 +151,7 @@ def create_dynamic(
     streams.check_protocol(tx, package.id, new.options.download_protocol)
     if new.dynamic_mode not in {None, PRESENT_AND_FUTURE, FUTURE}:
         raise ApiError(codes.INVALID_DYNAMIC_MODE)
+    controls.check(new.controls, dynamic=True)
     group_id = _policy_group(tx, new, instance_id)
     if statements.has_running_dynamic(tx, package.id):
         raise ApiError(codes.IN_PROGRESS_DYNAMIC_JOB_EXISTED)
@@ -162,6 +163,7 @@ def create_dynamic(
         "group_id": group_id,
         "dynamic_mode": new.dynamic_mode or PRESENT_AND_FUTURE,
         **options.columns(new.options),
+        **rollout.first_values(new.controls),
     }
     if values["dynamic_mode"] == FUTURE:
         return _insert(tx, package, values, now)

@@ -113,6 +113,7 @@ class NewDynamicJob:
     group_type: str | None = None
     dynamic_mode: int | None = None
     options: JobOptions = JobOptions()
+    controls: Controls = NONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,11 @@ class Preview:
     """What a job would find at this moment.
 
     Attributes:
-        candidates: devices that could be updated.
+        devices: devices that the job asks for,
+        without_version: those that have reported no version of the module,
+        up_to_date: run the destination version,
+        other_version: or run another one than the source versions.
+        candidates: devices that could be updated: all others.
         selected: devices that would get a task: all of these, or the share that a gray job takes.
         busy: candidates with an open task, which would fail at once or be replaced by the job's OverwriteMode.
         unknown: names in the list file that no device has.
@@ -31,6 +35,10 @@ class Preview:
         names: the first devices that would get a task.
     """
 
+    devices: int
+    without_version: int
+    up_to_date: int
+    other_version: int
     candidates: int
     selected: int
     busy: int
@@ -58,9 +66,15 @@ def static(tx: Connection, new: NewStaticJob, *, instance_id: int, limits: Engin
         rule = dataclasses.replace(rule, device_ids=known.values())
         unknown = len(set(portion.names) - known.keys())
         complete = portion.consumed >= new.name_list.size
+    asked_for = statements.count_asked_for(tx, rule)
     candidates = statements.count(tx, rule)
     share = plan.values.get("gray_share")
+    reported = asked_for.devices - asked_for.without_version
     return Preview(
+        devices=asked_for.devices,
+        without_version=asked_for.without_version,
+        up_to_date=asked_for.up_to_date,
+        other_version=reported - asked_for.up_to_date - candidates,
         candidates=candidates,
         selected=candidates if share is None else _share_of(candidates, share),
         busy=statements.count_busy(tx, rule, any_module=not new.options.multi_module),

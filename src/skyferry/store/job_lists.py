@@ -34,7 +34,14 @@ class ListedJob:
 
 
 def page_of_instance(
-    tx: Connection, instance_id: int, *, status: str | None, product_id: int | None, before: int | None, limit: int
+    tx: Connection,
+    instance_id: int,
+    *,
+    status: str | None,
+    product_id: int | None,
+    package_id: int | None,
+    before: int | None,
+    limit: int,
 ) -> Sequence[ListedJob]:
     """Jobs of an instance, newest first.
 
@@ -43,6 +50,7 @@ def page_of_instance(
         instance_id: the instance.
         status: only jobs in this state, unless None.
         product_id: only jobs of this product, unless None.
+        package_id: only jobs of this package, unless None.
         before: only jobs with a smaller key, unless None.
         limit: how many at most.
     """
@@ -77,6 +85,8 @@ def page_of_instance(
         statement = statement.where(jobs.c.status == status)
     if product_id is not None:
         statement = statement.where(jobs.c.product_id == product_id)
+    if package_id is not None:
+        statement = statement.where(jobs.c.package_id == package_id)
     if before is not None:
         statement = statement.where(jobs.c.id < before)
     return rows.all_of(ListedJob, tx.execute(statement))

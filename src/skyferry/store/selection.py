@@ -84,6 +84,21 @@ class NewTasks:
     now: int
 
 
+@dataclass(frozen=True, slots=True)
+class AskedFor:
+    """The devices of a rule whatever version they run.
+
+    Attributes:
+        devices: how many they are,
+        without_version: how many of them have reported no version of the module,
+        up_to_date: and how many run the destination version.
+    """
+
+    devices: int
+    without_version: int
+    up_to_date: int
+
+
 _SPREAD = 7_919
 """A prime: neighbours in the table are pushed at times far from each other."""
 
@@ -102,15 +117,18 @@ def _devices(rule: SelectionRule, *selected: ColumnElement[Any]) -> Select[Any]:
     )
     if rule.src_versions:
         statement = statement.where(module_versions.c.version.in_(rule.src_versions))
-    if rule.device_ids is not None:
-        statement = statement.where(devices.c.id.in_(rule.device_ids))
-    if rule.members is not None:
-        statement = statement.where(rule.members)
+    statement = statement.where(*_limits(rule))
     if rule.without_task_of is not None:
         own = tasks.alias("own")
         has_one = exists().where(own.c.device_id == devices.c.id, own.c.job_id + 0 == rule.without_task_of)
         statement = statement.where(~has_one)
     return statement
+
+
+def _limits(rule: SelectionRule) -> Sequence[ColumnElement[bool]]:
+    """Which devices the rule is about, besides those of a product."""
+    named = () if rule.device_ids is None else (devices.c.id.in_(rule.device_ids),)
+    return (*named, *(() if rule.members is None else (rule.members,)))
 
 
 def any_device(tx: Connection, rule: SelectionRule) -> bool:
@@ -131,6 +149,25 @@ def device_ids(tx: Connection, rule: SelectionRule) -> Sequence[int]:
 def count(tx: Connection, rule: SelectionRule) -> int:
     """How many devices the rule selects."""
     return tx.execute(select(func.count()).select_from(_devices(rule, devices.c.id).subquery())).scalar_one()
+
+
+def count_asked_for(tx: Connection, rule: SelectionRule) -> AskedFor:
+    """The devices that the rule is about, and why some of them cannot be selected."""
+    same_module = and_(module_versions.c.device_id == devices.c.id, module_versions.c.module == rule.module)
+    version = module_versions.c.version
+    statement = select(
+        func.count(),
+        func.count(case((version.is_(None), 1))),
+        func.count(case((version == rule.dest_version, 1))),
+    )
+    asked_for = statement.select_from(devices.outerjoin(module_versions, same_module)).where(
+        devices.c.product_id == rule.product_id,
+        devices.c.id > rule.after,
+        devices.c.id <= rule.up_to,
+        *_limits(rule),
+    )
+    found, without_version, up_to_date = tx.execute(asked_for).one()
+    return AskedFor(found, without_version, up_to_date)
 
 
 def count_by_version(tx: Connection, rule: SelectionRule, limit: int) -> Sequence[tuple[str, int]]:

@@ -62,7 +62,8 @@ class OpenTask:
     job_may_push: bool
 
 
-def _select() -> Select[Any]:
+def select_tasks() -> Select[Any]:
+    """Selects what a `TaskRecord` holds."""
     own = [tasks.c[name] for name in TaskRecord.__dataclass_fields__ if name in tasks.c]
     return select(*own, devices.c.name, devices.c.iot_id).join(devices, tasks.c.device_id == devices.c.id)
 
@@ -84,7 +85,7 @@ def page_of_job(
         keys = keys.where(tasks.c.status == status)
     keys = keys.order_by(tasks.c.id).offset(offset).limit(limit)
     # The page is cut on the index alone; rows and devices are read for the page only.
-    statement = _select().where(tasks.c.id.in_(keys.subquery().select())).order_by(tasks.c.id)
+    statement = select_tasks().where(tasks.c.id.in_(keys.subquery().select())).order_by(tasks.c.id)
     return rows.all_of(TaskRecord, tx.execute(statement))
 
 
@@ -93,7 +94,7 @@ def of_devices(
 ) -> Sequence[TaskRecord]:
     """Tasks that a job has for the named devices of its product."""
     statement = (
-        _select()
+        select_tasks()
         .join(jobs, devices.c.product_id == jobs.c.product_id)
         .where(jobs.c.id == job_id, devices.c.name.in_(device_names), _of_job(job_id))
         .order_by(tasks.c.id)

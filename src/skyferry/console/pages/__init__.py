@@ -8,6 +8,7 @@ from skyferry.console.pages import (
     device_changes,
     devices,
     groups,
+    job_changes,
     job_control,
     job_creation,
     jobs,
@@ -19,7 +20,9 @@ from skyferry.console.pages import (
     products,
     registrations,
     sessions,
+    task_control,
     uploads,
+    verification,
 )
 from skyferry.console.routing import Route
 
@@ -29,6 +32,7 @@ _MODULES: Final = (
     device_changes,
     devices,
     groups,
+    job_changes,
     job_control,
     job_creation,
     jobs,
@@ -40,6 +44,8 @@ _MODULES: Final = (
     products,
     registrations,
     sessions,
+    task_control,
     uploads,
+    verification,
 )
 PAGES: Final[tuple[Route, ...]] = tuple(route for module in _MODULES for route in module.pages.routes)

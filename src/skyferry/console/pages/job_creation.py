@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 from multidict import MultiDict, MultiDictProxy
 
-from skyferry.console import formats, job_forms, reading
+from skyferry.console import formats, job_forms, named
 from skyferry.console.languages import translate as _
 from skyferry.console.page import Page
 from skyferry.console.problems import STATUS, Problem
@@ -17,7 +17,11 @@ from skyferry.rpc.direct import CallError
 
 pages = Pages()
 _MOST_GROUPS: Final = 200
-_ROWS: Final = 3
+_ACTIONS: Final = {
+    False: ("CreateOTAStaticUpgradeJob", "CreateOTARolloutJob"),
+    True: ("CreateOTADynamicUpgradeJob", "CreateOTADynamicRolloutJob"),
+}
+"""By whether the batch is dynamic: what makes it, and what makes it when something holds it back."""
 _FIRST: Final = MultiDictProxy(
     MultiDict(
         {
@@ -51,14 +55,14 @@ class Preview:
 @pages.get("/packages/{firmware_id}/update")
 async def show_update(page: Page) -> web.StreamResponse:
     """The form for a batch."""
-    return await _update_form(page, await _package(page), _FIRST)
+    return await _update_form(page, await named.package(page), _FIRST)
 
 
 @pages.post("/packages/{firmware_id}/update")
 async def update(page: Page) -> web.StreamResponse:
     """Previews the batch; makes it when the person has seen the preview of just this."""
-    package, form = await _package(page), page.form
-    wanted = _of(package)
+    package, form = await named.package(page), page.form
+    wanted = job_forms.of(package)
     digest = job_forms.digest(form)
     if job_forms.is_dynamic(form) and not job_forms.has_policy(form):
         missing = Problem(_("A dynamic batch needs source versions, or a dynamic group."))
@@ -78,9 +82,9 @@ async def update(page: Page) -> web.StreamResponse:
 @pages.get("/packages/{firmware_id}/versions")
 async def show_versions(page: Page) -> web.StreamResponse:
     """Boxes for the commonest versions that devices would be updated from; nothing while the package may not go out."""
-    package = await _package(page)
+    package = await named.package(page)
     try:
-        found = await page.call("PreviewOTAJob", **_of(package), TargetSelection="ALL")
+        found = await page.call("PreviewOTAJob", **job_forms.of(package), TargetSelection="ALL")
     except CallError:
         return page.render("packages/versions.html", versions=())
     ticked = set(page.request.query.getall("ticked", []))
@@ -95,7 +99,7 @@ async def _preview(page: Page, wanted: Mapping[str, str]) -> Mapping[str, Any] |
         told = {**job_forms.static_parameters(form), **job_forms.controls(form, dynamic=False)}
         found: Mapping[str, Any] = (await page.call("PreviewOTAJob", **wanted, **told))["Data"]
         return found
-    told = dict(job_forms.dynamic_parameters(form))
+    told = {**job_forms.dynamic_parameters(form), **job_forms.controls(form, dynamic=True)}
     if told.pop("DynamicMode") == "2" or "GroupId" in told:
         return None
     present: Mapping[str, Any] = (await page.call("PreviewOTAJob", **wanted, TargetSelection="ALL", **told))["Data"]
@@ -105,13 +109,11 @@ async def _preview(page: Page, wanted: Mapping[str, str]) -> Mapping[str, Any] |
 async def _make(page: Page, wanted: Mapping[str, str]) -> str:
     """Makes the batch by the plain operation where that says all of it."""
     form = page.form
-    if job_forms.is_dynamic(form):
-        action, told = "CreateOTADynamicUpgradeJob", job_forms.dynamic_parameters(form)
-    else:
-        held_back = job_forms.controls(form, dynamic=False)
-        action = "CreateOTARolloutJob" if held_back else "CreateOTAStaticUpgradeJob"
-        told = {**job_forms.static_parameters(form), **held_back}
-    made = await page.call(action, **wanted, **told)
+    dynamic = job_forms.is_dynamic(form)
+    held_back = job_forms.controls(form, dynamic=dynamic)
+    told = job_forms.dynamic_parameters(form) if dynamic else job_forms.static_parameters(form)
+    plain, with_controls = _ACTIONS[dynamic]
+    made = await page.call(with_controls if held_back else plain, **wanted, **told, **held_back)
     return str(made["Data"]["JobId"])
 
 
@@ -138,22 +140,6 @@ async def _update_form(
         others=f"?{urlencode([('ticked', version) for version in ticked])}" if ticked else "",
         groups_found=groups["Data"]["GroupInfo"] if groups else (),
         zone=zone.key if zone else "UTC",
-        tags=_table(values, "tag_key", "tag_value"),
-        windows=_table(values, "window_cron", "window_minutes"),
+        tags=job_forms.table(values, "tag_key", "tag_value"),
+        windows=job_forms.table(values, "window_cron", "window_minutes"),
     )
-
-
-def _table(values: MultiDictProxy[str], *names: str) -> list[Any]:
-    """The rows that were filled in, and empty ones to go on."""
-    filled = reading.rows(values, *names)
-    return [*filled, *[("",) * len(names)] * max(1, _ROWS - len(filled))]
-
-
-async def _package(page: Page) -> Mapping[str, Any]:
-    answer = await page.call("QueryOTAFirmware", FirmwareId=page.name("firmware_id"))
-    found: Mapping[str, Any] = answer["FirmwareInfo"]
-    return found
-
-
-def _of(package: Mapping[str, Any]) -> Mapping[str, str]:
-    return {"FirmwareId": package["FirmwareId"], "ProductKey": package["ProductKey"]}

@@ -6,7 +6,7 @@ from typing import Any, Final
 from aiohttp import web
 from multidict import MultiDict, MultiDictProxy
 
-from skyferry.console import reading
+from skyferry.console import named, reading
 from skyferry.console.languages import translate as _
 from skyferry.console.page import Page
 from skyferry.console.parameters import EMPTY
@@ -76,7 +76,7 @@ async def _form(
 @pages.get("/packages/{firmware_id}/edit")
 async def show_edit(page: Page) -> web.StreamResponse:
     """The form for what can be changed of a package."""
-    package = await _package(page)
+    package = await named.package(page)
     values = {
         "FirmwareName": package["FirmwareName"],
         "FirmwareDesc": package.get("FirmwareDesc") or "",
@@ -88,7 +88,7 @@ async def show_edit(page: Page) -> web.StreamResponse:
 @pages.post("/packages/{firmware_id}/edit")
 async def edit(page: Page) -> web.StreamResponse:
     """Changes the package's name, description and information for devices."""
-    package, form = await _package(page), page.form
+    package, form = await named.package(page), page.form
     try:
         await page.call(
             "ModifyOTAFirmware",
@@ -121,7 +121,7 @@ async def delete(page: Page) -> web.StreamResponse:
 
 
 async def _delete_page(page: Page, problem: Problem | None = None) -> web.Response:
-    package = await _package(page)
+    package = await named.package(page)
     jobs = await page.call("ListOTAJobByFirmware", FirmwareId=package["FirmwareId"], CurrentPage=1, PageSize=1)
     return page.render(
         "packages/delete.html",
@@ -131,9 +131,3 @@ async def _delete_page(page: Page, problem: Problem | None = None) -> web.Respon
         files=len(package["MultiFiles"]) if "MultiFiles" in package else 1,
         problem=problem,
     )
-
-
-async def _package(page: Page) -> Mapping[str, Any]:
-    answer = await page.call("QueryOTAFirmware", FirmwareId=page.name("firmware_id"))
-    found: Mapping[str, Any] = answer["FirmwareInfo"]
-    return found
