@@ -4,7 +4,17 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-PAGES = ("/console/", "/console/packages", "/console/me")
+PAGES = (
+    "/console/",
+    "/console/products",
+    "/console/products/new",
+    "/console/devices",
+    "/console/devices/new",
+    "/console/groups",
+    "/console/groups/new",
+    "/console/packages",
+    "/console/me",
+)
 
 
 def serious(page: Page) -> list[str]:

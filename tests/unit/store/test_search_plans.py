@@ -82,6 +82,7 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
     "page of a product": (page_of, {NEXT_DEVICES, MEMBERSHIPS}),
     "page of a product's state": (lambda w: page_of(w, "status = 'ONLINE'"), {BY_STATE, MEMBERSHIPS}),
     "page of a product's beginnings": (lambda w: page_of(w, "name LIKE 'dev-%'"), {NAMES, MEMBERSHIPS}),
+    "page of a product's disabled devices": (lambda w: page_of(w, "status = 'DISABLE'"), {BY_STATE, MEMBERSHIPS}),
     "page of a tag": (
         lambda w: page_of(w, "tag.tag_name = 'a' AND tag.tag_value = 'b'", product=None),
         {TAGS, NEXT_DEVICES, *LISTED},
@@ -135,3 +136,12 @@ def test_the_statement_reads_no_table_from_end_to_end(world: World, name: str) -
     run, _ = HOT[name]
     scans = [step for step in plan_of(world.tx, lambda: run(world)) if step.startswith("SCAN")]
     assert all(re.match(r"SCAN (CONSTANT ROW|\(subquery-1\))$", step) for step in scans), scans
+
+
+def test_many_devices_of_a_beginning_are_not_sorted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_search, "_FEW", 0)
+    world.make_device("dev-1")
+
+    steps = plan_of(world.tx, lambda: page_of(world, "name LIKE 'dev-%'"))
+
+    assert NEXT_DEVICES in indexes(steps)
