@@ -13,9 +13,9 @@ _ARGUMENTS: Final = ["--no-sandbox", "--disable-gpu", "--disable-background-netw
 _MILLISECONDS: Final = 60_000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The browser."""
+    """The browser. It ends with its module: as long as it is there, its event loop runs in the tests' own thread."""
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("Chromium is not installed")
