@@ -88,7 +88,7 @@ format: setup
 	$(BIN)/ruff format
 
 translations: setup
-	$(BIN)/pybabel --quiet extract --no-location --omit-header --sort-output -F $(CONSOLE)/babel.cfg -o $(CONSOLE)/locale/console.pot $(CONSOLE)
+	$(BIN)/pybabel --quiet extract -k translate_number:1,2 --no-location --omit-header --sort-output -F $(CONSOLE)/babel.cfg -o $(CONSOLE)/locale/console.pot $(CONSOLE)
 	for language in zh; do \
 		$(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --omit-header --width 120 -D console -l $$language -d $(CONSOLE)/locale -i $(CONSOLE)/locale/console.pot; \
 	done

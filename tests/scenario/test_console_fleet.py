@@ -219,7 +219,8 @@ def test_a_device_is_barred_gets_a_new_secret_and_is_deleted(browser: Browser, f
     assert device.secret not in browser.text
 
     browser.open(f"{path}/delete")
-    assert "1 task is deleted; 1 of them is open" in browser.text
+    assert "1 task is deleted" in browser.text
+    assert "1 of them is open and is cancelled first" in browser.text
     browser.send(f"{path}/delete")
     assert browser.path == "/devices"
     assert fleet.api.refusal("QueryDeviceDetail", IotId=device.iot_id) == "iot.device.InvalidIoTId"

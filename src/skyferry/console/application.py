@@ -169,7 +169,7 @@ def _headers(public_url: str) -> Middleware:
             raise
         except Exception:  # noqa: BLE001 - the person gets a sentence, the log gets the traceback
             _log.exception("page failed", path=request.path)
-            response = web.Response(status=500, text="The page cannot be made now. The server's log says why.\n")
+            response = web.Response(status=500, text=_("The page cannot be made now. The server's log says why."))
         response.headers["Content-Security-Policy"] = policy
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
