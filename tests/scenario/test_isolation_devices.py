@@ -56,6 +56,7 @@ SERVICES: Final[Mapping[str, str]] = {
     "thing/file/download": "/sys/{owner}/thing/file/download",
     "thing/proxy/provisioning/product_register": "/sys/{owner}/thing/proxy/provisioning/product_register",
     "thing/sub/register": "/sys/{owner}/thing/sub/register",
+    "thing/sub/unregister": "/sys/{owner}/thing/sub/unregister",
     "thing/topo/add": "/sys/{owner}/thing/topo/add",
     "thing/topo/delete": "/sys/{owner}/thing/topo/delete",
     "thing/topo/get": "/sys/{owner}/thing/topo/get",

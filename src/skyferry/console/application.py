@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit
 
 import aiohttp_jinja2
@@ -11,6 +11,7 @@ import jinja2
 import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
+from jinja2.utils import missing
 from markupsafe import Markup
 
 from skyferry.console import assets, formats, languages
@@ -53,7 +54,7 @@ def application(console: Console, *, public_url: str, trusted_proxies: Sequence[
         made,
         loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
-        undefined=jinja2.StrictUndefined,
+        undefined=Missing,
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -79,6 +80,19 @@ def application(console: Console, *, public_url: str, trusted_proxies: Sequence[
 def _form_token(context: jinja2.runtime.Context) -> Markup:
     """The field that every form carries."""
     return Markup('<input type="hidden" name="{}" value="{}">').format(_FORM_FIELD, context["page"].form_token())
+
+
+class Missing(jinja2.Undefined):
+    """What a template names and is not there: nothing, where it is a member of an answer; a fault, where it is a name.
+
+    Answers leave members out that have no value.
+    """
+
+    def __new__(cls, hint: str | None = None, obj: Any = missing, *more: Any, **named: Any) -> Any:
+        """Makes the one or the other."""
+        if obj is missing:
+            return jinja2.StrictUndefined(hint, obj, *more, **named)
+        return super().__new__(cls)
 
 
 def _handler(route: Route, trusted_proxies: Sequence[Network]) -> Handler:

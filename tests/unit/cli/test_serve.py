@@ -22,7 +22,7 @@ def refusal(tmp_path: Path, *options: str) -> str:
     # A process of its own: a server that starts after all must not take over the signals of the tests.
     command = [sys.executable, "-c", "from skyferry.cli import main; main()", "serve"]
     arguments = [word for pair in given.items() for word in pair]
-    result = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=30, check=False)
+    result = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=120, check=False)
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
     assert "ready" not in result.stdout

@@ -90,7 +90,7 @@ def test_a_certificate_is_one_devices_own(tx: Connection) -> None:
     pem = AUTHORITY.issue("dev-1").certificate
     replace(tx, pem)
     replace(tx, pem)  # once more is no harm
-    with pytest.raises(ApiError, match="Another device"):
+    with pytest.raises(ApiError, match="another device"):
         replace(tx, pem, "dev-2")
 
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from skyferry import error_codes
 from skyferry.errors import ApiError
 from skyferry.ram.policies import Effect, Statement
+from skyferry.rpc import gateway_errors
 from skyferry.rpc.call import Call
 from skyferry.rpc.operation import Access, Empty, RequestModel, operation
 from tests.unit.rpc.support import (
@@ -126,6 +127,12 @@ class TestOutcome:
             [logged, request] = lines
             assert logged["exc_info"] is failure
             assert logged["request_id"] == request["request_id"] == reply.json["RequestId"]
+
+    async def test_what_is_away_for_a_while_may_be_tried_again(self, server: Server) -> None:
+        server.recorder.failure = ApiError(gateway_errors.SERVICE_UNAVAILABLE, "The list file cannot be read now.")
+        reply = await server.v1()
+        assert (reply.status, reply.code) == (503, "ServiceUnavailable")
+        assert reply.json["Message"] == "The list file cannot be read now."
 
     async def test_an_answer_that_cannot_be_rendered(self, server: Server) -> None:
         server.recorder.failure = ApiError(error_codes.FIRMWARE_NOT_FOUND, data={"x": object()})
