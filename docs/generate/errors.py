@@ -8,7 +8,7 @@ from typing import Final
 from docs.generate.markdown import code, document, table
 from docs.generate.operations import link_to
 from docs.generate.raised import kinds_of
-from skyferry import error_codes
+from skyferry import error_codes, ram_codes
 from skyferry.errors import ErrorKind
 from skyferry.operations import OPERATIONS
 from skyferry.rpc import gateway_errors
@@ -45,7 +45,7 @@ def gateway_kinds() -> list[ErrorKind]:
 
 def business_kinds() -> list[ErrorKind]:
     """The operations' errors, by code."""
-    return sorted(_kinds_in(error_codes), key=lambda kind: kind.code)
+    return sorted([*_kinds_in(error_codes), *_kinds_in(ram_codes)], key=lambda kind: kind.code)
 
 
 def _kinds_in(module: ModuleType) -> list[ErrorKind]:

@@ -17,12 +17,13 @@ from typing import Any, Final
 
 import skyferry
 from skyferry import error_codes as codes
+from skyferry import ram_codes
 from skyferry.errors import ErrorKind
 from skyferry.rpc import gateway_errors
 from skyferry.rpc.operation import Operation
 
 _SOURCE: Final = Path(skyferry.__file__).parent
-_CODES: Final[Mapping[str, ModuleType]] = {codes.__name__: codes, gateway_errors.__name__: gateway_errors}
+_CODES: Final[Mapping[str, ModuleType]] = {module.__name__: module for module in (codes, gateway_errors, ram_codes)}
 _RETRY: Final = frozenset({codes.INVALID_RETRY_INTERVAL.code, codes.INVALID_RETRY_COUNT.code})
 _PACE: Final = frozenset({codes.INVALID_MAXIMUM_PER_MINUTE.code, codes.INVALID_OVERWRITE_MODE.code})
 _NEVER: Final[Mapping[str, frozenset[str]]] = {

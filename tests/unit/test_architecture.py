@@ -42,7 +42,7 @@ def test_files_can_be_read_in_one_sitting(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= MOST_LINES
 
 
-@pytest.mark.parametrize("module", ["error_codes.py", "rpc/gateway_errors.py"])
+@pytest.mark.parametrize("module", ["error_codes.py", "ram_codes.py", "rpc/gateway_errors.py"])
 def test_every_listed_error_can_happen(module: str) -> None:
     listing = PROJECT / "src" / "skyferry" / module
     tree = ast.parse(listing.read_text())

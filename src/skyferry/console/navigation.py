@@ -12,5 +12,6 @@ def navigation() -> tuple[tuple[str, str, str], ...]:
         ("/groups", _("Groups"), "QueryDeviceGroupList"),
         ("/packages", _("Update packages"), "ListOTAFirmware"),
         ("/analysis", _("Data analysis"), "QueryOTAVersionDistribution"),
+        ("/access", _("Access"), "ListUsers"),
         ("/audit", _("Audit log"), "QueryAuditRecords"),
     )

@@ -31,6 +31,15 @@ An attachment needs a row, which is made by the first one; the document that cou
 """
 
 
+def check_policy_name(name: str) -> None:
+    """Checks the form of a policy's name.
+
+    Raises:
+        AccountError: it has another one.
+    """
+    check_name(name, _NAME, "A policy's name has 1 to 128 of A-Z a-z 0-9 -")
+
+
 def put_policy(tx: Connection, account: AccountRecord, name: str, document: object, *, now_ms: int) -> None:
     """Stores a policy, or replaces the document of the one that has the name.
 
@@ -38,7 +47,7 @@ def put_policy(tx: Connection, account: AccountRecord, name: str, document: obje
         AccountError: the name is malformed or belongs to a pre-made policy, or the document cannot take effect as it
             is written.
     """
-    check_name(name, _NAME, "A policy's name has 1 to 128 of A-Z a-z 0-9 -")
+    check_policy_name(name)
     _check_own(name)
     try:
         policies.check(document, account_uid=account.uid)

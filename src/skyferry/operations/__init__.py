@@ -31,6 +31,8 @@ from skyferry.operations import (
     packages,
     product_settings,
     products,
+    ram_policies,
+    ram_users,
     registrations,
     rollouts,
     signing_keys,
@@ -80,6 +82,8 @@ _MODULES: Final = (
     rollouts,
     events,
     sts,
+    ram_users,
+    ram_policies,
     topologies,
 )
 

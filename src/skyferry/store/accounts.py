@@ -86,6 +86,11 @@ def account_named(tx: Connection, name: str) -> AccountRecord | None:
     return rows.one_of(AccountRecord, tx.execute(select(*_ACCOUNT).where(accounts.c.name == name)))
 
 
+def account_by_id(tx: Connection, key: int) -> AccountRecord | None:
+    """The account of this key."""
+    return rows.one_of(AccountRecord, tx.execute(select(*_ACCOUNT).where(accounts.c.id == key)))
+
+
 def all_accounts(tx: Connection) -> Sequence[AccountRecord]:
     """All accounts, oldest first."""
     return rows.all_of(AccountRecord, tx.execute(select(*_ACCOUNT).order_by(accounts.c.id)))
@@ -137,6 +142,12 @@ def users_of(tx: Connection, account_id: int) -> Sequence[UserRecord]:
     return rows.all_of(UserRecord, tx.execute(statement))
 
 
+def page_of_users(tx: Connection, account_id: int, *, after: str, limit: int) -> Sequence[UserRecord]:
+    """The account's first RAM users with a name above `after`, by name."""
+    statement = select(*_USER).where(ram_users.c.account_id == account_id, ram_users.c.name > after)
+    return rows.all_of(UserRecord, tx.execute(statement.order_by(ram_users.c.name).limit(limit)))
+
+
 def delete_user(tx: Connection, account_id: int, name: str) -> bool:
     """Removes a RAM user with its access keys and attachments; False when there is none of this name."""
     statement = delete(ram_users).where(ram_users.c.account_id == account_id, ram_users.c.name == name)
@@ -163,6 +174,17 @@ def keys_of(tx: Connection, account_id: int) -> Sequence[KeyRecord]:
     statement = (
         select(*_KEY)
         .where(access_keys.c.account_id == account_id)
+        .order_by(access_keys.c.created_at, access_keys.c.access_key_id)
+    )
+    return rows.all_of(KeyRecord, tx.execute(statement))
+
+
+def keys_of_owner(tx: Connection, account_id: int, ram_user_id: int | None) -> Sequence[KeyRecord]:
+    """The access keys of a RAM user, or of the account itself, oldest first."""
+    owner = access_keys.c.ram_user_id
+    statement = (
+        select(*_KEY)
+        .where(access_keys.c.account_id == account_id, owner.is_(None) if ram_user_id is None else owner == ram_user_id)
         .order_by(access_keys.c.created_at, access_keys.c.access_key_id)
     )
     return rows.all_of(KeyRecord, tx.execute(statement))

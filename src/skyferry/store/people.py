@@ -19,6 +19,7 @@ class PasswordRecord:
     hash: str = field(repr=False)
     totp_sealed: bytes | None = field(repr=False)
     totp_step: int | None
+    changed_at: int
 
 
 @dataclass(frozen=True, slots=True)

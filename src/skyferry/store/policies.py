@@ -1,6 +1,6 @@
 """Statements on policies and on what they are attached to: RAM users and roles."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,28 @@ def policies_of(tx: Connection, account_id: int) -> Sequence[PolicyRecord]:
     """The account's policies by name."""
     statement = select(*_POLICY).where(policies.c.account_id == account_id).order_by(policies.c.name)
     return rows.all_of(PolicyRecord, tx.execute(statement))
+
+
+def page_of_policies(
+    tx: Connection, account_id: int, *, after: str, without: Collection[str], limit: int
+) -> Sequence[PolicyRecord]:
+    """The account's first policies with a name above `after`, by name; those of the names `without` are left out."""
+    statement = select(*_POLICY).where(
+        policies.c.account_id == account_id, policies.c.name > after, policies.c.name.not_in(without)
+    )
+    return rows.all_of(PolicyRecord, tx.execute(statement.order_by(policies.c.name).limit(limit)))
+
+
+def attachment_counts(tx: Connection, account_id: int, names: Collection[str]) -> Mapping[str, int]:
+    """To how many RAM users and roles each of the named policies is attached; those without a row are absent."""
+    counts = [
+        select(func.count()).select_from(table).where(table.c.policy_id == policies.c.id).scalar_subquery()
+        for table in (policy_attachments, role_policies)
+    ]
+    statement = select(policies.c.name, counts[0] + counts[1]).where(
+        policies.c.account_id == account_id, policies.c.name.in_(names)
+    )
+    return {name: int(number) for name, number in tx.execute(statement)}
 
 
 def policies_of_user(tx: Connection, ram_user_id: int) -> Sequence[PolicyRecord]:

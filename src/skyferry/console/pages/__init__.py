@@ -3,6 +3,7 @@
 from typing import Final
 
 from skyferry.console.pages import (
+    access,
     analysis,
     audit,
     device_changes,
@@ -27,6 +28,7 @@ from skyferry.console.pages import (
 from skyferry.console.routing import Route
 
 _MODULES: Final = (
+    access,
     analysis,
     audit,
     device_changes,
