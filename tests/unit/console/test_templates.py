@@ -14,7 +14,7 @@ from skyferry.console import languages
 
 TEMPLATES: Final = Path(languages.__file__).with_name("templates")
 ENVIRONMENT: Final = jinja2.Environment(extensions=["jinja2.ext.i18n", "jinja2.ext.do"], autoescape=True)
-SAME_EVERYWHERE: Final = frozenset({"Skyferry", "RequestId"})
+SAME_EVERYWHERE: Final = frozenset({"Skyferry", "RequestId", "AccessKeyId"})
 _NOT_LOOKED_INTO: Final = frozenset({"_", "ngettext", "copyable"})
 """Calls whose literals are translated, or are commands that people copy."""
 _SPOKEN: Final = frozenset({"alt", "aria-label", "title"})
