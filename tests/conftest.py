@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterator
 from typing import Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -11,6 +12,10 @@ from tests.support.api import Application, root
 from tests.support.server import Server
 
 _SCENARIOS: Final = "tests/scenario/"
+
+# How long an example takes says more of the machine than of the code: no test has a deadline.
+settings.register_profile("skyferry", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("skyferry")
 
 
 @pytest.fixture(scope="module")

@@ -44,7 +44,7 @@ def test_a_preview_of_a_list_tells_the_unknown_names(world: World) -> None:
     assert not look(world, world.make_package("3.0.0"), target_selection="SPECIFIC", name_list=part).complete
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 25), st.integers(1, 100_000))
 def test_a_job_updates_whom_its_preview_named(devices: int, share: int) -> None:
     with make_world() as world:

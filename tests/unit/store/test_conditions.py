@@ -132,7 +132,7 @@ def stored() -> Iterator[Stored]:
         yield found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_a_condition_means_the_same_in_sql_and_in_python(stored: Stored, data: st.DataObject) -> None:
     condition = data.draw(CONDITIONS)

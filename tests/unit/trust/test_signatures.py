@@ -43,7 +43,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return digests
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.binary(max_size=64), st.sampled_from(["md5", "sha256"]))
 def test_a_device_with_only_the_public_key_can_check_any_digest(content: bytes, method: str) -> None:
     digest = hashlib.new(method, content).hexdigest()
