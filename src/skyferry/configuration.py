@@ -35,6 +35,7 @@ def engine_limits(settings: Settings) -> EngineLimits:
         push_backoff_ms=round(settings.push_backoff_seconds * 1_000),
         history_ms=settings.history_days * 86_400_000,
         most_packages=settings.most_packages,
+        most_products=settings.most_products,
     )
 
 

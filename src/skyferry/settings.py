@@ -198,6 +198,8 @@ class Settings(BaseSettings):
     """The largest list of devices (DnListFileUrl)."""
     most_packages: int = Field(default=500, ge=1, le=1_000_000)
     """How many packages an account may have."""
+    most_products: int = Field(default=1_000, ge=1, le=1_000_000)
+    """How many products an account may have."""
     download_url_hours: int = Field(default=24, ge=1, le=168)
     """How long a download URL is valid."""
     downloads_at_once: int = Field(default=2_000, ge=1, le=100_000)

@@ -28,6 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "SKYFERRY_LOGIN_DELAY_SECONDS": "0",
         "SKYFERRY_HAWKBIT_PLAIN": "true",
         "SKYFERRY_MOST_PACKAGES": "100000",
+        "SKYFERRY_MOST_PRODUCTS": "100000",
         "SKYFERRY_EVENT_ATTEMPTS": "3",
         "SKYFERRY_EVENT_RETRY_SECONDS": "0.1",
     }

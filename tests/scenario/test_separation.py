@@ -168,6 +168,12 @@ def foreign_calls(theirs: Property, instance: str) -> Mapping[str, tuple[Mapping
         "QueryOTAJob": ({"JobId": theirs.job}, UNKNOWN_JOB),
         "ListOTAJobByFirmware": ({"FirmwareId": theirs.firmware} | page, UNKNOWN_PACKAGE),
         "ListOTATaskByJob": ({"JobId": theirs.job}, UNKNOWN_JOB),
+        "ListOTATaskByFirmware": ({"FirmwareId": theirs.firmware}, UNKNOWN_PACKAGE),
+        "ListOTATaskByDevice": (iot_id, UNKNOWN_DEVICE),
+        "ListDevices": (product, UNKNOWN_PRODUCT),
+        "CreateOTADynamicRolloutJob": (package | {"SrcVersion": ["1.0.0"]}, UNKNOWN_PRODUCT),
+        "QueryOTARollout": (job, UNKNOWN_JOB),
+        "QueryOTAVersionDistribution": (product, UNKNOWN_PRODUCT),
         "ListOTAJobByDevice": (package | device | page, UNKNOWN_PRODUCT),
         "ListOTAUnfinishedTaskByDevice": ({"IotId": theirs.iot_id}, "iot.device.InvalidIoTId"),
         "UpdateOTAJob": (
@@ -208,7 +214,11 @@ NAMING_NOTHING = {
     "QueryDeviceByTags",
     "CreateEventSubscription",
     "ListEventSubscriptions",
+    "ListOTAJobs",
+    "QueryOTAStatistics",
+    "QueryAuditRecords",  # of the account: test_console_access.py
     "AssumeRole",  # roles belong to accounts, not to instances: test_roles.py
+    *(name for name, item in OPERATIONS.items() if item.action.startswith("ram:")),  # of accounts, too: test_ram.py
 }
 
 
@@ -233,6 +243,8 @@ def assert_hidden(caller: Application, theirs: Property, instance: str, **where:
     assert items(caller.call("ListEventSubscriptions", **where)["Data"], "EventSubscription") == []
     products = caller.call("QueryProductList", CurrentPage=1, PageSize=200, **where)["Data"]
     assert theirs.product not in {row["ProductKey"] for row in items(products["List"], "ProductInfo")}
+    jobs = caller.call("ListOTAJobs", **where)["Data"]
+    assert theirs.job not in str(jobs)
     for filters in ({}, {"ProductKey": theirs.product}):
         found = caller.call("ListOTAFirmware", CurrentPage=1, PageSize=100, **filters, **where)
         assert theirs.firmware not in {row["FirmwareId"] for row in items(found["FirmwareInfo"], "SimpleFirmwareInfo")}

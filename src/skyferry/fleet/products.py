@@ -15,6 +15,7 @@ from skyferry.store import products as statements
 from skyferry.store.products import ProductRecord
 
 MOST_PRODUCTS: Final = 1_000
+"""How many products an account has, unless the operator says otherwise (control-plane reference §9.1)."""
 _LONGEST_DESCRIPTION: Final = 100
 _LONGEST_NAME: Final = 30
 _BASIC, _SENIOR = "iothub", "iothub_senior"
@@ -49,9 +50,16 @@ class NewProduct:
 
 
 def create(
-    tx: Connection, new: NewProduct, *, instance_id: int, account_id: int, box: SecretBox, now: int
+    tx: Connection,
+    new: NewProduct,
+    *,
+    instance_id: int,
+    account_id: int,
+    box: SecretBox,
+    now: int,
+    most: int = MOST_PRODUCTS,
 ) -> ProductRecord:
-    """Makes a product.
+    """Makes a product; `most` is how many the account may have.
 
     Raises:
         ApiError: a value that is not allowed, a name that is taken, or too many products.
@@ -59,7 +67,7 @@ def create(
     _check(new)
     if statements.name_is_taken(tx, instance_id, new.name):
         raise ApiError(codes.ALREADY_EXISTED_PRODUCT_NAME)
-    if statements.count_of_account(tx, account_id) >= MOST_PRODUCTS:
+    if statements.count_of_account(tx, account_id) >= most:
         raise ApiError(codes.PRODUCT_COUNT_EXCEED_MAX)
     product_key = identifiers.product_key()
     statements.insert(

@@ -100,6 +100,7 @@ async def create_product(call: Call, request: CreateProductRequest) -> CreatePro
         account_id=call.instance.account_id,
         box=services.box,
         now=services.clock.now_ms(),
+        most=services.engine_limits.most_products,
     )
     return CreateProductResponse(
         product_key=product.product_key,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from skyferry.fleet.products import MOST_PRODUCTS
 from skyferry.ota.controls import NONE, Controls
 
 
@@ -131,6 +132,7 @@ class EngineLimits:
         push_backoff_most_ms: the longest of these delays.
         history_ms: how many milliseconds what happened to tasks is kept.
         most_packages: how many packages an instance has.
+        most_products: how many products an account has.
     """
 
     chunk_devices: int = 5_000
@@ -142,3 +144,4 @@ class EngineLimits:
     push_backoff_most_ms: int = 21_600_000
     history_ms: int = 31_536_000_000
     most_packages: int = 500
+    most_products: int = MOST_PRODUCTS

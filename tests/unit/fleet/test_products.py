@@ -18,11 +18,12 @@ def world() -> Iterator[World]:
         yield made
 
 
-def create(world: World, **values: Any) -> Any:
+def create(world: World, *, most: int = products.MOST_PRODUCTS, **values: Any) -> Any:
     new = NewProduct(**{"name": "thermostat", "node_type": 0, **values})
     return products.create(
         world.tx,
         new,
+        most=most,
         instance_id=world.instance.id,
         account_id=world.instance.account_id,
         box=world.box,
@@ -73,11 +74,11 @@ def test_names_are_unique_in_the_instance(world: World) -> None:
     assert caught.value.kind.code == "iot.prod.AlreadyExistedProductName"
 
 
-def test_an_account_has_at_most_1000_products(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(products, "MOST_PRODUCTS", 2)
+def test_an_account_has_at_most_1000_products_unless_the_operator_says_otherwise(world: World) -> None:
+    assert world.limits.most_products == 1_000
     create(world)
     with pytest.raises(ApiError) as caught:
-        create(world, name="another")
+        create(world, name="another", most=2)
     assert caught.value.kind.code == "iot.prod.ProductCountExceedMax"
 
 
