@@ -1,5 +1,6 @@
 """What an application does through the API, whichever client library carries its calls."""
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from tests.support import answered
 from tests.support.server import ROOT_KEY_ID, ROOT_SECRET, Address, wait_until
 
 OPEN_STATES: Final = frozenset({"CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS"})
+_WRAPPED: Final = re.compile(r"^code: [0-9]+, | request id: [0-9A-F-]+$")
+"""What the SDK puts around a sentence."""
 _THROTTLED: Final = "Throttling.User"
 _POLL_SECONDS: Final = 0.3  # below the ten calls per second that most operations allow
 
@@ -73,6 +76,8 @@ class Application:
                 answer = self._caller.call(action, parameters)
             except GatewayError as error:
                 if error.code != _THROTTLED:
+                    sentence = _WRAPPED.sub("", error.message)
+                    answered.note(action, error.code, sentence)  # those of RAM have statuses of their own
                     raise
                 time.sleep(1)
             else:
