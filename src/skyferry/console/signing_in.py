@@ -19,6 +19,7 @@ from skyferry.keys import SecretBox
 from skyferry.rpc.origin import Origin
 from skyferry.store import people as statements
 from skyferry.store.engine import Store
+from skyferry.store.people import PasswordRecord
 
 COOKIE: Final = "skyferry_session"
 _PATH: Final = "/console"
@@ -88,9 +89,7 @@ class SigningIn:
         if not self._throttle.allows(origin.address, name):
             raise TooManyError
         record = await self._store.read(statements.password_of, login.account, login.user)
-        async with self._hashing:
-            right = await asyncio.to_thread(people.is_password, record, attempt.password)
-        if not right or record is None:
+        if not await self.is_password(record, attempt.password) or record is None:
             raise self._refused(origin, name)
         step: int | None = None
         if record.totp_sealed is not None:
@@ -105,6 +104,20 @@ class SigningIn:
         self._throttle.succeeded(origin.address, name)
         _log.info("signed in", login=attempt.login, source_ip=origin.address)
         return token
+
+    async def is_password(self, record: PasswordRecord | None, password: str) -> bool:
+        """Whether a person's password is this; a few are checked at a time, so that memory stays bounded."""
+        async with self._hashing:
+            return await asyncio.to_thread(people.is_password, record, password)
+
+    async def hash_password(self, password: str) -> str:
+        """What is kept of a new password; it takes its turn like `is_password`.
+
+        Raises:
+            skyferry.fleet.accounts.AccountError: the password is too short or too long.
+        """
+        async with self._hashing:
+            return await asyncio.to_thread(people.hash_password, password)
 
     async def person(self, request: web.Request) -> Person | None:
         """Who sent the request; None when they have not signed in."""

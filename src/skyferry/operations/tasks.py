@@ -99,7 +99,33 @@ def _tasks_of_job(
     return job, package, total, page
 
 
-def _status(given: str | None) -> TaskStatus | None:
+def info_of(package: PackageRecord, task: TaskRecord, job_id: str) -> SimpleOTATaskInfo:
+    """What lists of tasks tell of one, given its package and the JobId of its job."""
+    return SimpleOTATaskInfo(
+        task_id=identifiers.task_id(job_id, task.id),
+        job_id=job_id,
+        firmware_id=package.firmware_id,
+        product_key=package.product_key,
+        product_name=package.product_name,
+        device_name=task.device_name,
+        iot_id=task.iot_id,
+        src_version=task.src_version,
+        dest_version=package.dest_version,
+        task_status=TaskStatus(task.status).name,
+        task_desc=task.description,
+        progress=f"{task.progress:.2f}",
+        timeout=None if task.timeout_minutes is None else str(task.timeout_minutes),
+        utc_create=formats.utc(task.created_at),
+        utc_modified=formats.utc(task.modified_at),
+    )
+
+
+def status_of(given: str | None) -> TaskStatus | None:
+    """The status that a caller names; None when they name none.
+
+    Raises:
+        ApiError: there is no such status.
+    """
     if not given:
         return None
     try:
@@ -130,28 +156,9 @@ async def list_ota_task_by_job(call: Call, request: ListOTATaskByJobRequest) -> 
     if len(request.device_names) > _MOST_NAMES:
         raise ApiError(codes.PARAMETER_SIZE_EXCEED_MAX, f"DeviceNames holds at most {_MOST_NAMES} names.")
     job, package, total, page = await call.services.store.read(
-        _tasks_of_job, call.instance.id, request, _status(request.task_status), offset
+        _tasks_of_job, call.instance.id, request, status_of(request.task_status), offset
     )
-    infos = [
-        SimpleOTATaskInfo(
-            task_id=identifiers.task_id(job.job_id, task.id),
-            job_id=job.job_id,
-            firmware_id=package.firmware_id,
-            product_key=package.product_key,
-            product_name=package.product_name,
-            device_name=task.device_name,
-            iot_id=task.iot_id,
-            src_version=task.src_version,
-            dest_version=package.dest_version,
-            task_status=TaskStatus(task.status).name,
-            task_desc=task.description,
-            progress=f"{task.progress:.2f}",
-            timeout=None if task.timeout_minutes is None else str(task.timeout_minutes),
-            utc_create=formats.utc(task.created_at),
-            utc_modified=formats.utc(task.modified_at),
-        )
-        for task in page
-    ]
+    infos = [info_of(package, task, job.job_id) for task in page]
     current_page, page_size = request.current_page, request.page_size
     if request.device_names:
         current_page, page_size = 1, max(total, 1)

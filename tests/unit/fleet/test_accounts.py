@@ -2,11 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, create_engine, event, select
+from sqlalchemy import Connection, select
 
 from skyferry.fleet import accounts, policies, principals
 from skyferry.fleet.accounts import AccountError
@@ -16,30 +14,10 @@ from skyferry.ram.principal import Kind
 from skyferry.store import accounts as statements
 from skyferry.store import policies as attachments
 from skyferry.store.accounts import AccountRecord
-from skyferry.store.tables import access_keys, instances, metadata
+from skyferry.store.tables import access_keys, instances
 
 NOW = 1_795_425_360_000
 DENY = {"Version": "1", "Statement": {"Effect": "Deny", "Action": "iot:Delete*", "Resource": "*"}}
-
-
-@pytest.fixture
-def box() -> SecretBox:
-    return SecretBox(b"k" * 32)
-
-
-@pytest.fixture
-def tx(tmp_path: Path) -> Iterator[Connection]:
-    engine = create_engine(f"sqlite:///{tmp_path / 'test.db'}")
-    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys = ON"))
-    metadata.create_all(engine)
-    with engine.begin() as connection:
-        yield connection
-    engine.dispose()
-
-
-@pytest.fixture
-def account(tx: Connection, box: SecretBox) -> AccountRecord:
-    return accounts.create_account(tx, box, "acme", now_ms=NOW)
 
 
 def decision(tx: Connection, box: SecretBox, access_key_id: str, operation: str) -> Decision:

@@ -1,11 +1,8 @@
 """People who sign in: passwords, codes, sessions."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pyotp
 import pytest
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection
 
 from skyferry.fleet import accounts, people
 from skyferry.fleet.accounts import AccountError
@@ -14,30 +11,9 @@ from skyferry.keys import SecretBox
 from skyferry.ram.principal import Kind
 from skyferry.store import people as statements
 from skyferry.store.accounts import AccountRecord
-from skyferry.store.tables import metadata
 
 NOW = 1_795_425_360_000
 PASSWORD = "correct horse"
-
-
-@pytest.fixture
-def box() -> SecretBox:
-    return SecretBox(b"k" * 32)
-
-
-@pytest.fixture
-def tx(tmp_path: Path) -> Iterator[Connection]:
-    engine = create_engine(f"sqlite:///{tmp_path / 'test.db'}")
-    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys = ON"))
-    metadata.create_all(engine)
-    with engine.begin() as connection:
-        yield connection
-    engine.dispose()
-
-
-@pytest.fixture
-def account(tx: Connection, box: SecretBox) -> AccountRecord:
-    return accounts.create_account(tx, box, "acme", now_ms=NOW)
 
 
 def give(tx: Connection, account: AccountRecord, user: str | None = None, password: str = PASSWORD) -> int:

@@ -1,11 +1,9 @@
 """Roles and their sessions on a real database."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection
 
 from skyferry import error_codes as codes
 from skyferry.errors import ApiError, ErrorKind
@@ -18,21 +16,10 @@ from skyferry.ram.principal import Kind
 from skyferry.store import roles as statements
 from skyferry.store.accounts import AccountRecord
 from skyferry.store.roles import RoleRecord
-from skyferry.store.tables import metadata
 
 NOW = 1_795_425_360_000
 BOX = SecretBox(bytes(32))
 DENY = {"Version": "1", "Statement": {"Effect": "Deny", "Action": "iot:Delete*", "Resource": "*"}}
-
-
-@pytest.fixture
-def tx(tmp_path: Path) -> Iterator[Connection]:
-    engine = create_engine(f"sqlite:///{tmp_path / 'test.db'}")
-    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys = ON"))
-    metadata.create_all(engine)
-    with engine.begin() as connection:
-        yield connection
-    engine.dispose()
 
 
 @pytest.fixture

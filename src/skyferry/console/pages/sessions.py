@@ -1,6 +1,5 @@
 """Signing in, signing out, and a person's own password, codes and browsers."""
 
-import asyncio
 from typing import Final
 
 import pyotp
@@ -74,12 +73,12 @@ async def change_password(page: Page) -> web.StreamResponse:
     """Another password; all sessions end."""
     person, form = page.signed_in(), page.form
     record = await page.console.store.read(statements.password, person.session.password_id)
-    if not await asyncio.to_thread(people.is_password, record, form.get("old", "")):
+    if not await page.console.signing_in.is_password(record, form.get("old", "")):
         return await _me(page, problem=_("The present password is wrong."))
     if form.get("new") != form.get("again"):
         return await _me(page, problem=_("The two new passwords differ."))
     try:
-        digest = await asyncio.to_thread(people.hash_password, form.get("new", ""))
+        digest = await page.console.signing_in.hash_password(form.get("new", ""))
     except AccountError as error:
         return await _me(page, problem=_(str(error)))
     session, now = person.session, page.console.clock.now_ms()
@@ -95,7 +94,7 @@ async def change_codes(page: Page) -> web.StreamResponse:
     person, form, console = page.signed_in(), page.form, page.console
     password_id = person.session.password_id
     record = await console.store.read(statements.password, password_id)
-    if not await asyncio.to_thread(people.is_password, record, form.get("password", "")):
+    if not await console.signing_in.is_password(record, form.get("password", "")):
         return await _me(page, problem=_("The present password is wrong."))
     if form.get("do") == "stop":
         await console.store.write(statements.set_totp, password_id, None, None)
