@@ -13,6 +13,14 @@ from skyferry.store.tables.accounts import (
 )
 from skyferry.store.tables.attributes import device_attributes
 from skyferry.store.tables.base import metadata
+from skyferry.store.tables.cluster import (
+    call_windows,
+    installation,
+    leases,
+    processes,
+    report_positions,
+    used_nonces,
+)
 from skyferry.store.tables.downloads import task_downloads
 from skyferry.store.tables.events import outbox, subscriptions
 from skyferry.store.tables.fleet import (
@@ -52,6 +60,7 @@ __all__ = [
     "accounts",
     "audit_records",
     "batch_is_unfinished",
+    "call_windows",
     "console_sessions",
     "device_attributes",
     "device_batch_names",
@@ -63,12 +72,14 @@ __all__ = [
     "disconnections",
     "group_members",
     "groups",
+    "installation",
     "instances",
     "job_is_live",
     "job_is_matching",
     "job_is_planned",
     "job_is_running",
     "jobs",
+    "leases",
     "metadata",
     "module_versions",
     "modules",
@@ -80,9 +91,11 @@ __all__ = [
     "passwords",
     "policies",
     "policy_attachments",
+    "processes",
     "product_is_kept",
     "products",
     "ram_users",
+    "report_positions",
     "role_policies",
     "roles",
     "signing_keys",
@@ -96,5 +109,6 @@ __all__ = [
     "tuf_keys",
     "tuf_metadata",
     "tuf_repositories",
+    "used_nonces",
     "version_counts",
 ]
