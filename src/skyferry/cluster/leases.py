@@ -1,0 +1,105 @@
+"""Leases: each piece of work is held by one process at a time, and by another soon after that one has ended.
+
+A lease only spares double work. A process that was stopped for long may believe for a moment that it still holds what
+another one has taken; that nothing is done twice follows from conditional updates, as in one process (docs/adr/0005).
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import structlog
+
+from skyferry.clock import Clock
+from skyferry.store import leases as statements
+from skyferry.store.engine import Store
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseLimits:
+    """How long leases last.
+
+    Attributes:
+        lease_ms: after so many milliseconds others may take what was not renewed; it is renewed when a third is over.
+            The clocks of the processes should not differ by more than a small part of it.
+        silent_ms: a process that was not heard of for so many milliseconds has no share.
+    """
+
+    lease_ms: int = 20_000
+    silent_ms: int = 20_000
+
+
+@dataclass(slots=True)
+class _Kind:
+    """What is held of one kind of work, as it was found at the last look into the database.
+
+    Attributes:
+        names: the work that there was.
+        held: the part of it that is this process's.
+        looked_ms: when that was.
+    """
+
+    names: frozenset[str] = frozenset()
+    held: frozenset[str] = frozenset()
+    looked_ms: int = 0
+
+
+class Leases:
+    """The leases of this process; it must be among `processes` to be counted when work is shared."""
+
+    def __init__(self, store: Store, clock: Clock, process_id: str, limits: LeaseLimits | None = None) -> None:
+        """Holds nothing yet.
+
+        Args:
+            store: where the leases are.
+            clock: the time.
+            process_id: the name of this process, which no other one has.
+            limits: how long leases last.
+        """
+        self._store = store
+        self._clock = clock
+        self._process_id = process_id
+        self._limits = limits or LeaseLimits()
+        self._kinds: dict[str, _Kind] = {}
+
+    async def hold(self, names: Collection[str]) -> frozenset[str]:
+        """See `Claims.hold`. Looks into the database when a third of the lease is over or the names have changed.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: the database is away.
+        """
+        wanted = frozenset(names)
+        if not wanted:
+            return wanted
+        kind = self._kinds.setdefault(_kind_of(wanted), _Kind())
+        now = self._clock.now_ms()
+        fresh = 0 <= now - kind.looked_ms < self._limits.lease_ms // 3
+        if not fresh or kind.names != wanted:
+            held = await self._share(kind, wanted, now)
+            if held != kind.held:
+                _log.info("leases.changed", taken=sorted(held - kind.held), lost=sorted(kind.held - held))
+            kind.names, kind.held, kind.looked_ms = wanted, held, now
+        return kind.held
+
+    async def release_all(self) -> None:
+        """Lets others take over at once all that this process does."""
+        await self._store.write(statements.release_all, self._process_id)
+        self._kinds.clear()
+
+    async def _share(self, kind: _Kind, wanted: frozenset[str], now: int) -> frozenset[str]:
+        gone = kind.names - wanted
+        if gone:
+            await self._store.write(statements.remove, sorted(gone), self._process_id)
+        return await self._store.write(
+            statements.share,
+            sorted(wanted),
+            self._process_id,
+            now=now,
+            until=now + self._limits.lease_ms,
+            heard_since=now - self._limits.silent_ms,
+        )
+
+
+def _kind_of(names: frozenset[str]) -> str:
+    return min(names).partition(":")[0]
