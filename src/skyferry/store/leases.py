@@ -29,7 +29,7 @@ def share(
         What the holder has afterwards.
     """
     found = select(leases.c.name, leases.c.holder).where(leases.c.name.in_(names))
-    holders = dict(tx.execute(found).tuples().all())
+    holders: dict[str, str | None] = {row.name: row.holder for row in tx.execute(found)}
     _add(tx, [name for name in names if name not in holders])
     most = -(-len(names) // max(_living_workers(tx, heard_since), 1))
     mine = [name for name in names if holders.get(name) == holder]

@@ -57,7 +57,7 @@ def join(tx: Connection, name: str, roles: str = "worker", heard_at: int = START
 
 
 def rows(tx: Connection) -> dict[str, str | None]:
-    return dict(tx.execute(select(leases.c.name, leases.c.holder)).tuples().all())
+    return {row.name: row.holder for row in tx.execute(select(leases.c.name, leases.c.holder))}
 
 
 async def make(store: Store, clock: ManualClock, name: str) -> Leases:
