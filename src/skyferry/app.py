@@ -11,6 +11,7 @@ from skyferry import configuration, monitoring
 from skyferry.bus.local import LocalBus
 from skyferry.bus.messages import Command, Downloaded
 from skyferry.clock import SystemClock
+from skyferry.cluster.claims import Alone, Claims
 from skyferry.console.application import application as console_application
 from skyferry.console.live import Live
 from skyferry.console.page import Console
@@ -112,8 +113,14 @@ class Server:
         )
         self._downloads = Downloads(self._store, self._objects, serving, self._object_limits.stall_seconds)
         self._engine_limits = configuration.engine_limits(settings)
+        self._claims: Claims = Alone()
         self._delivery = Delivery(
-            self._store, self._box, self._clock, configuration.delivery_limits(settings), nats=settings.nats
+            self._store,
+            self._box,
+            self._clock,
+            configuration.delivery_limits(settings),
+            self._claims,
+            nats=settings.nats,
         )
         self._forwarder = configuration.forwarder(settings)
         self._gateway = DeviceGateway(
@@ -267,6 +274,7 @@ class Server:
             audit_ms=self._settings.audit_days * 86_400_000,
             repositories=Repositories(self._store, self._box, self._clock, TufLimits()),
             downloads=self._download_counts,
+            claims=self._claims,
         )
         self._runner = Runner(self._store, self._clock, chores.all())
         self._withdrawals = Withdrawals(self._store, self._bus)

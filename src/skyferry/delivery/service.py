@@ -9,6 +9,7 @@ import structlog
 from aiohttp import ClientSession
 
 from skyferry.clock import Clock
+from skyferry.cluster.claims import Claims
 from skyferry.delivery import metrics
 from skyferry.delivery.courier import Courier
 from skyferry.delivery.interface import Sender
@@ -28,15 +29,26 @@ _log = structlog.get_logger()
 _TICK_SECONDS: Final = 2.0
 """Other processes change subscriptions too: `skyferry events`."""
 _CLEANING_MS: Final = 60_000
+_CLEANING: Final = "cleaning:events"
 _REMOVED_AT_ONCE: Final = 1_000
 _STOP_SECONDS: Final = 3.0
 
 
 class Delivery:
-    """Keeps a courier for every active subscription, and removes what nobody waits for any more."""
+    """Keeps a courier for every active subscription that it may deliver, and removes what nobody waits for any more.
+
+    When a subscription goes over to another process, what is under way at that moment may arrive twice.
+    """
 
     def __init__(
-        self, store: Store, box: SecretBox, clock: Clock, limits: DeliveryLimits, *, nats: str | None = None
+        self,
+        store: Store,
+        box: SecretBox,
+        clock: Clock,
+        limits: DeliveryLimits,
+        claims: Claims,
+        *,
+        nats: str | None = None,
     ) -> None:
         """Begins nothing yet.
 
@@ -45,12 +57,14 @@ class Delivery:
             box: opens the secrets.
             clock: tells the time.
             limits: how often, how fast and how many at once.
+            claims: which subscriptions are this process's to deliver.
             nats: the URL of NATS; without it subscriptions of that kind wait.
         """
         self._store = store
         self._box = box
         self._clock = clock
         self._limits = limits
+        self._claims = claims
         self._nats = NatsConnection(nats, limits.timeout_ms) if nats else None
         self._couriers: dict[int, Courier] = {}
         self._clean_at = 0
@@ -94,8 +108,9 @@ class Delivery:
         while not self._stopping:
             self._changed.clear()
             try:
-                await self._follow({item.id: item for item in await self._store.read(statements.active)})
-                await self._clean()
+                await self._follow(await self._claimed())
+                if await self._claims.hold([_CLEANING]):
+                    await self._clean()
             except Exception:  # noqa: BLE001 - a database that is away for a moment must not end the delivery
                 metrics.FAILURES.inc()
                 _log.exception("events.failed")
@@ -103,8 +118,14 @@ class Delivery:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), _TICK_SECONDS)
 
+    async def _claimed(self) -> Mapping[int, SubscriptionRecord]:
+        """The active subscriptions that this process delivers, by key."""
+        named = {f"courier:{item.id}": item for item in await self._store.read(statements.active)}
+        held = await self._claims.hold(named)
+        return {item.id: item for name, item in named.items() if name in held}
+
     async def _follow(self, active: Mapping[int, SubscriptionRecord]) -> None:
-        """Ends the couriers of subscriptions that have changed, and starts those that are missing."""
+        """Ends the couriers of subscriptions that have changed or gone, and starts those that are missing."""
         outdated = {key: courier for key, courier in self._couriers.items() if courier.subscription != active.get(key)}
         await asyncio.gather(*(courier.stop(self._limits.timeout_ms / 1_000) for courier in outdated.values()))
         for key in outdated:

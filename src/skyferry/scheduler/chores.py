@@ -2,12 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 
 from skyferry.bus.interface import Bus
 from skyferry.bus.messages import Cause, DisconnectDevice
 from skyferry.clock import Clock
+from skyferry.cluster.claims import Claims
 from skyferry.fleet import registrations
 from skyferry.keys import SecretBox
 from skyferry.objects.cleaning import remove_blobs, remove_orphans
@@ -33,6 +35,9 @@ _HISTORY_AT_ONCE = 5_000
 _RECORDS_AT_ONCE = 5_000
 _SECOND = 1
 _CLEANING_SECONDS = 60
+_EVERYWHERE: Final = frozenset({"dispatch", "steer", "count_downloads"})
+"""What every worker does: the first two leave to each other the jobs that one of them works on, and counts of downloads
+are the process's own. Of everything else one worker at a time does it."""
 
 Chore = Callable[[], Awaitable[bool]]
 """Does a bounded portion of work; True when there is more of it."""
@@ -54,6 +59,19 @@ def every(seconds: int, clock: Clock, chore: Chore) -> Chore:
     return run
 
 
+def shared(chores: Mapping[str, Chore], claims: Claims) -> dict[str, Chore]:
+    """The same chores, each done only while it is this process's to do."""
+    claimed = {f"chore:{name}": name for name in chores}
+
+    def only_held(claim: str, chore: Chore) -> Chore:
+        async def run() -> bool:
+            return claim in await claims.hold(claimed) and await chore()
+
+        return run
+
+    return {name: only_held(claim, chores[name]) for claim, name in claimed.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Chores:
     """The chores and what they work with."""
@@ -69,9 +87,14 @@ class Chores:
     audit_ms: int
     repositories: Repositories
     downloads: DownloadCounts
+    claims: Claims
 
     def all(self) -> Mapping[str, Chore]:
         """Every chore by its name; those that someone waits for come first."""
+        chores = self._by_name()
+        return chores | shared({name: chore for name, chore in chores.items() if name not in _EVERYWHERE}, self.claims)
+
+    def _by_name(self) -> dict[str, Chore]:
         return {
             "dispatch": self.dispatch,
             "start_planned": every(_SECOND, self.clock, self.start_planned),

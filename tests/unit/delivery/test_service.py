@@ -1,12 +1,13 @@
 """The delivery as a whole: couriers come and go with their subscriptions, and what nobody wants is removed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, func, select
 
+from skyferry.cluster.claims import Alone
 from skyferry.delivery.limits import DeliveryLimits
 from skyferry.delivery.service import Delivery
 from skyferry.events import subscriptions
@@ -33,6 +34,16 @@ class ManualClock:
         return self.now
 
 
+class Told:
+    """Holds what a test says."""
+
+    def __init__(self) -> None:
+        self.held: set[str] = set()
+
+    async def hold(self, names: Collection[str]) -> frozenset[str]:
+        return frozenset(names) & self.held
+
+
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
@@ -40,7 +51,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 async def delivery(store: Store, clock: ManualClock) -> AsyncIterator[Delivery]:
-    made = Delivery(store, BOX, clock, LIMITS)
+    made = Delivery(store, BOX, clock, LIMITS, Alone())
     made.start()
     yield made
     await made.stop()
@@ -83,6 +94,25 @@ async def test_a_subscription_that_is_changed_is_followed(store: Store, delivery
         assert len(first.all) == 1
 
 
+async def test_only_subscriptions_that_are_this_process_s_are_served(store: Store, clock: ManualClock) -> None:
+    told = Told()
+    delivery = Delivery(store, BOX, clock, LIMITS, told)
+    with Receiver() as receiver:
+        ours, theirs = [await store.write(subscription, target=receiver.url) for _ in range(2)]
+        told.held = {f"courier:{ours.id}"}
+        delivery.start()
+        await store.write(fill, theirs.id, "a")
+        await store.write(fill, ours.id, "b", "c")
+        await until(lambda: len(receiver.taken) == 2)
+        assert list(delivery._couriers) == [ours.id]
+
+        told.held = {f"courier:{theirs.id}"}
+        delivery._changed.set()
+        await stored(store, is_empty)
+        assert list(delivery._couriers) == [theirs.id]
+        await delivery.stop()
+
+
 async def test_what_a_deleted_subscription_leaves_is_removed(store: Store, delivery: Delivery) -> None:
     record = await store.write(subscription)
     other = await store.write(subscription)
@@ -113,7 +143,7 @@ async def test_what_has_been_dead_for_long_is_removed(store: Store, clock: Manua
     record = await store.write(subscription)
     await store.write(die, record)
     clock.now += LIMITS.keep_dead_ms + 1
-    delivery = Delivery(store, BOX, clock, LIMITS)
+    delivery = Delivery(store, BOX, clock, LIMITS, Alone())
 
     delivery.start()
     await stored(store, lambda tx: statements.dead_up_to(tx, record.id, 10) == 0)
@@ -132,7 +162,7 @@ async def test_a_stop_does_not_wait_for_ever(store: Store, clock: ManualClock) -
     connected, left = asyncio.Event(), asyncio.Event()
     server = await asyncio.start_server(hang, "127.0.0.1", 0)
     limits = DeliveryLimits(timeout_ms=3_600_000)
-    delivery = Delivery(store, BOX, clock, limits)
+    delivery = Delivery(store, BOX, clock, limits, Alone())
     delivery.start()
     port = server.sockets[0].getsockname()[1]
     record = await store.write(subscription, target=f"http://127.0.0.1:{port}/")
@@ -160,14 +190,14 @@ async def test_messages_for_nats_wait_until_the_server_is_told_of_it(
         fill(tx, record.id + 1, "a")
 
     await store.write(subscribe)
-    alone = Delivery(store, BOX, clock, LIMITS)
+    alone = Delivery(store, BOX, clock, LIMITS, Alone())
     alone.start()
     await until(lambda: len(alone._couriers) == 1)
     await alone.stop()
     assert await store.read(waiting) == ["m1"]
 
     with NatsServer(tmp_path / "nats") as server:
-        connected = Delivery(store, BOX, clock, LIMITS, nats=server.url)
+        connected = Delivery(store, BOX, clock, LIMITS, Alone(), nats=server.url)
         connected.start()
         await stored(store, is_empty)
         await connected.stop()

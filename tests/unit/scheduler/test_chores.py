@@ -1,6 +1,6 @@
 """The worker removes what was deleted, with its files and connections."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select
 from skyferry.bus.local import LocalBus
 from skyferry.bus.messages import Cause, Command, DisconnectDevice
 from skyferry.clock import SystemClock
+from skyferry.cluster.claims import Alone, Claims
 from skyferry.keys import SecretBox
 from skyferry.objects.limits import ObjectLimits
 from skyferry.objects.local import LocalObjectStore
@@ -17,7 +18,7 @@ from skyferry.ota import deletion
 from skyferry.ota.models import EngineLimits, NewFile
 from skyferry.ota.offers import OfferMaker
 from skyferry.ram.audit import AuditRecord
-from skyferry.scheduler.chores import Chores
+from skyferry.scheduler.chores import Chore, Chores, shared
 from skyferry.scheduler.downloads import DownloadCounts
 from skyferry.scheduler.recovery import recover
 from skyferry.store import audit, disconnections
@@ -54,7 +55,7 @@ def rows(tx: Connection) -> list[int]:
     return [tx.execute(select(func.count()).select_from(table)).scalar_one() for table in (products, devices)]
 
 
-def chores_of(store: Store, bus: LocalBus, objects: LocalObjectStore) -> Chores:
+def chores_of(store: Store, bus: LocalBus, objects: LocalObjectStore, claims: Claims | None = None) -> Chores:
     return Chores(
         store=store,
         bus=bus,
@@ -67,7 +68,46 @@ def chores_of(store: Store, bus: LocalBus, objects: LocalObjectStore) -> Chores:
         audit_ms=86_400_000,
         repositories=Repositories(store, SecretBox(bytes(32)), SystemClock(), TufLimits()),
         downloads=DownloadCounts(store),
+        claims=claims or Alone(),
     )
+
+
+class Told:
+    """Holds what a test says, and notes what was asked for."""
+
+    def __init__(self, *held: str) -> None:
+        self.held = held
+        self.asked: set[frozenset[str]] = set()
+
+    async def hold(self, names: Collection[str]) -> frozenset[str]:
+        self.asked.add(frozenset(names))
+        return frozenset(names) & set(self.held)
+
+
+async def test_a_chore_is_done_where_it_is_held_and_some_everywhere(store: Store, tmp_path: Path) -> None:
+    done: list[str] = []
+
+    def noting(name: str, chore: Chore) -> Chore:
+        async def run() -> bool:
+            done.append(name)
+            return await chore()
+
+        return run
+
+    claims = Told("chore:select", "chore:stop")
+    made = chores_of(store, LocalBus(), LocalObjectStore(tmp_path / "objects"), claims)
+    plain = {name: noting(name, chore) for name, chore in made._by_name().items()}
+    await store.write(World)
+
+    for chore in shared(plain, claims).values():
+        assert await chore() is False
+    assert done == ["stop", "select"]
+    for chore in made.all().values():
+        assert await chore() is False
+    assert claims.asked == {
+        frozenset(f"chore:{name}" for name in plain),
+        frozenset(f"chore:{name}" for name in plain if name not in {"dispatch", "steer", "count_downloads"}),
+    }
 
 
 async def test_a_deleted_product_goes_with_its_files_and_connections(store: Store, tmp_path: Path) -> None:
