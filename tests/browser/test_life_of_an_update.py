@@ -1,16 +1,34 @@
-"""The whole life of an update by clicks: product, device, package, batch, success; and one that is stopped."""
+"""The whole life of an update by clicks, in each language: product, devices, package, verification, batch; a stop."""
 
-import re
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from skyferry.console.languages import LANGUAGES
 from tests.support.api import Application, Device
+from tests.support.clicks import Clicks
 from tests.support.device import CDevice, download
 from tests.support.server import Server
 
-FIRMWARE = b"the new firmware" * 1_000
+FIRMWARE: Final = b"the new firmware" * 1_000
+LOCALES: Final = {"en": "en-GB", "zh": "zh-CN"}
+
+
+@pytest.fixture(params=LANGUAGES)
+def language(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def options(language: str) -> dict[str, Any]:
+    return {"locale": LOCALES[language]}
+
+
+@pytest.fixture
+def person(page: Page, language: str) -> Clicks:
+    return Clicks(page, language)
 
 
 @pytest.fixture
@@ -20,84 +38,69 @@ def firmware(tmp_path: Path) -> Path:
     return path
 
 
-def make_product(page: Page, name: str) -> str:
-    """Makes a product; answers its ProductKey."""
-    page.goto("/console/products/new")
-    page.get_by_label("Name", exact=False).first.fill(name)
-    page.get_by_role("button", name="Make the product").click()
-    page.wait_for_url(re.compile(r"/console/products/a1\w+$"))
-    return page.url.rpartition("/")[2]
-
-
-def register(page: Page, product: str, name: str) -> None:
-    page.goto(f"/console/devices/new?product={product}")
-    form = page.locator("form", has=page.get_by_role("button", name="Register the device", exact=True))
-    form.get_by_label("Product").select_option(product)
-    form.locator("[name=DeviceName]").fill(name)
-    form.get_by_role("button", name="Register the device", exact=True).click()
-    expect(page.get_by_text(name).first).to_be_visible()
-
-
-def add_package(page: Page, product: str, version: str, firmware: Path) -> None:
-    """Adds a package whose file the page uploads."""
-    page.goto(f"/console/packages/new?product={product}")
-    page.locator("[name=FirmwareName]").fill(f"package_{version.replace('.', '_')}_{product}")
-    page.get_by_label("Product").select_option(product)
-    page.locator("[name=DestVersion]").fill(version)
-    page.get_by_label("File", exact=True).set_input_files(firmware)
-    expect(page.get_by_text("Uploaded: firmware.bin")).to_be_visible()
-    page.locator("[name=NeedToVerify]").set_checked(False)
-    page.get_by_role("button", name="Add the package").click()
-    page.wait_for_url(re.compile(r"/console/packages/\w{20,}$"))
-
-
-def start_batch(page: Page) -> None:
-    """From the package's page to a running batch, by way of the preview."""
-    page.get_by_role("button", name="Update devices").click()
-    page.get_by_role("button", name="Preview", exact=True).click()
-    expect(page.get_by_text("1 device will be updated to")).to_be_visible()
-    page.get_by_role("button", name="Start the batch").click()
-    page.wait_for_url(re.compile(r"/console/jobs/\w+$"))
-
-
 def device_of(application: Application, product: str, name: str) -> Device:
     found = application.call("QueryDeviceDetail", ProductKey=product, DeviceName=name)["Data"]
     return Device(product, name, found["DeviceSecret"], found["IotId"])
 
 
-def test_a_device_is_updated_by_clicks_only(
-    page: Page, server: Server, root_application: Application, firmware: Path
+def test_devices_are_updated_by_clicks_only(
+    person: Clicks, language: str, server: Server, root_application: Application, firmware: Path
 ) -> None:
-    product = make_product(page, "by_clicks")
-    register(page, product, "kitchen")
-    with CDevice(server.mqtt, device_of(root_application, product, "kitchen")) as device:
-        device.report_version("1.0.0", stored=True)
-        add_package(page, product, "2.0.0", firmware)
-        start_batch(page)
+    product = person.make_product(f"by_clicks_{language}")
+    for name in ("kitchen", "cellar"):
+        person.register(product, name)
+    with (
+        CDevice(server.mqtt, device_of(root_application, product, "kitchen")) as kitchen,
+        CDevice(server.mqtt, device_of(root_application, product, "cellar")) as cellar,
+    ):
+        for device in (kitchen, cellar):
+            device.report_version("1.0.0", stored=True)
 
-        notice = device.wait_for_notice()
-        assert notice.version == "2.0.0"
+        package = person.add_package(product, "2.0.0", firmware, verified=False)
+        person.sees("Not verified")
+        person.verify("kitchen")
+        assert kitchen.update() == FIRMWARE
+        person.expect_counts(succeeded=1)  # the page hears of it by itself
+
+        person.page.goto(f"/console/packages/{package}")
+        person.sees("Verified")
+        person.start_batch(1, "2.0.0")
+        notice = cellar.wait_for_notice()
+        cellar.report_progress(50)
+        person.expect_counts(in_progress=1)
         assert download(notice) == FIRMWARE
-        device.report_version("2.0.0", stored=True)
+        cellar.report_version("2.0.0", stored=True)
+        person.expect_counts(succeeded=1, in_progress=0)
 
-        # The page hears of it by itself.
-        expect(page.locator("#progress .succeeded strong")).to_have_text("1")
-    page.goto(f"/console/devices/{product}/kitchen")
-    expect(page.get_by_text("2.0.0").first).to_be_visible()
+    person.page.reload()
+    person.sees("Completed")
+    person.page.goto(f"/console/devices/{product}/cellar")
+    expect(person.page.get_by_text("2.0.0").first).to_be_visible()
 
 
 def test_a_batch_is_stopped_by_clicks_only(
-    page: Page, server: Server, root_application: Application, firmware: Path
+    person: Clicks, language: str, server: Server, root_application: Application, firmware: Path
 ) -> None:
-    product = make_product(page, "stopped_by_clicks")
-    register(page, product, "cellar")
-    with CDevice(server.mqtt, device_of(root_application, product, "cellar")) as device:
-        device.report_version("1.0.0", stored=True)
-    add_package(page, product, "2.0.0", firmware)
-    start_batch(page)
+    product = person.make_product(f"stopped_{language}")
+    for name in ("kitchen", "cellar"):
+        person.register(product, name)
+    with CDevice(server.mqtt, device_of(root_application, product, "kitchen")) as kitchen:
+        kitchen.report_version("1.0.0", stored=True)
+        with CDevice(server.mqtt, device_of(root_application, product, "cellar")) as cellar:
+            cellar.report_version("1.0.0", stored=True)
+        person.add_package(product, "2.0.0", firmware)
+        person.start_batch(2, "2.0.0")
+        kitchen.wait_for_notice()
+        kitchen.report_progress(10)
+        person.expect_counts(queued=1, in_progress=1)
 
-    page.get_by_role("button", name="Cancel…").first.click()
-    page.get_by_label("To be pushed: 1 device").check()
-    page.get_by_role("button", name="Cancel what is ticked").click()
+        person.page.locator("a.danger", has_text=person.say("Cancel…")).click()
+        assert not person.field("Updating").is_checked()
+        person.press("Cancel what is ticked")
+        person.expect_counts(canceled=1, in_progress=1)
 
-    expect(page.locator("#progress .canceled strong")).to_have_text("1")
+        person.page.locator("a.danger", has_text=person.say("Cancel…")).click()
+        person.field("Updating").check()
+        person.press("Cancel what is ticked")
+        person.expect_counts(canceled=2, in_progress=0)
+    person.sees("Cancelled")

@@ -121,6 +121,23 @@ def test_a_batch_is_made_only_of_what_was_previewed(browser: Browser, fleet: Fle
     assert (info["TargetSelection"], info["MaximumPerMinute"]) == ("ALL", 100)
 
 
+@pytest.mark.rule("PreviewOTAJob")
+def test_versions_that_were_offered_stay_so_that_no_button_moves(browser: Browser, fleet: Fleet) -> None:
+    fleet.devices(2)
+    firmware = fleet.package()
+    browser.open(f"/packages/{firmware}/versions")
+    offered = browser.document.xpath("//input[@name='offered']/@value")
+    assert offered == ["1.0.0 2"]
+
+    browser.open(f"/packages/{firmware}/update")
+    fields = browser.form(f"/packages/{firmware}/update")
+    more = {"offered": [*offered, "nonsense", "0.9.0 many"], "SrcVersion": ["1.0.0", "0.8.0"], "do": ["preview"]}
+    assert browser.post(f"/packages/{firmware}/update", fields | more) == 200
+    boxes = browser.document.xpath("//input[@name='SrcVersion']")
+    assert [(box.get("value"), box.get("checked") is not None) for box in boxes] == [("0.8.0", True), ("1.0.0", True)]
+    assert browser.document.xpath("//*[@hx-trigger='load']") == []
+
+
 @pytest.mark.rule("CreateOTARolloutJob", "PreviewOTAJob")
 def test_the_wizard_carries_every_option(browser: Browser, fleet: Fleet) -> None:
     fleet.devices(2)

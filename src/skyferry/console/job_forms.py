@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -14,7 +15,8 @@ _OPTIONS: Final = ("TimeoutInMinutes", "DownloadProtocol", "MaximumPerMinute", "
 _RATE: Final = ("RateStart", "RateGrowthPercent", "RateGrowthSuccesses")
 _HALT: Final = ("HaltFailurePercent", "HaltFailureCount")
 _ROWS: Final = 2
-_LATER: Final = frozenset({"do", "previewed", "form_token"})
+_LATER: Final = frozenset({"do", "previewed", "form_token", "offered"})
+_OFFERED: Final = re.compile(r"(\S{1,64}) (\d{1,9})", re.ASCII)
 
 
 def static_parameters(form: MultiDictProxy[str]) -> Mapping[str, Any]:
@@ -93,6 +95,12 @@ def digest(form: MultiDictProxy[str]) -> str:
     """What a preview was made of: another one when anything of the form has changed since."""
     told = sorted((name, value) for name, value in form.items() if value and name not in _LATER)
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def offered(form: MultiDictProxy[str]) -> Sequence[tuple[str, int]]:
+    """The versions that the page has offered already, with so many devices each: the next page shows them at once."""
+    found = (_OFFERED.fullmatch(text) for text in form.getall("offered", []))
+    return [(match[1], int(match[2])) for match in found if match]
 
 
 def is_dynamic(form: MultiDictProxy[str]) -> bool:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from aiohttp import web
 from multidict import MultiDict, MultiDictProxy
@@ -86,10 +85,9 @@ async def show_versions(page: Page) -> web.StreamResponse:
     try:
         found = await page.call("PreviewOTAJob", **job_forms.of(package), TargetSelection="ALL")
     except CallError:
-        return page.render("packages/versions.html", versions=())
-    ticked = set(page.request.query.getall("ticked", []))
-    versions = [item for item in found["Data"]["Versions"] if item["Version"] not in ticked]
-    return page.render("packages/versions.html", versions=versions)
+        return page.render("packages/versions.html", versions=(), ticked=())
+    versions = [(item["Version"], item["Count"]) for item in found["Data"]["Versions"]]
+    return page.render("packages/versions.html", versions=versions, ticked=())
 
 
 async def _preview(page: Page, wanted: Mapping[str, str]) -> Mapping[str, Any] | None:
@@ -129,6 +127,7 @@ async def _update_form(
         "QueryDeviceGroupList", PageSize=_MOST_GROUPS, GroupTypes=["LINK_PLATFORM", "LINK_PLATFORM_DYNAMIC"]
     )
     zone = formats.zone.get()
+    versions, ticked = job_forms.offered(values), values.getall("SrcVersion", [])
     return page.render(
         "packages/update.html",
         status=STATUS if problem else 200,
@@ -136,8 +135,9 @@ async def _update_form(
         values=values,
         problem=problem,
         preview=preview,
-        ticked=(ticked := values.getall("SrcVersion", [])),
-        others=f"?{urlencode([('ticked', version) for version in ticked])}" if ticked else "",
+        versions=versions,
+        ticked=ticked,
+        others=[version for version in ticked if version not in dict(versions)],
         groups_found=groups["Data"]["GroupInfo"] if groups else (),
         zone=zone.key if zone else "UTC",
         tags=job_forms.table(values, "tag_key", "tag_value"),
