@@ -35,7 +35,7 @@ async def end(context: RequestContext[Any], error: ApiError | None) -> None:
     try:
         if context.begun:
             await context.environment.audit.end(context.request_id, outcome)
-        elif _is_kept(context, error):
+        elif await _is_kept(context, error):
             await context.environment.audit.record(_record(context, outcome))
     except Exception as failure:  # noqa: BLE001 - whatever it was, the change was made or refused
         access_log.write_failure(context, failure)
@@ -68,7 +68,7 @@ def _changes(context: RequestContext[Any]) -> bool:
     return context.operation is not None and context.operation.access is Access.WRITE
 
 
-def _is_kept(context: RequestContext[Any], error: ApiError | None) -> bool:
+async def _is_kept(context: RequestContext[Any], error: ApiError | None) -> bool:
     """False for refusals that would only fill the audit trail: callers who do not stop, without rights or quota."""
     operation, principal = context.operation, context.principal
     assert operation is not None
@@ -76,7 +76,8 @@ def _is_kept(context: RequestContext[Any], error: ApiError | None) -> bool:
     if error is None or error.kind is not gateway_errors.NO_PERMISSION:
         return error is None or error.kind is not gateway_errors.THROTTLING_USER
     denied = f"{operation.name} denied"
-    wait_ms = context.environment.quota.take(principal.account_id, denied, operation.qps, now_ms=context.received_ms)
+    quota = context.environment.quota
+    wait_ms = await quota.take(principal.account_id, denied, operation.qps, now_ms=context.received_ms)
     return wait_ms is None
 
 

@@ -11,7 +11,7 @@ from skyferry.ram.audit import AuditTrail
 from skyferry.ram.principal import Instance, Principal
 from skyferry.ram.tokens import Session
 from skyferry.rpc.call import Call
-from skyferry.rpc.nonces import NonceCache
+from skyferry.rpc.nonces import Nonces
 from skyferry.rpc.operation import Operation, RequestModel
 from skyferry.rpc.origin import Network, Origin
 from skyferry.rpc.principals import Directory
@@ -52,6 +52,7 @@ class Environment(Generic[ServicesT]):
         versions: the API versions that are served.
         nonces: the nonces that were used.
         quota: the calls of the last second.
+        quotas: calls per second and account by operation name, in place of what the operations declare.
         trusted_proxies: whose word on the origin of requests counts.
         audit: where calls are written down that change something.
     """
@@ -62,8 +63,9 @@ class Environment(Generic[ServicesT]):
     clock: Clock
     limits: Limits
     versions: Collection[str]
-    nonces: NonceCache
+    nonces: Nonces
     quota: Quota
+    quotas: Mapping[str, int]
     trusted_proxies: Sequence[Network]
     audit: AuditTrail
 

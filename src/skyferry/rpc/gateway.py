@@ -11,11 +11,11 @@ from skyferry.ram.audit import AuditTrail
 from skyferry.rpc import access_log, audit, gateway_errors, rendering, steps
 from skyferry.rpc.context import Environment, Limits, RequestContext
 from skyferry.rpc.direct import DirectCalls
-from skyferry.rpc.nonces import NonceCache
+from skyferry.rpc.nonces import NonceCache, Nonces
 from skyferry.rpc.operation import Operation
 from skyferry.rpc.origin import Network, origin_of
 from skyferry.rpc.principals import Directory
-from skyferry.rpc.quota import Quota
+from skyferry.rpc.quota import LocalQuota, Quota
 from skyferry.rpc.shapes import structure_of
 
 _ENDS_CONNECTION: Final = frozenset({gateway_errors.REQUEST_TOO_LARGE, gateway_errors.REQUEST_TIMEOUT})
@@ -36,6 +36,8 @@ class Gateway(Generic[ServicesT]):
         *,
         limits: Limits | None = None,
         quotas: Mapping[str, int] | None = None,
+        quota: Quota | None = None,
+        nonces: Nonces | None = None,
         trusted_proxies: Sequence[Network] = (),
     ) -> None:
         """Prepares the endpoint; `routes` puts it into an application.
@@ -48,6 +50,8 @@ class Gateway(Generic[ServicesT]):
             audit_trail: where calls are written down that change something.
             limits: what a request may have.
             quotas: calls per second and account by operation name, in place of what the operations declare.
+            quota: counts calls; in memory when it is None.
+            nonces: remembers nonces; in memory when it is None.
             trusted_proxies: networks of the proxies whose `X-Forwarded-…` headers count.
 
         Raises:
@@ -62,8 +66,9 @@ class Gateway(Generic[ServicesT]):
             clock=clock,
             limits=limits or Limits(),
             versions=frozenset().union(*(item.versions for item in operations.values())),
-            nonces=NonceCache(),
-            quota=Quota(quotas),
+            nonces=nonces or NonceCache(),
+            quota=quota or LocalQuota(),
+            quotas=quotas or {},
             trusted_proxies=trusted_proxies,
             audit=audit_trail,
         )

@@ -2,14 +2,33 @@
 
 import hashlib
 import secrets
-from typing import Final
+from typing import Final, Literal, Protocol
 
 _MINUTE_MS: Final = 60_000
 _FINGERPRINT_BYTES: Final = 8
 
 
+Use = Literal["new", "used", "full"]
+"""What came of a nonce: it is remembered now, it was sent before, or its access key has as many as are remembered."""
+
+
+class Nonces(Protocol):
+    """Remembers the nonces of each access key until the requests that carried them have expired."""
+
+    async def use(self, access_key_id: str, nonce: str, *, now_ms: int, expires_ms: int) -> Use:
+        """Remembers a nonce, unless it was sent before or there is no room.
+
+        Args:
+            access_key_id: who sent it.
+            nonce: what was sent.
+            now_ms: the time now; what has expired by then may be forgotten.
+            expires_ms: when the request's timestamp leaves the window.
+        """
+        ...
+
+
 class NonceCache:
-    """Remembers the nonces of each access key until the requests that carried them have expired.
+    """Remembers nonces in memory: none of this process is accepted a second time.
 
     A nonce is kept as a fingerprint of eight bytes, in one set per access key and minute of expiry, so that forgetting
     is dropping a set. The memory is bounded: a key whose share is full must wait, nothing is forgotten early.
@@ -21,27 +40,17 @@ class NonceCache:
         self._salt = secrets.token_bytes(16)
         self._swept_minute = 0
 
-    def is_used(self, access_key_id: str, nonce: str) -> bool:
-        """True when the access key has sent the nonce before."""
-        fingerprint = self._fingerprint(nonce)
-        return any(fingerprint in used for used in self._used.get(access_key_id, {}).values())
-
-    def has_room(self, access_key_id: str) -> bool:
-        """False when the access key has sent as many requests within the window as are remembered for one key."""
-        return sum(len(used) for used in self._used.get(access_key_id, {}).values()) < self._most
-
-    def add(self, access_key_id: str, nonce: str, *, now_ms: int, expires_ms: int) -> None:
-        """Remembers a nonce.
-
-        Args:
-            access_key_id: who sent it.
-            nonce: what was sent.
-            now_ms: the time now; what has expired by then is forgotten.
-            expires_ms: when the request's timestamp leaves the window.
-        """
+    async def use(self, access_key_id: str, nonce: str, *, now_ms: int, expires_ms: int) -> Use:
+        """See `Nonces.use`."""
         self._sweep(now_ms // _MINUTE_MS)
         minutes = self._used.setdefault(access_key_id, {})
-        minutes.setdefault(expires_ms // _MINUTE_MS, set()).add(self._fingerprint(nonce))
+        fingerprint = self._fingerprint(nonce)
+        if any(fingerprint in used for used in minutes.values()):
+            return "used"
+        if sum(len(used) for used in minutes.values()) >= self._most:
+            return "full"
+        minutes.setdefault(expires_ms // _MINUTE_MS, set()).add(fingerprint)
+        return "new"
 
     def _sweep(self, minute: int) -> None:
         if minute == self._swept_minute:

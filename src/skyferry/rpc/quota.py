@@ -1,37 +1,37 @@
 """Calls per second of each account and operation; the account's RAM users share them (gateway reference §4.5)."""
 
 from collections import deque
-from collections.abc import Mapping
-from typing import Final
+from typing import Final, Protocol
 
 _SECOND_MS: Final = 1_000
 
 
-class Quota:
+class Quota(Protocol):
     """Counts the calls of the last second. A refused call does not count."""
 
-    def __init__(self, overrides: Mapping[str, int] | None = None) -> None:
-        """Starts with nothing counted.
-
-        Args:
-            overrides: calls per second by operation name, in place of what the operation declares.
-        """
-        self._overrides = dict(overrides or {})
-        self._calls: dict[tuple[int, str], deque[int]] = {}
-
-    def take(self, account_id: int, operation: str, declared: int, *, now_ms: int) -> int | None:
+    async def take(self, account_id: int, operation: str, limit: int, *, now_ms: int) -> int | None:
         """Counts a call, if there is one left.
 
         Args:
             account_id: whose quota it is.
             operation: the operation's name.
-            declared: calls per second that the operation declares.
+            limit: calls per second.
             now_ms: the time now.
 
         Returns:
             None when the call may go on; otherwise the milliseconds (at least 1) after which one may.
         """
-        limit = self._overrides.get(operation, declared)
+        ...
+
+
+class LocalQuota:
+    """Counts in memory: exact where one process serves all calls."""
+
+    def __init__(self) -> None:
+        self._calls: dict[tuple[int, str], deque[int]] = {}
+
+    async def take(self, account_id: int, operation: str, limit: int, *, now_ms: int) -> int | None:
+        """See `Quota.take`."""
         calls = self._calls.setdefault((account_id, operation), deque())
         if calls and calls[-1] > now_ms:
             calls.clear()  # the clock was set back

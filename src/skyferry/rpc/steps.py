@@ -175,14 +175,15 @@ async def verify_signature(context: Context) -> None:
 async def use_nonce(context: Context) -> None:
     """No request is accepted twice."""
     assert context.public is not None
-    nonces, limits = context.environment.nonces, context.environment.limits
-    access_key_id, nonce = context.public.access_key_id, context.public.nonce
-    if nonces.is_used(access_key_id, nonce):
+    environment, public = context.environment, context.public
+    expires_ms = context.timestamp_ms + environment.limits.window_ms
+    use = await environment.nonces.use(
+        public.access_key_id, public.nonce, now_ms=context.received_ms, expires_ms=expires_ms
+    )
+    if use == "used":
         raise ApiError(gateway_errors.SIGNATURE_NONCE_USED)
-    if not nonces.has_room(access_key_id):
+    if use == "full":
         raise ApiError(gateway_errors.THROTTLING, retry_after_ms=_FULL_NONCES_RETRY_MS)
-    expires_ms = context.timestamp_ms + limits.window_ms
-    nonces.add(access_key_id, nonce, now_ms=context.received_ms, expires_ms=expires_ms)
 
 
 async def check_version(context: Context) -> None:
@@ -241,8 +242,10 @@ async def throttle(context: Context) -> None:
     """The account has a call of this operation left in this second."""
     assert context.operation is not None
     assert context.principal is not None
-    wait_ms = context.environment.quota.take(
-        context.principal.account_id, context.operation.name, context.operation.qps, now_ms=context.received_ms
+    environment, operation = context.environment, context.operation
+    limit = environment.quotas.get(operation.name, operation.qps)
+    wait_ms = await environment.quota.take(
+        context.principal.account_id, operation.name, limit, now_ms=context.received_ms
     )
     if wait_ms is not None:
         raise ApiError(gateway_errors.THROTTLING_USER, retry_after_ms=wait_ms)

@@ -6,45 +6,42 @@ from hypothesis import strategies as st
 from skyferry.ram.principal import Principal
 from skyferry.rpc.nonces import NonceCache
 from skyferry.rpc.principals import Remembered
-from skyferry.rpc.quota import Quota
+from skyferry.rpc.quota import LocalQuota
 from tests.unit.rpc.support import FrozenClock, principal
 
 MINUTE_MS = 60_000
 
 
-def test_nonces_are_forgotten_after_they_expired_and_not_before() -> None:
+async def test_nonces_are_forgotten_after_they_expired_and_not_before() -> None:
     nonces = NonceCache()
-    nonces.add("k", "n", now_ms=0, expires_ms=15 * MINUTE_MS)
-    nonces.add("k", "later", now_ms=15 * MINUTE_MS, expires_ms=30 * MINUTE_MS)
-    assert nonces.is_used("k", "n")
-    nonces.add("other", "x", now_ms=16 * MINUTE_MS, expires_ms=31 * MINUTE_MS)
-    assert not nonces.is_used("k", "n")
-    assert nonces.is_used("k", "later")
-    nonces.add("other", "y", now_ms=40 * MINUTE_MS, expires_ms=55 * MINUTE_MS)
-    assert not nonces.is_used("k", "later")
-    assert not nonces.is_used("other", "x")
-    assert list(nonces._used) == ["other"]
+    assert await nonces.use("k", "n", now_ms=0, expires_ms=15 * MINUTE_MS) == "new"
+    assert await nonces.use("k", "later", now_ms=15 * MINUTE_MS, expires_ms=30 * MINUTE_MS) == "new"
+    assert await nonces.use("k", "n", now_ms=15 * MINUTE_MS, expires_ms=30 * MINUTE_MS) == "used"
+    assert await nonces.use("other", "n", now_ms=15 * MINUTE_MS, expires_ms=30 * MINUTE_MS) == "new"
+    assert await nonces.use("k", "n", now_ms=16 * MINUTE_MS, expires_ms=31 * MINUTE_MS) == "new"
+    assert await nonces.use("k", "later", now_ms=16 * MINUTE_MS, expires_ms=31 * MINUTE_MS) == "used"
+    assert await nonces.use("third", "y", now_ms=40 * MINUTE_MS, expires_ms=55 * MINUTE_MS) == "new"
+    assert list(nonces._used) == ["third"]
 
 
-def test_a_full_share_is_full_for_its_key_only() -> None:
+async def test_a_full_share_is_full_for_its_key_only_until_what_fills_it_has_expired() -> None:
     nonces = NonceCache(most_per_key=2)
     for nonce in ("a", "b"):
-        assert nonces.has_room("k")
-        nonces.add("k", nonce, now_ms=0, expires_ms=MINUTE_MS)
-    assert not nonces.has_room("k")
-    assert nonces.has_room("other")
-    nonces.add("other", "x", now_ms=2 * MINUTE_MS, expires_ms=3 * MINUTE_MS)
-    assert nonces.has_room("k")
+        assert await nonces.use("k", nonce, now_ms=0, expires_ms=MINUTE_MS) == "new"
+    assert await nonces.use("k", "c", now_ms=0, expires_ms=MINUTE_MS) == "full"
+    assert await nonces.use("k", "a", now_ms=0, expires_ms=MINUTE_MS) == "used"
+    assert await nonces.use("other", "x", now_ms=0, expires_ms=MINUTE_MS) == "new"
+    assert await nonces.use("k", "c", now_ms=2 * MINUTE_MS, expires_ms=3 * MINUTE_MS) == "new"
 
 
 @given(st.lists(st.integers(0, 700), max_size=60), st.integers(1, 5))
-def test_no_second_has_more_calls_than_allowed(gaps: list[int], limit: int) -> None:
-    quota = Quota()
+async def test_no_second_has_more_calls_than_allowed(gaps: list[int], limit: int) -> None:
+    quota = LocalQuota()
     now = 0
     taken: list[int] = []
     for gap in gaps:
         now += gap
-        wait = quota.take(1, "Op", limit, now_ms=now)
+        wait = await quota.take(1, "Op", limit, now_ms=now)
         recent = [at for at in taken if at > now - 1_000]
         if wait is None:
             assert len(recent) < limit
@@ -55,19 +52,19 @@ def test_no_second_has_more_calls_than_allowed(gaps: list[int], limit: int) -> N
             assert 1 <= wait <= 1_000
 
 
-def test_quotas_of_operations_and_accounts_are_their_own() -> None:
-    quota = Quota({"B": 2, "Closed": 0})
-    assert quota.take(1, "A", 1, now_ms=0) is None
-    assert quota.take(1, "A", 1, now_ms=0) == 1_000
-    assert quota.take(2, "A", 1, now_ms=0) is None
-    assert [quota.take(1, "B", 1, now_ms=0) for _ in range(3)] == [None, None, 1_000]
-    assert quota.take(1, "Closed", 9, now_ms=0) == 1_000
+async def test_quotas_of_operations_and_accounts_are_their_own() -> None:
+    quota = LocalQuota()
+    assert await quota.take(1, "A", 1, now_ms=0) is None
+    assert await quota.take(1, "A", 1, now_ms=0) == 1_000
+    assert await quota.take(2, "A", 1, now_ms=0) is None
+    assert [await quota.take(1, "B", 2, now_ms=0) for _ in range(3)] == [None, None, 1_000]
+    assert await quota.take(1, "Closed", 0, now_ms=0) == 1_000
 
 
-def test_a_clock_that_is_set_back_locks_no_one_out() -> None:
-    quota = Quota()
-    assert quota.take(1, "A", 1, now_ms=10_000_000) is None
-    assert quota.take(1, "A", 1, now_ms=5_000) is None
+async def test_a_clock_that_is_set_back_locks_no_one_out() -> None:
+    quota = LocalQuota()
+    assert await quota.take(1, "A", 1, now_ms=10_000_000) is None
+    assert await quota.take(1, "A", 1, now_ms=5_000) is None
 
 
 class Finder:
