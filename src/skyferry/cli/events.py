@@ -83,7 +83,7 @@ def list_subscriptions(
                 item.record.target,
                 ", ".join(item.record.types),
                 yes(item.record.active),
-                _count(item.waiting),
+                _count(item.backlog.waiting),
                 _count(item.dead),
                 time(item.record.created_at),
             )

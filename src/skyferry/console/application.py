@@ -116,6 +116,8 @@ def _handler(route: Route, trusted_proxies: Sequence[Network]) -> Handler:
             return await route.handler(page)
         except CallError as error:
             return _refused(page, error)
+        except web.HTTPNotFound:
+            return _not_there(page)
 
     return handle
 
@@ -126,6 +128,17 @@ def _expired(page: Page) -> web.Response:
         status=403,
         title=_("This form is no longer valid"),
         text=_("Go back, load the page anew and try again."),
+        code=None,
+        request_id=None,
+    )
+
+
+def _not_there(page: Page) -> web.Response:
+    return page.render(
+        "error.html",
+        status=404,
+        title=_("There is nothing here"),
+        text=_("What the address names does not exist, or no longer."),
         code=None,
         request_id=None,
     )

@@ -12,6 +12,7 @@ def navigation() -> tuple[tuple[str, str, str], ...]:
         ("/groups", _("Groups"), "QueryDeviceGroupList"),
         ("/packages", _("Update packages"), "ListOTAFirmware"),
         ("/analysis", _("Data analysis"), "QueryOTAVersionDistribution"),
+        ("/events", _("Events"), "ListEventSubscriptions"),
         ("/access", _("Access"), "ListUsers"),
         ("/audit", _("Audit log"), "QueryAuditRecords"),
     )

@@ -17,7 +17,7 @@ from skyferry.events.models import SIGNING_PREFIX, EventType, Kind
 from skyferry.keys import SecretBox
 from skyferry.store import outbox
 from skyferry.store import subscriptions as statements
-from skyferry.store.outbox import DeadMessage
+from skyferry.store.outbox import Backlog, DeadMessage
 from skyferry.store.subscriptions import SubscriptionRecord
 
 MOST_SUBSCRIPTIONS: Final = 20
@@ -49,10 +49,10 @@ class NewSubscription:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionState:
-    """A subscription, and how many of its messages wait and are dead, as far as `COUNTED_UP_TO`."""
+    """A subscription, what of it waits, and how many of its messages are dead, as far as `COUNTED_UP_TO`."""
 
     record: SubscriptionRecord
-    waiting: int
+    backlog: Backlog
     dead: int
 
 
@@ -167,7 +167,7 @@ def states(tx: Connection, instance_id: int) -> list[SubscriptionState]:
     return [
         SubscriptionState(
             record,
-            waiting=outbox.waiting_up_to(tx, record.id, COUNTED_UP_TO),
+            backlog=outbox.backlog(tx, record.id, COUNTED_UP_TO),
             dead=outbox.dead_up_to(tx, record.id, COUNTED_UP_TO),
         )
         for record in statements.of_instance(tx, instance_id)

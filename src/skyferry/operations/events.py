@@ -90,6 +90,10 @@ class EventSubscription(ResponseModel):
     """False while it gets no new messages and waiting ones stay."""
     waiting: int
     """Messages that have not arrived yet; 10000 stands for that many or more."""
+    utc_waiting_since: str | None
+    """When the oldest of them was made."""
+    last_error: str | None
+    """Why one of them failed that is tried again, such as `HTTP 503`."""
     dead: int
     """Messages that were tried as often as they may be; counted like `Waiting`."""
     utc_create: str
@@ -115,7 +119,9 @@ def _subscription(state: SubscriptionState) -> EventSubscription:
         target=record.target,
         types=Types(type=record.types),
         active=record.active,
-        waiting=state.waiting,
+        waiting=state.backlog.waiting,
+        utc_waiting_since=formats.utc_or_none(state.backlog.since),
+        last_error=state.backlog.last_error,
         dead=state.dead,
         utc_create=formats.utc(record.created_at),
     )

@@ -44,6 +44,21 @@ class DeadMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Backlog:
+    """What of a subscription waits.
+
+    Attributes:
+        waiting: messages that have not arrived; not counted further than was asked for.
+        since: when the oldest of those that were counted was made; None when none waits.
+        last_error: why one of them failed that is tried again; None when none has failed.
+    """
+
+    waiting: int
+    since: int | None
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Retry:
     """A message that goes again later."""
 
@@ -166,9 +181,19 @@ def settle(
         tx.execute(following, [{"released": key} for key in released])
 
 
-def waiting_up_to(tx: Connection, subscription_id: int, most: int) -> int:
-    """How many messages of a subscription wait; not counted further than `most`."""
-    return _count(tx, _waiting(subscription_id), most)
+def backlog(tx: Connection, subscription_id: int, most: int) -> Backlog:
+    """What of a subscription waits; no more than `most` messages are looked at."""
+    some = select(outbox.c.created_at).where(_waiting(subscription_id)).limit(most).subquery()
+    waiting, since = tx.execute(select(func.count(), func.min(some.c.created_at)).select_from(some)).one()
+    going = (
+        select(outbox.c.attempts, outbox.c.last_error)
+        .where(outbox.c.subscription_id == subscription_id, outbox.c.due_at.is_not(None))
+        .order_by(outbox.c.due_at, outbox.c.id)
+        .limit(most)
+        .subquery()
+    )
+    failed = select(going.c.last_error).where(going.c.attempts > 0).limit(1)
+    return Backlog(waiting, since, tx.execute(failed).scalar())
 
 
 def dead_up_to(tx: Connection, subscription_id: int, most: int) -> int:

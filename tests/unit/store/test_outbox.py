@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection
 
 from skyferry.store import outbox
-from skyferry.store.outbox import Death, Retry
+from skyferry.store.outbox import Backlog, Death, Retry
 from tests.support.outbox import fill, subscription, waiting
 from tests.support.rows import START, engine_at
 
@@ -122,8 +122,22 @@ def test_messages_are_counted_no_further_than_asked(tx: Connection, key: int) ->
     fill(tx, key, *"abcde")
     settle(tx, key, deaths=(Death(1, "x"), Death(2, "x")))
 
-    assert (outbox.waiting_up_to(tx, key, 10), outbox.waiting_up_to(tx, key, 2)) == (3, 2)
+    assert (outbox.backlog(tx, key, 10).waiting, outbox.backlog(tx, key, 2).waiting) == (3, 2)
     assert (outbox.dead_up_to(tx, key, 10), outbox.dead_up_to(tx, key, 1)) == (2, 1)
+
+
+def test_a_backlog_tells_its_age_and_why_a_message_is_tried_again(tx: Connection, key: int) -> None:
+    assert outbox.backlog(tx, key, 10) == Backlog(0, None, None)
+    fill(tx, key, "a", "b", now=START + 5)
+    fill(tx, key, "b")
+    assert outbox.backlog(tx, key, 10) == Backlog(3, START, None)
+    settle(tx, key, retries=(Retry(2, LATER, "HTTP 503"),))
+    assert outbox.backlog(tx, key, 10) == Backlog(3, START, "HTTP 503")
+
+    settle(tx, key, deaths=(Death(2, "HTTP 500"),))
+    assert outbox.backlog(tx, key, 10).last_error is None
+    outbox.revive(tx, key, None, now=LATER, limit=1)
+    assert outbox.backlog(tx, key, 10).last_error is None, "it has not failed again yet"
 
 
 def test_what_has_been_dead_for_long_is_removed(tx: Connection, key: int) -> None:

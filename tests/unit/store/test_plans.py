@@ -277,6 +277,7 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
         lambda s: outbox.due(s.tx, 1, START, under_way=[1, 2], limit=10),
         {"ix_outbox_due", "ix_outbox_waiting"},
     ),
+    "what waits, and why": (lambda s: outbox.backlog(s.tx, 1, 10), {"ix_outbox_waiting", "ix_outbox_due"}),
     "messages that wait": (lambda s: outbox.park(s.tx, [1, 2]), {"ix_outbox_waiting"}),
     "messages that arrived": (settle, {"ix_outbox_waiting"}),
     "dead messages": (lambda s: outbox.page_of_dead(s.tx, 1, offset=0, limit=10), {"ix_outbox_dead"}),
