@@ -2,7 +2,7 @@
 
 import typer
 
-from skyferry.cli import account, audit, demo, device, events, serve, signing_keys, tls, tuf
+from skyferry.cli import account, audit, demo, device, events, moving, serve, signing_keys, tls, tuf
 
 app = typer.Typer(
     help="Over-the-air firmware updates for device fleets.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -13,6 +13,7 @@ app.command("audit")(audit.audit)
 app.add_typer(account.app, name="account")
 app.add_typer(device.app, name="device")
 app.add_typer(events.app, name="events")
+app.add_typer(moving.app, name="import")
 product_app = typer.Typer(help="What a product has beyond the platform's API.", no_args_is_help=True)
 product_app.add_typer(signing_keys.app, name="signing-key")
 app.add_typer(product_app, name="product")

@@ -55,32 +55,54 @@ def find_any(tx: Connection, instance_id: int, group_id: str) -> GroupRecord:
 
 
 def create(
-    tx: Connection, name: str, description: str | None, *, parent: str | None = None, instance_id: int, now: int
+    tx: Connection,
+    name: str,
+    description: str | None,
+    *,
+    parent: str | None = None,
+    instance_id: int,
+    now: int,
+    group_id: str | None = None,
 ) -> GroupRecord:
     """Makes a static group, directly below the group of the GroupId `parent` if that is given.
 
+    A group that moves in from another platform keeps its GroupId; otherwise it gets a random one.
+
     Raises:
+        sqlalchemy.exc.IntegrityError: the given GroupId is taken.
         ApiError: a value that is not allowed, a name that is taken, or too many groups.
     """
     _check(name, description)
     statements.lock(tx, instance_id)
     above = _parent(tx, instance_id, parent) if parent else None
     values = {"parent_id": above.id, "level": above.level + 1} if above else {}
-    return _insert(tx, GroupType.STATIC, name, description, instance_id=instance_id, now=now, **values)
+    own_id = group_id or identifiers.group_id()
+    return _insert(tx, GroupType.STATIC, own_id, name, description, instance_id=instance_id, now=now, **values)
 
 
 def create_dynamic(
-    tx: Connection, name: str, description: str | None, *, expression: str, instance_id: int, now: int
+    tx: Connection,
+    name: str,
+    description: str | None,
+    *,
+    expression: str,
+    instance_id: int,
+    now: int,
+    group_id: str | None = None,
 ) -> GroupRecord:
-    """Makes a dynamic group, of the devices that match the expression.
+    """Makes a dynamic group, of the devices that match the expression; its GroupId as in `create`.
 
     Raises:
+        sqlalchemy.exc.IntegrityError: the given GroupId is taken.
         ApiError: a value that is not allowed, a name that is taken, or too many groups.
     """
     _check(name, description)
     parse_condition(expression)
     statements.lock(tx, instance_id)
-    return _insert(tx, GroupType.DYNAMIC, name, description, instance_id=instance_id, now=now, expression=expression)
+    own_id = group_id or identifiers.group_id()
+    return _insert(
+        tx, GroupType.DYNAMIC, own_id, name, description, instance_id=instance_id, now=now, expression=expression
+    )
 
 
 def describe(tx: Connection, group: GroupRecord, description: str | None, now: int) -> None:
@@ -111,6 +133,7 @@ def delete(tx: Connection, group: GroupRecord) -> None:
 def _insert(
     tx: Connection,
     group_type: GroupType,
+    group_id: str,
     name: str,
     description: str | None,
     *,
@@ -123,7 +146,6 @@ def _insert(
     most = MOST_GROUPS if group_type is GroupType.STATIC else MOST_DYNAMIC_GROUPS
     if statements.count_of_account(tx, instance_id, group_type) >= most:
         raise ApiError(codes.GROUP_COUNT_EXCEED_MAX, f"The account has {most} groups of this type, which is the most.")
-    group_id = identifiers.group_id()
     common = {"instance_id": instance_id, "group_id": group_id, "type": group_type, "name": name}
     times = {"created_at": now, "modified_at": now}
     statements.insert(tx, **{**common, "description": description, "level": 1, **times, **values})

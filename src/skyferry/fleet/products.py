@@ -1,6 +1,6 @@
 """Products: what they may be, and how they are made and found."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final
 
@@ -49,6 +49,14 @@ class NewProduct:
     validate_type: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ProductIdentity:
+    """What devices know of their product; one that moves in from another platform keeps it."""
+
+    product_key: str
+    secret: str = field(repr=False)
+
+
 def create(
     tx: Connection,
     new: NewProduct,
@@ -58,10 +66,12 @@ def create(
     box: SecretBox,
     now: int,
     most: int = MOST_PRODUCTS,
+    identity: ProductIdentity | None = None,
 ) -> ProductRecord:
-    """Makes a product; `most` is how many the account may have.
+    """Makes a product; `most` is how many the account may have. Without an identity it gets a random one.
 
     Raises:
+        sqlalchemy.exc.IntegrityError: the ProductKey of the identity is taken.
         ApiError: a value that is not allowed, a name that is taken, or too many products.
     """
     _check(new)
@@ -69,13 +79,13 @@ def create(
         raise ApiError(codes.ALREADY_EXISTED_PRODUCT_NAME)
     if statements.count_of_account(tx, account_id) >= most:
         raise ApiError(codes.PRODUCT_COUNT_EXCEED_MAX)
-    product_key = identifiers.product_key()
+    own = identity or ProductIdentity(identifiers.product_key(), identifiers.product_secret())
     statements.insert(
         tx,
         instance_id=instance_id,
-        product_key=product_key,
+        product_key=own.product_key,
         name=new.name,
-        secret_sealed=box.seal(identifiers.product_secret()),
+        secret_sealed=box.seal(own.secret),
         node_type=new.node_type,
         commodity_code=new.commodity_code or _BASIC,
         data_format=new.data_format,
@@ -90,7 +100,7 @@ def create(
         created_at=now,
         modified_at=now,
     )
-    return find(tx, instance_id, product_key)
+    return find(tx, instance_id, own.product_key)
 
 
 def update(tx: Connection, instance_id: int, product_key: str, *, name: str, description: str | None, now: int) -> None:

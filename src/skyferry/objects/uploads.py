@@ -8,7 +8,7 @@ Whatever goes wrong on the way, the upload removes what it wrote; what a crash l
 import asyncio
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,6 +32,11 @@ BUCKET: Final = "iotx-ota"
 """The bucket's name: it has one only because policies and answers may name it; this is the vendor's."""
 
 _ACCESS_KEY_ID: Final = re.compile(r"[!-~]{1,128}", re.ASCII)
+
+Read = Callable[[], Awaitable[bytes]]
+"""The next piece of a file, of any size; empty at the end."""
+Check = Callable[[StoredObject], Awaitable[None]]
+"""Is told what a file turned out to be before anybody can see it; what it raises keeps the file from being stored."""
 
 _log = structlog.get_logger("skyferry.objects")
 
@@ -73,11 +78,40 @@ class Uploads:
         created_ms = self.clock.now_ms()
         fields = await form.fields()
         permit = await self._permit(fields, created_ms)
+
+        async def finish(_: StoredObject) -> None:
+            await form.finish()
+
+        new = await self._store(permit, form.read_file, finish, created_ms)
+        await self._record(new, overwrite=fields.get("x-oss-forbid-overwrite", "").lower() != "true")
+        return Upload(new, fields)
+
+    async def fetch(self, instance_id: int, suffix: str, read: Read, check: Check) -> StoredObject:
+        """Stores a file that the server itself gets for an instance, as safely as one that is uploaded.
+
+        Args:
+            instance_id: the instance that will own the file.
+            suffix: how the object key ends, without the dot; already checked.
+            read: the next piece of the file, of any size; empty at the end.
+            check: is told what was read before anybody can see it, and raises when that is not what it should be.
+
+        Raises:
+            ObjectError: `EntityTooLarge`; nothing was stored.
+            OSError: the object store failed; nothing was stored.
+        """
+        upload_key = await self.store.read(statements.upload_key_of, instance_id)
+        permit = _Permit(
+            instance_id, keys.new_key(upload_key.object_prefix, suffix), SizeRange(0, self.limits.most_file_bytes)
+        )
+        new = await self._store(permit, read, check, self.clock.now_ms())
+        await self._record(new, overwrite=False)
+        return new
+
+    async def _store(self, permit: _Permit, read: Read, check: Check, created_ms: int) -> StoredObject:
         digests = Digests()
         writer = await self.objects.create()
         try:
-            await self._copy(form, writer, digests, permit.sizes)
-            await form.finish()
+            await self._copy(read, writer, digests, permit.sizes)
             new = StoredObject(
                 key=permit.key,
                 instance_id=permit.instance_id,
@@ -88,11 +122,11 @@ class Uploads:
                 created_at=created_ms,
                 sha1=digests.sha1,
             )
+            await check(new)
             await writer.commit(new.blob)
         finally:
             await writer.abort()
-        await self._record(new, overwrite=fields.get("x-oss-forbid-overwrite", "").lower() != "true")
-        return Upload(new, fields)
+        return new
 
     async def _permit(self, fields: Mapping[str, str], now_ms: int) -> _Permit:
         key = fields.get("key")
@@ -117,11 +151,11 @@ class Uploads:
             raise errors.access_denied("You have no right to access this object.")
         return _Permit(upload_key.instance_id, key, sizes)
 
-    async def _copy(self, form: FormReader, writer: ObjectWriter, digests: Digests, sizes: SizeRange) -> None:
+    async def _copy(self, read: Read, writer: ObjectWriter, digests: Digests, sizes: SizeRange) -> None:
         """Brings the file to the store block by block, and stops as soon as it is too large."""
         pieces: list[bytes] = []
         waiting = 0
-        while piece := await form.read_file():
+        while piece := await read():
             pieces.append(piece)
             waiting += len(piece)
             sizes.check(digests.size + waiting, complete=False)

@@ -1,6 +1,7 @@
 """Packages: made of uploaded files, verified by a job, and found again."""
 
 import re
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -30,10 +31,27 @@ _LETTERS: Final = re.compile(r"[A-Za-z0-9_()\-\u3040-\u30ff\u31f0-\u31ff\u3400-\
 _FILE_NAME: Final = re.compile(r".{1,32}")
 
 
-def create(tx: Connection, new: NewPackage, *, instance_id: int, limits: EngineLimits, now: int) -> str:
-    """Makes a package and returns its FirmwareId.
+@dataclass(frozen=True, slots=True)
+class PackageIdentity:
+    """What a package that moves in from another platform keeps: applications know its FirmwareId."""
+
+    firmware_id: str
+    status: PackageStatus
+
+
+def create(
+    tx: Connection,
+    new: NewPackage,
+    *,
+    instance_id: int,
+    limits: EngineLimits,
+    now: int,
+    identity: PackageIdentity | None = None,
+) -> str:
+    """Makes a package and returns its FirmwareId. Without an identity it gets a random one, and is not verified.
 
     Raises:
+        sqlalchemy.exc.IntegrityError: the FirmwareId of the identity is taken.
         ApiError: a value that is not allowed, a file that was not uploaded, a module that the product does not have,
             a name or version that is taken, as many packages as an instance may have.
     """
@@ -54,11 +72,12 @@ def create(tx: Connection, new: NewPackage, *, instance_id: int, limits: EngineL
         _file(tx, file, position, instance_id=instance_id, sign_method=sign_method)
         for position, file in enumerate(_files(new))
     ]
-    firmware_id = identifiers.firmware_id()
+    fresh = PackageStatus.UNVERIFIED if new.need_to_verify else PackageStatus.NOT_NEEDED
+    own = identity or PackageIdentity(identifiers.firmware_id(), fresh)
     values = {
         "instance_id": instance_id,
         "product_id": product.id,
-        "firmware_id": firmware_id,
+        "firmware_id": own.firmware_id,
         "name": new.name,
         "module": modules.name_for_package(tx, product, new.module),
         "dest_version": new.dest_version,
@@ -67,13 +86,13 @@ def create(tx: Connection, new: NewPackage, *, instance_id: int, limits: EngineL
         "sign_method": sign_method,
         "description": new.description,
         "udi": new.udi,
-        "status": PackageStatus.UNVERIFIED if new.need_to_verify else PackageStatus.NOT_NEEDED,
+        "status": own.status,
         "multi_file": bool(new.files),
         "created_at": now,
         "modified_at": now,
     }
     statements.insert(tx, values, files)
-    return firmware_id
+    return own.firmware_id
 
 
 def find(tx: Connection, instance_id: int, firmware_id: str) -> PackageRecord:
