@@ -163,7 +163,7 @@ class Server:
         self._device_api.presence.start()
         self._delivery.start()
         rpc = self._rpc(public_url)
-        self._web = WebServer(self._routes(public_url, rpc), console=self._console(public_url, rpc))
+        self._web = WebServer(self._routes(public_url, rpc), console=self._console(endpoints, public_url, rpc))
         await self._web.start(endpoints, self._tls)
         await self._gateway.serve(endpoints.mqtt.listening, tls=self._tls.devices, plain=self._settings.mqtt_plain)
         if endpoints.mqtts is not None:
@@ -321,14 +321,15 @@ class Server:
         origin = self._origin_of(request)
         return Peer(origin.address, origin.secure)
 
-    def _console(self, public_url: str, rpc: Gateway[Services]) -> web.Application | None:
+    def _console(self, endpoints: Endpoints, public_url: str, rpc: Gateway[Services]) -> web.Application | None:
         if not self._settings.console:
             return None
         settings = configuration.console_settings(self._settings)
         signing_in = SigningIn(self._store, self._box, self._clock, self._form_key, settings)
         live = Live(signing_in, self._clock)
         self._store.listen(MOVED, lambda _: live.changed())
-        console = Console(rpc.direct(), signing_in, self._store, self._box, self._clock, live)
+        mqtt_port = endpoints.mqtt.address.port
+        console = Console(rpc.direct(), signing_in, self._store, self._box, self._clock, live, mqtt_port)
         return console_application(console, public_url=public_url, trusted_proxies=self._settings.trusted_proxies)
 
     def _rpc(self, public_url: str) -> Gateway[Services]:

@@ -158,9 +158,15 @@ def test_a_static_group_lives_in_the_browser(browser: Browser, fleet: Fleet) -> 
     browser.send(f"{path}/devices", ProductKey=fleet.product, names="pump-1, pump-2 nobody")
     assert "2 devices were added, 0 were in the group, 1 are unknown." in browser.text
     assert browser.document.xpath("//tbody//a/text()") == ["pump-2", "pump-1"]
-    assert browser.send(f"{path}/remove") == 400
-    browser.send(f"{path}/remove", device=f"{fleet.product}/pump-2")
+    assert browser.open(f"{path}/remove") == 400
+    browser.open(f"{path}/remove?device={fleet.product}/pump-2")
+    assert "1 device leaves the group" in browser.text
+    browser.send(f"{path}/remove")
     assert "1 device was taken out." in browser.text
+    [link] = browser.document.xpath("//a[contains(@href, '/devices?where=')]/@href")
+    browser.open(link.removeprefix("/console"))
+    assert browser.document.xpath("//tbody//a/text()") == ["pump-1"]
+    browser.open(path)
     assert browser.document.xpath("//tbody//a/text()") == ["pump-1"]
     browser.send(path, GroupDesc="In the cellar")
     assert "In the cellar" in browser.text
@@ -174,6 +180,7 @@ def test_a_static_group_lives_in_the_browser(browser: Browser, fleet: Fleet) -> 
     assert len(browser.document.xpath("//tbody/tr")) == 2
     browser.open(f"{path}/delete")
     assert "Its 1 device stays" in browser.text
+    assert browser.document.xpath("//main//li/a/@href") == [f"/console{inner}"]
     assert browser.send(f"{path}/delete") == 400
     for group in (inner, path):
         browser.open(f"{group}/delete")
@@ -196,6 +203,9 @@ def test_a_dynamic_group_shows_who_matches(browser: Browser, fleet: Fleet) -> No
     assert expression in browser.text
     assert browser.document.xpath("//tbody//a/text()") == ["pump-1"]
     path = browser.path
+    [link] = browser.document.xpath("//a[contains(@href, '/devices?where=')]/@href")
+    browser.open(link.removeprefix("/console"))
+    assert browser.document.xpath("//tbody//a/text()") == ["pump-1"]
     browser.open(f"/groups?kind=dynamic&name={name}")
     assert browser.document.xpath("//tbody//a/text()") == [name]
     browser.open(f"{path}/delete")

@@ -159,6 +159,19 @@ def test_codes_are_asked_for_once_they_are_set_up_and_count_once(browser: Browse
     assert browser.sign_in("careful@root", "careful password") == 200
 
 
+def test_who_has_a_session_cannot_guess_the_password(browser: Browser, accounts: Accounts) -> None:
+    person(accounts, "guessed")
+    browser.sign_in("guessed@root", "guessed password")
+    browser.open("/me")
+    new = {"new": "another password", "again": "another password"}
+    answers = [browser.send("/me/password", old="wrong", **new) for _ in range(7)]
+
+    assert answers == [400] * 6 + [429]
+    assert "There were too many wrong passwords." in browser.text
+    assert browser.send("/me/password", old="guessed password", **new) == 429
+    assert browser.send("/me/codes", password="guessed password", code="000000") == 429
+
+
 def test_a_removed_password_opens_nothing(browser: Browser, accounts: Accounts) -> None:
     person(accounts, "leaver")
     browser.sign_in("leaver@root", "leaver password")

@@ -14,7 +14,7 @@ from aiohttp.typedefs import Handler, Middleware
 from jinja2.utils import missing
 from markupsafe import Markup
 
-from skyferry.console import assets, formats, languages
+from skyferry.console import assets, charts, formats, languages
 from skyferry.console.languages import translate as _
 from skyferry.console.navigation import navigation
 from skyferry.console.page import CONSOLE, LANGUAGE_COOKIE, ROOT, ZONE_COOKIE, Console, Page, sentence_of
@@ -66,7 +66,12 @@ def application(console: Console, *, public_url: str, trusted_proxies: Sequence[
     )
     environment.filters.update(number=formats.number, percent=formats.percent, size=formats.size, time=formats.time)
     environment.globals.update(
-        asset=assets.url, languages=languages.LANGUAGES, root=ROOT, navigation=navigation, form_token=_form_token
+        asset=assets.url,
+        chart_legend=charts.legend,
+        languages=languages.LANGUAGES,
+        root=ROOT,
+        navigation=navigation,
+        form_token=_form_token,
     )
     made.router.add_get(assets.PATH, assets.serve)
     made.router.add_get("/live", console.live.serve)

@@ -11,7 +11,7 @@ from skyferry.console.languages import translate as _
 
 Options = Mapping[str, Any]
 
-_GRID: Final = {"left": 8, "right": 12, "top": 36, "bottom": 8, "containLabel": True}
+_GRID: Final = {"left": 8, "right": 12, "top": 12, "bottom": 8, "containLabel": True}
 _TEXT: Final = {"color": "var(--pico-color)"}
 _LINES: Final = {"lineStyle": {"color": "var(--pico-muted-border-color)"}}
 _PALETTE: Final = ["var(--run)", "var(--good)", "var(--wait)", "var(--bad)", "var(--still)", "var(--pico-primary)"]
@@ -27,7 +27,6 @@ def outcomes(periods: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> Opt
     return _chart() | {
         "grid": _GRID,
         "tooltip": {"trigger": "axis"},
-        "legend": {"top": 0, "textStyle": _TEXT},
         "xAxis": {"type": "category", "data": list(labels), "axisLabel": _TEXT, "axisLine": _LINES},
         "yAxis": {"type": "value", "minInterval": 1, "axisLabel": _TEXT, "splitLine": _LINES},
         "series": [
@@ -40,7 +39,7 @@ def outcomes(periods: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> Opt
 def bars(counts: Sequence[tuple[str, int]]) -> Options:
     """A horizontal bar for each name, the first one at the top."""
     return _chart() | {
-        "grid": _GRID | {"top": 8},
+        "grid": _GRID,
         "tooltip": {"trigger": "axis"},
         "xAxis": {"type": "value", "minInterval": 1, "axisLabel": _TEXT, "splitLine": _LINES},
         "yAxis": {
@@ -59,17 +58,25 @@ def donut(parts: Sequence[tuple[str, int, str]]) -> Options:
     data = [{"name": name, "value": number, "itemStyle": {"color": color}} for name, number, color in parts]
     return _chart() | {
         "tooltip": {"trigger": "item"},
-        "legend": {"bottom": 0, "textStyle": _TEXT},
         "series": [
             {
                 "type": "pie",
-                "radius": ["48%", "70%"],
-                "center": ["50%", "44%"],
+                "radius": ["58%", "86%"],
                 "label": {"show": False},
                 "data": data,
             }
         ],
     }
+
+
+def legend(options: Options) -> Sequence[tuple[str, str]]:
+    """The name and the colour of each thing that a chart tells apart by its colour; nothing when it has but one."""
+    named = [item for series in options["series"] for item in (series, *series["data"]) if _is_coloured(item)]
+    return [(item["name"], item["itemStyle"]["color"]) for item in named]
+
+
+def _is_coloured(item: Any) -> bool:
+    return isinstance(item, Mapping) and "name" in item and "itemStyle" in item
 
 
 def every_period(

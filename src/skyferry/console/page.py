@@ -44,6 +44,7 @@ class Console:
         box: seals the secrets of codes.
         clock: the time.
         live: tells open pages that something has changed.
+        mqtt_port: where the server listens for devices.
     """
 
     calls: DirectCalls[Services]
@@ -52,6 +53,7 @@ class Console:
     box: SecretBox
     clock: Clock
     live: Live
+    mqtt_port: int
 
 
 CONSOLE: Final = web.AppKey("console", Console)

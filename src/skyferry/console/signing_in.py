@@ -85,11 +85,11 @@ class SigningIn:
             TooManyError: the address has to wait.
         """
         login = Login.parse(attempt.login)
-        name = f"{login.user}@{login.account}"
+        name = _throttled_name(login.account, login.user)
         if not self._throttle.allows(origin.address, name):
             raise TooManyError
         record = await self._store.read(statements.password_of, login.account, login.user)
-        if not await self.is_password(record, attempt.password) or record is None:
+        if not await self._is_password(record, attempt.password) or record is None:
             raise self._refused(origin, name)
         step: int | None = None
         if record.totp_sealed is not None:
@@ -105,13 +105,28 @@ class SigningIn:
         _log.info("signed in", login=attempt.login, source_ip=origin.address)
         return token
 
-    async def is_password(self, record: PasswordRecord | None, password: str) -> bool:
+    async def confirm(self, person: Person, password: str, origin: Origin) -> None:
+        """Returns when this is the password of a person who has signed in: whoever has their session cannot guess it.
+
+        Raises:
+            RefusedError: it is not.
+            TooManyError: the address has to wait, as it would to sign in.
+        """
+        name = _throttled_name(person.session.account, person.session.user)
+        if not self._throttle.allows(origin.address, name):
+            raise TooManyError
+        record = await self._store.read(statements.password, person.session.password_id)
+        if not await self._is_password(record, password):
+            raise self._refused(origin, name)
+        self._throttle.succeeded(origin.address, name)
+
+    async def _is_password(self, record: PasswordRecord | None, password: str) -> bool:
         """Whether a person's password is this; a few are checked at a time, so that memory stays bounded."""
         async with self._hashing:
             return await asyncio.to_thread(people.is_password, record, password)
 
     async def hash_password(self, password: str) -> str:
-        """What is kept of a new password; it takes its turn like `is_password`.
+        """What is kept of a new password; hashing takes its turn, too.
 
         Raises:
             skyferry.fleet.accounts.AccountError: the password is too short or too long.
@@ -170,3 +185,8 @@ class SigningIn:
         self._throttle.failed(origin.address, name)
         _log.info("sign-in refused", source_ip=origin.address)
         return RefusedError()
+
+
+def _throttled_name(account: str, user: str | None) -> str:
+    """What wrong passwords of a person are counted under."""
+    return f"{user}@{account}"

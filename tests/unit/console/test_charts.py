@@ -27,6 +27,15 @@ def test_hours_stand_in_the_persons_zone_and_days_in_utc() -> None:
     formats.zone.set(None)
 
 
+def test_a_legend_names_what_a_chart_tells_apart_by_colour() -> None:
+    ring = charts.donut([("Succeeded", 3, "var(--good)"), ("Failed", 1, "var(--bad)")])
+    periods = charts.outcomes([{"Succeeded": 3, "Failed": 1}], ["04:00"])
+
+    wanted = [("Succeeded", "var(--good)"), ("Failed", "var(--bad)")]
+    assert list(charts.legend(ring)) == list(charts.legend(periods)) == wanted
+    assert list(charts.legend(charts.bars([("1.0.0", 3)]))) == []
+
+
 def test_the_worst_batches_come_first() -> None:
     jobs = {
         "untouched": {"QUEUED": 5},

@@ -122,13 +122,20 @@ async def put_in(page: Page) -> web.StreamResponse:
     return page.redirect(_path(page, Kind.STATIC), notice)
 
 
-@pages.post("/groups/static/{group}/remove")
-async def take_out(page: Page) -> web.StreamResponse:
-    """Takes the devices that were ticked out of a static group."""
-    chosen = [value.partition("/") for value in page.form.getall("device", [])]
-    devices = [{"ProductKey": product, "DeviceName": name} for product, _slash, name in chosen]
+@pages.get("/groups/static/{group}/remove")
+async def show_take_out(page: Page) -> web.StreamResponse:
+    """Which of the devices that were ticked would leave a static group."""
+    devices = _chosen(page.request.query.getall("device", []))
     if not devices:
         return await _show(page, problem=Problem(_("Tick the devices that are to be taken out.")))
+    group = (await page.call("QueryDeviceGroupInfo", **_named(page)))["Data"]
+    return page.render("groups/remove.html", group=group, devices=devices)
+
+
+@pages.post("/groups/static/{group}/remove")
+async def take_out(page: Page) -> web.StreamResponse:
+    """Takes the devices out of a static group."""
+    devices = _chosen(page.form.getall("device", []))
     try:
         told = await page.call("BatchDeleteDeviceGroupRelations", GroupId=page.name("group"), Device=devices)
     except CallError as error:
@@ -136,6 +143,12 @@ async def take_out(page: Page) -> web.StreamResponse:
     count = told["SuccessDeviceCount"]
     sentence = translate_number("%(num)s device was taken out.", "%(num)s devices were taken out.", count)
     return page.redirect(_path(page, Kind.STATIC), sentence % {"num": count})
+
+
+def _chosen(values: Sequence[str]) -> list[Mapping[str, str]]:
+    """Devices that were ticked, each as `PRODUCT/DEVICE`."""
+    parted = [value.partition("/") for value in values]
+    return [{"ProductKey": product, "DeviceName": name} for product, _slash, name in parted]
 
 
 @pages.get(f"/groups/{{kind:{'|'.join(Kind)}}}/{{group}}/delete")
@@ -159,9 +172,14 @@ async def delete(page: Page) -> web.StreamResponse:
 
 
 async def _delete(page: Page, *, problem: Problem | None = None) -> web.Response:
-    group = (await page.call("QueryDeviceGroupInfo", **_named(page)))["Data"]
+    group, kind = (await page.call("QueryDeviceGroupInfo", **_named(page)))["Data"], _kind(page)
     return page.render(
-        "groups/delete.html", status=STATUS if problem else 200, group=group, kind=_kind(page), problem=problem
+        "groups/delete.html",
+        status=STATUS if problem else 200,
+        group=group,
+        kind=kind,
+        subgroups=await _subgroups(page) if kind is Kind.STATIC else (),
+        problem=problem,
     )
 
 

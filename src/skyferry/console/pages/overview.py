@@ -15,7 +15,6 @@ _PERIODS: Final[Mapping[str, tuple[int, int]]] = {"day": (24, 1), "week": (7 * 2
 """Hours of each period, and hours of each bar in it."""
 _RUNNING: Final = 50
 _LATEST: Final = 10
-_MQTT_PORT: Final = 1883
 
 
 @pages.get("/")
@@ -90,12 +89,12 @@ async def _first_steps(page: Page, devices: Mapping[str, Any] | None) -> Mapping
     product = newest[0]["ProductKey"] if newest else None
     device = await _first_device(page, product) if devices and devices["Data"]["deviceCount"] else None
     package: Sequence[Mapping[str, Any]] = packages["FirmwareInfo"]["SimpleFirmwareInfo"] if packages else ()
-    host = page.request.url.host or "localhost"
+    host, port = page.request.url.host or "localhost", page.console.mqtt_port
     return {
         "product": product,
         "device": device,
         "package": package[0]["FirmwareId"] if package else None,
-        "mqtt": f"[{host}]:{_MQTT_PORT}" if ":" in host else f"{host}:{_MQTT_PORT}",
+        "mqtt": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
     }
 
 

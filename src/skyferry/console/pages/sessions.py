@@ -42,8 +42,7 @@ async def sign_in(page: Page) -> web.StreamResponse:
     except RefusedError:
         return _sign_in_form(page, status=403, problem=_("Name, password or code are wrong."))
     except TooManyError:
-        problem = _("There were too many wrong passwords. Wait a minute before you try again.")
-        return _sign_in_form(page, status=429, problem=problem)
+        return _sign_in_form(page, status=429, problem=_too_many())
     except CodeNeededError:
         problem = _("Type the password again, with the code that your authenticator shows.")
         return _sign_in_form(page, status=403, problem=problem, with_code=True)
@@ -72,9 +71,8 @@ async def show_me(page: Page) -> web.StreamResponse:
 async def change_password(page: Page) -> web.StreamResponse:
     """Another password; all sessions end."""
     person, form = page.signed_in(), page.form
-    record = await page.console.store.read(statements.password, person.session.password_id)
-    if not await page.console.signing_in.is_password(record, form.get("old", "")):
-        return await _me(page, problem=_("The present password is wrong."))
+    if (refused := await _unconfirmed(page, form.get("old", ""))) is not None:
+        return refused
     if form.get("new") != form.get("again"):
         return await _me(page, problem=_("The two new passwords differ."))
     try:
@@ -93,9 +91,8 @@ async def change_codes(page: Page) -> web.StreamResponse:
     """Begins to ask for codes when the person shows that their authenticator makes them, or stops."""
     person, form, console = page.signed_in(), page.form, page.console
     password_id = person.session.password_id
-    record = await console.store.read(statements.password, password_id)
-    if not await console.signing_in.is_password(record, form.get("password", "")):
-        return await _me(page, problem=_("The present password is wrong."))
+    if (refused := await _unconfirmed(page, form.get("password", ""))) is not None:
+        return refused
     if form.get("do") == "stop":
         await console.store.write(statements.set_totp, password_id, None, None)
         return page.redirect("/me", _("No codes are asked for any more."))
@@ -115,19 +112,34 @@ async def change_codes(page: Page) -> web.StreamResponse:
     return page.redirect("/me", _("From now on a code is asked for when you sign in."))
 
 
-async def _me(page: Page, *, problem: str | None = None, secret: str | None = None) -> web.Response:
+async def _unconfirmed(page: Page, password: str) -> web.Response | None:
+    """The page that says why a change is refused when this is not the person's password; None when it is."""
+    try:
+        await page.console.signing_in.confirm(page.signed_in(), password, page.origin)
+    except RefusedError:
+        return await _me(page, problem=_("The present password is wrong."))
+    except TooManyError:
+        return await _me(page, status=429, problem=_too_many())
+    return None
+
+
+async def _me(page: Page, *, status: int = 400, problem: str | None = None, secret: str | None = None) -> web.Response:
     person, console = page.signed_in(), page.console
     sessions = await console.store.read(statements.sessions_of, person.session.password_id, now=console.clock.now_ms())
     offered = secret or pyotp.random_base32()
     return page.render(
         "me.html",
-        status=400 if problem else 200,
+        status=status if problem else 200,
         sessions=sessions,
         problem=problem,
         secret=offered,
         secret_url=pyotp.TOTP(offered).provisioning_uri(name=person.login, issuer_name=_ISSUER),
         shortest=people.SHORTEST_PASSWORD,
     )
+
+
+def _too_many() -> str:
+    return _("There were too many wrong passwords. Wait a minute before you try again.")
 
 
 def _sign_in_form(
