@@ -56,6 +56,14 @@ class Watched:
             self._refused.add(response.url)
 
 
+@pytest.fixture(scope="package")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A started server that all tests with a browser share; it serves the console by HTTPS, too."""
+    with Server(tmp_path_factory.mktemp("server"), further=("https",)) as started:
+        yield started
+        started.stop()
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """The browser. It ends with its module: as long as it is there, its event loop runs in the tests' own thread."""
@@ -84,14 +92,19 @@ def options() -> dict[str, Any]:
 
 @pytest.fixture
 def context(chromium: Browser, server: Server, options: dict[str, Any]) -> Iterator[BrowserContext]:
-    """A browser without cookies, whose pages may not report errors, and talk to no other server."""
-    base = f"http://{server.http}"
-    given = {"base_url": base, "locale": "en-GB", "timezone_id": "Asia/Shanghai", **options}
+    """A browser without cookies."""
+    given = {"base_url": f"http://{server.http}", "locale": "en-GB", "timezone_id": "Asia/Shanghai", **options}
     made = chromium.new_context(**given)
     made.set_default_timeout(_MILLISECONDS)
-    watched = Watched(made, base)
     yield made
     made.close()
+
+
+@pytest.fixture(autouse=True)
+def watched(context: BrowserContext, server: Server) -> Iterator[Watched]:
+    """Pages may not report errors, and talk to no other server."""
+    watched = Watched(context, f"http://{server.http}")
+    yield watched
     assert watched.problems == []
 
 
@@ -101,9 +114,25 @@ def page(context: BrowserContext, server: Server, session: str) -> Page:
     return signed_in(context, server, session)
 
 
+def keep_session(context: BrowserContext, server: Server, session: str) -> None:
+    """Gives the browser the cookie as the server does."""
+    context.add_cookies(
+        [
+            {
+                "name": "skyferry_session",
+                "value": session,
+                "domain": server.http.host,
+                "path": "/console",
+                "httpOnly": True,
+                "sameSite": "Lax",
+            }
+        ]
+    )
+
+
 def signed_in(context: BrowserContext, server: Server, session: str) -> Page:
     """The overview of someone with this session."""
-    context.add_cookies([{"name": "skyferry_session", "value": session, "url": f"http://{server.http}/console"}])
+    keep_session(context, server, session)
     made = context.new_page()
     made.goto("/console/")
     return made

@@ -118,6 +118,8 @@ def _handler(route: Route, trusted_proxies: Sequence[Network]) -> Handler:
             if not _is_own_form(page):
                 return _expired(page)
         try:
+            if route.needs and not any(page.can(action) for action in route.needs):
+                await page.refuse(route.needs[0])
             return await route.handler(page)
         except CallError as error:
             return _refused(page, error)

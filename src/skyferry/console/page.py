@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 from urllib.parse import quote, unquote
 
 import aiohttp_jinja2
@@ -126,6 +126,14 @@ class Page:
     def can(self, action: str) -> bool:
         """Whether the person may call the operation."""
         return self.console.calls.allows(self.request, self.signed_in().principal, action)
+
+    async def refuse(self, action: str) -> NoReturn:
+        """Refuses the page to who may not call the operation that it is for.
+
+        Raises:
+            skyferry.rpc.direct.CallError: always.
+        """
+        await self.console.calls.refuse(self.request, self.signed_in().principal, action)
 
     def render(self, template: str, *, status: int = 200, **context: Any) -> web.Response:
         """The page as HTML."""

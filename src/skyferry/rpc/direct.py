@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NoReturn, TypeVar
 
 from aiohttp import web
 
@@ -48,6 +48,17 @@ class DirectCalls(Generic[ServicesT]):
         context.operation = self._environment.operations[action]
         return principal.denial(steps.access_request(context)) is None
 
+    async def refuse(self, request: web.Request, principal: Principal, action: str) -> NoReturn:
+        """Refuses who may not call an operation as the call itself would: audited and logged.
+
+        Raises:
+            CallError: always.
+        """
+        context = self._context(request, principal, action, {})
+        error = await steps.run(context, _STEPS[:_AUTHORISED]) or ApiError(gateway_errors.NO_PERMISSION)
+        await self._finish(context, error)
+        raise CallError(error, context.request_id)
+
     async def call(
         self, request: web.Request, principal: Principal, action: str, parameters: Mapping[str, str]
     ) -> Mapping[str, Any]:
@@ -67,11 +78,14 @@ class DirectCalls(Generic[ServicesT]):
         """
         context = self._context(request, principal, action, parameters)
         error = await steps.run(context, _STEPS)
-        await audit.end(context, error)
-        access_log.write(context, error, status=error.kind.status if error else _OK)
+        await self._finish(context, error)
         if error is not None:
             raise CallError(error, context.request_id)
         return context.response
+
+    async def _finish(self, context: RequestContext[ServicesT], error: ApiError | None) -> None:
+        await audit.end(context, error)
+        access_log.write(context, error, status=error.kind.status if error else _OK)
 
     def _context(
         self, request: web.Request, principal: Principal, action: str, parameters: Mapping[str, str]
@@ -120,3 +134,4 @@ _STEPS: Final[tuple[steps.Step, ...]] = (
     audit.begin,
     steps.carry_out,
 )
+_AUTHORISED: Final = _STEPS.index(steps.authorise) + 1

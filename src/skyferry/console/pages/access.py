@@ -92,13 +92,13 @@ async def change_keys(page: Page) -> web.StreamResponse:
     return page.redirect(f"/access/users/{user}" if user else "/access", _("The access key has been changed."))
 
 
-@pages.get("/access/keys/delete")
+@pages.get("/access/keys/delete", needs=["DeleteAccessKey"])
 async def show_delete_key(page: Page) -> web.StreamResponse:
     """Asks whether an access key is to be removed."""
     return page.render("access/delete_key.html", key=page.query.get("key", ""), user=page.query.get("user", ""))
 
 
-@pages.get("/access/users/{user}/delete")
+@pages.get("/access/users/{user}/delete", needs=["DeleteUser"])
 async def show_delete_user(page: Page) -> web.StreamResponse:
     """Asks whether a user is to be removed."""
     return page.render("access/delete_user.html", user=page.name("user"), problem=None)
@@ -114,7 +114,7 @@ async def delete_user(page: Page) -> web.StreamResponse:
     return page.redirect("/access", _("The user has been removed."))
 
 
-@pages.get("/access/policies/new")
+@pages.get("/access/policies/new", needs=["CreatePolicy"])
 async def show_new_policy(page: Page) -> web.StreamResponse:
     """The form for a new policy."""
     return page.render("access/new_policy.html", values={"document": _EXAMPLE}, problem=None)

@@ -57,10 +57,10 @@ async def enable(page: Page) -> web.StreamResponse:
     return await _do(page, _("The device may log in again."), "EnableThing", **named(page))
 
 
-@pages.get("/devices/{product}/{device}/disable")
+@pages.get("/devices/{product}/{device}/disable", needs=["DisableThing"])
 async def show_disable(page: Page) -> web.StreamResponse:
     """What disabling the device means."""
-    return await _confirm(page, "disable", action="DisableThing")
+    return await _confirm(page, "disable")
 
 
 @pages.post("/devices/{product}/{device}/disable")
@@ -69,10 +69,10 @@ async def disable(page: Page) -> web.StreamResponse:
     return await _do(page, _("The device may log in no more."), "DisableThing", **named(page))
 
 
-@pages.get("/devices/{product}/{device}/secret")
+@pages.get("/devices/{product}/{device}/secret", needs=["ResetDeviceSecret"])
 async def show_secret(page: Page) -> web.StreamResponse:
     """What another secret means."""
-    return await _confirm(page, "secret", action="ResetDeviceSecret")
+    return await _confirm(page, "secret")
 
 
 @pages.post("/devices/{product}/{device}/secret")
@@ -82,10 +82,10 @@ async def reset_secret(page: Page) -> web.StreamResponse:
     return await _do(page, notice, "ResetDeviceSecret", **named(page))
 
 
-@pages.get("/devices/{product}/{device}/release")
+@pages.get("/devices/{product}/{device}/release", needs=["RemoveThingTopo"])
 async def show_release(page: Page) -> web.StreamResponse:
     """What taking the device from its gateway, or all from a gateway, means."""
-    return await _confirm(page, "release", action="RemoveThingTopo")
+    return await _confirm(page, "release")
 
 
 @pages.post("/devices/{product}/{device}/release")
@@ -94,10 +94,10 @@ async def release(page: Page) -> web.StreamResponse:
     return await _do(page, _("The topology has been changed."), "RemoveThingTopo", **named(page))
 
 
-@pages.get("/devices/{product}/{device}/delete")
+@pages.get("/devices/{product}/{device}/delete", needs=["DeleteDevice"])
 async def show_delete(page: Page) -> web.StreamResponse:
     """What goes with the device."""
-    return await _confirm(page, "delete", action="DeleteDevice")
+    return await _confirm(page, "delete")
 
 
 @pages.post("/devices/{product}/{device}/delete")
@@ -106,11 +106,11 @@ async def delete(page: Page) -> web.StreamResponse:
     try:
         await page.call("DeleteDevice", **named(page))
     except CallError as error:
-        return await _confirm(page, "delete", action="DeleteDevice", problem=Problem.of(error))
+        return await _confirm(page, "delete", problem=Problem.of(error))
     return page.redirect(f"/devices?product={page.name('product')}", _("The device has been deleted."))
 
 
-async def _confirm(page: Page, what: str, *, action: str, problem: Problem | None = None) -> web.Response:
+async def _confirm(page: Page, what: str, *, problem: Problem | None = None) -> web.Response:
     """The page before the last click: what will be hit, and how much of it."""
     device = (await page.call("QueryDeviceDetail", **named(page)))["Data"]
     unfinished = await page.call_if_allowed("ListOTAUnfinishedTaskByDevice", **named(page))
@@ -122,7 +122,6 @@ async def _confirm(page: Page, what: str, *, action: str, problem: Problem | Non
         status=STATUS if problem else 200,
         device=device,
         what=what,
-        allowed=page.can(action),
         unfinished=len(unfinished["Data"]["SimpleOTATaskInfo"]) if unfinished else None,
         tasks=tasks["Total"] if tasks else None,
         subdevices=behind["Data"]["Total"] if behind else 0,
@@ -130,7 +129,7 @@ async def _confirm(page: Page, what: str, *, action: str, problem: Problem | Non
     )
 
 
-@pages.get("/devices/{product}/{device}/tasks/{task}/cancel")
+@pages.get("/devices/{product}/{device}/tasks/{task}/cancel", needs=["CancelOTATaskByDevice"])
 async def show_cancel(page: Page) -> web.StreamResponse:
     """The task that will be cancelled."""
     return page.render("devices/cancel.html", task=await _open_task(page), problem=None)

@@ -53,7 +53,7 @@ async def show_list(page: Page) -> web.StreamResponse:
     )
 
 
-@pages.get("/groups/new")
+@pages.get("/groups/new", needs=["CreateDeviceGroup", "CreateDeviceDynamicGroup"])
 async def show_new(page: Page) -> web.StreamResponse:
     """The form for a new group."""
     values = {"kind": Kind.STATIC, "SuperGroupId": page.query.get("in", "")}
@@ -151,7 +151,9 @@ def _chosen(values: Sequence[str]) -> list[Mapping[str, str]]:
     return [{"ProductKey": product, "DeviceName": name} for product, _slash, name in parted]
 
 
-@pages.get(f"/groups/{{kind:{'|'.join(Kind)}}}/{{group}}/delete")
+@pages.get(
+    f"/groups/{{kind:{'|'.join(Kind)}}}/{{group}}/delete", needs=["DeleteDeviceGroup", "DeleteDeviceDynamicGroup"]
+)
 async def show_delete(page: Page) -> web.StreamResponse:
     """What deleting a group means."""
     return await _delete(page)

@@ -20,7 +20,7 @@ _CONTROLS: Final = (
 )
 
 
-@pages.get("/jobs/{job_id}/edit")
+@pages.get("/jobs/{job_id}/edit", needs=["UpdateOTAJob", "UpdateOTARollout"])
 async def show(page: Page) -> web.StreamResponse:
     """The two forms: what the original lets be changed, and what holds the batch back."""
     return await _forms(page)

@@ -43,7 +43,7 @@ async def resume(page: Page) -> web.StreamResponse:
     return page.redirect(f"/jobs/{job_id}", _("The batch goes on."))
 
 
-@pages.get("/jobs/{job_id}/cancel")
+@pages.get("/jobs/{job_id}/cancel", needs=["CancelOTATaskByJob", "CancelOTAStrategyByJob"])
 async def show_cancel(page: Page) -> web.StreamResponse:
     """What of the batch can be cancelled, and how many tasks each choice hits."""
     return await _cancel_page(page)

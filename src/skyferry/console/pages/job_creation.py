@@ -51,7 +51,7 @@ class Preview:
     digest: str
 
 
-@pages.get("/packages/{firmware_id}/update")
+@pages.get("/packages/{firmware_id}/update", needs=["CreateOTAStaticUpgradeJob", "CreateOTADynamicUpgradeJob"])
 async def show_update(page: Page) -> web.StreamResponse:
     """The form for a batch."""
     return await _update_form(page, await named.package(page), _FIRST)

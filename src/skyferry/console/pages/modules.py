@@ -46,7 +46,7 @@ async def _list(page: Page, *, problem: Problem | None = None) -> web.Response:
     )
 
 
-@pages.get("/products/{product}/modules/{module}")
+@pages.get("/products/{product}/modules/{module}", needs=["UpdateOTAModule"])
 async def show(page: Page) -> web.StreamResponse:
     """The form that changes a module."""
     module = await _module(page)
@@ -78,7 +78,7 @@ async def _module(page: Page) -> Mapping[str, Any]:
     return next(found, {})
 
 
-@pages.get("/products/{product}/modules/{module}/delete")
+@pages.get("/products/{product}/modules/{module}/delete", needs=["DeleteOTAModule"])
 async def show_delete(page: Page) -> web.StreamResponse:
     """What deleting a module means."""
     return page.render("modules/delete.html", product=await product_of(page), problem=None)

@@ -19,7 +19,7 @@ _MOST_FILES: Final = 20
 _FIRST: Final = MultiDict({"Type": "0", "SignMethod": "SHA256", "NeedToVerify": "true"})
 
 
-@pages.get("/packages/new")
+@pages.get("/packages/new", needs=["CreateOTAFirmware"])
 async def show_new(page: Page) -> web.StreamResponse:
     """The form for a new package."""
     values = _FIRST.copy()
@@ -73,7 +73,7 @@ async def _form(
     )
 
 
-@pages.get("/packages/{firmware_id}/edit")
+@pages.get("/packages/{firmware_id}/edit", needs=["ModifyOTAFirmware"])
 async def show_edit(page: Page) -> web.StreamResponse:
     """The form for what can be changed of a package."""
     package = await named.package(page)
@@ -104,7 +104,7 @@ async def edit(page: Page) -> web.StreamResponse:
     return page.redirect(f"/packages/{package['FirmwareId']}?tab=information", _("The package has been changed."))
 
 
-@pages.get("/packages/{firmware_id}/delete")
+@pages.get("/packages/{firmware_id}/delete", needs=["DeleteOTAFirmware"])
 async def show_delete(page: Page) -> web.StreamResponse:
     """What deleting the package hits."""
     return await _delete_page(page)

@@ -30,7 +30,7 @@ async def show_list(page: Page) -> web.StreamResponse:
     )
 
 
-@pages.get("/products/new")
+@pages.get("/products/new", needs=["CreateProduct"])
 async def show_new(page: Page) -> web.StreamResponse:
     """The form for a new product."""
     return page.render("products/new.html", values={}, problem=None)
@@ -143,7 +143,7 @@ async def _settings(
     )
 
 
-@pages.get("/products/{product}/delete")
+@pages.get("/products/{product}/delete", needs=["DeleteProduct"])
 async def show_delete(page: Page) -> web.StreamResponse:
     """What goes with a product."""
     return await _delete(page)

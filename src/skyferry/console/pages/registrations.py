@@ -22,7 +22,7 @@ _MOST_SHOWN: Final = 100
 _HEADER: Final = ("DeviceName", "DeviceSecret", "IotId")
 
 
-@pages.get("/devices/new")
+@pages.get("/devices/new", needs=["RegisterDevice", "BatchRegisterDevice", "BatchCheckDeviceNames"])
 async def show_new(page: Page) -> web.StreamResponse:
     """The forms that register devices."""
     return await _forms(page)

@@ -40,6 +40,9 @@ CHANGES: Final[Mapping[str, Change]] = {
 @pages.get("/jobs/{job_id}/tasks")
 async def show(page: Page) -> web.StreamResponse:
     """Which of the selected devices are hit."""
+    change = CHANGES.get(page.query.get("do", ""))
+    if change is not None and not page.can(change.action):
+        await page.refuse(change.action)
     return await _page(page, page.query.get("do", ""), page.request.query.getall("device", []))
 
 

@@ -18,7 +18,7 @@ _FIRST: Final = MultiDictProxy(MultiDict({"NeedPush": "true"}))
 _MOST_CANDIDATES: Final = 20
 
 
-@pages.get("/packages/{firmware_id}/verify")
+@pages.get("/packages/{firmware_id}/verify", needs=["CreateOTAVerifyJob"])
 async def show(page: Page) -> web.StreamResponse:
     """The form for a verify batch, with devices that could take the package."""
     return await _form(page, await named.package(page), _FIRST)
