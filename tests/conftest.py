@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.support import databases
 from tests.support.api import Application, root
 from tests.support.server import Server
 
@@ -16,6 +17,16 @@ _SCENARIOS: Final = "tests/scenario/"
 # How long an example takes says more of the machine than of the code: no test has a deadline.
 settings.register_profile("skyferry", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("skyferry")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--database=postgresql` lets every test that has a database use PostgreSQL."""
+    parser.addoption("--database", choices=databases.KINDS, default="sqlite", help="the database that tests use")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Says so to `tests.support.databases`."""
+    databases.choose(config.getoption("--database"))
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +54,15 @@ def pytest_runtest_makereport(
             if isinstance(value, Server):
                 report.sections.append((f"log of {name}", value.logs()))
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    """Removes the databases in a test's own directory."""
+    directory = getattr(item, "funcargs", {}).get("tmp_path")
+    yield
+    if directory is not None:
+        databases.drop_below(directory)
 
 
 class Together(LoadScopeScheduling):

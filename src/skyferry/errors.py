@@ -48,3 +48,7 @@ class ApiError(Exception):
     def __post_init__(self) -> None:
         self.text = self.text or self.kind.text
         super().__init__(f"{self.kind.code}: {self.text}")
+
+
+class UnavailableError(Exception):
+    """Something that the server needs, such as its database, is away: the same call may succeed later."""

@@ -12,7 +12,7 @@ from tests.support.sts import StsClient
 @pytest.fixture(scope="module")
 def arn(server: Server) -> str:
     """A role that may only look."""
-    runner = CliRunner(env={"SKYFERRY_DATA_DIR": str(server.data)})
+    runner = CliRunner(env=server.command_environment())
     made = runner.invoke(app, ["account", "role", "create", "reader"])
     attached = runner.invoke(app, ["account", "role", "attach", "AliyunIOTReadOnlyAccess", "reader"])
     assert attached.exit_code == 0, attached.output

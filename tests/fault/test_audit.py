@@ -41,9 +41,9 @@ def products(application: Application) -> set[str]:
     return names
 
 
-def trail(data: Path) -> dict[str, str]:
+def trail(server: Server) -> dict[str, str]:
     """Which products were to be made, and how it ended."""
-    runner = CliRunner(env={"SKYFERRY_DATA_DIR": str(data)})
+    runner = CliRunner(env=server.command_environment())
     printed = runner.invoke(app, ["audit", "--json", "--limit", "100000", "--action", "CreateProduct"]).stdout
     found = map(json.loads, printed.splitlines())
     return {record["parameters"]["ProductName"]: record["outcome"] for record in found}
@@ -65,7 +65,7 @@ def test_kill_between_a_change_and_its_answer(tmp_path: Path) -> None:
         answered = set(made)
         server.start()
 
-        there, recorded = products(root(server.http)), trail(server.data)
+        there, recorded = products(root(server.http)), trail(server)
 
     assert answered <= there
     assert there <= set(recorded), "a change without a record"

@@ -1,11 +1,11 @@
 """A server that dies while it removes a deleted product removes the rest after its start."""
 
-import sqlite3
-from contextlib import closing
 from typing import Final
 
 import pytest
+from sqlalchemy import text
 
+from tests.support import databases
 from tests.support.api import root
 from tests.support.server import Server, wait_until
 
@@ -16,9 +16,9 @@ MANY: Final = 10_000
 
 def rows(server: Server) -> list[int]:
     """How many products, devices, packages and objects the database has."""
-    with closing(sqlite3.connect(f"file:{server.data / 'skyferry.db'}?mode=ro", uri=True)) as database:
+    with databases.connection(server.database) as tx:
         tables = ("products", "devices", "packages", "objects")
-        return [database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]
+        return [tx.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() for table in tables]
 
 
 def test_kill_while_a_product_is_removed(fresh_server: Server) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, inspect, text
 from skyferry.store import migrate
 from skyferry.store.engine import Store
 from skyferry.store.tables import metadata
+from tests.support import databases
 
 
 def differences(tx: Connection) -> list[object]:
@@ -22,7 +23,7 @@ def indexes(tx: Connection) -> set[str]:
 
 
 async def test_the_migrated_schema_is_the_schema_of_the_code(tmp_path: Path) -> None:
-    migrated, made = Store(str(tmp_path / "migrated.db")), Store(str(tmp_path / "made.db"))
+    migrated, made = Store(databases.url(tmp_path / "migrated.db")), Store(databases.url(tmp_path / "made.db"))
     await migrate.upgrade(migrated)
     await made.write(metadata.create_all)
     assert await migrated.read(differences) == []
@@ -32,7 +33,7 @@ async def test_the_migrated_schema_is_the_schema_of_the_code(tmp_path: Path) -> 
 
 
 async def test_a_second_start_migrates_nothing(tmp_path: Path) -> None:
-    store = Store(str(tmp_path / "skyferry.db"))
+    store = Store(databases.url(tmp_path / "skyferry.db"))
     await migrate.upgrade(store)
     await migrate.upgrade(store)
 

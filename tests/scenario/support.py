@@ -2,17 +2,19 @@
 
 import itertools
 import json
-import sqlite3
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from sqlalchemy import update
 from typer.testing import CliRunner, Result
 
 from skyferry.cli import app
+from skyferry.store.tables import jobs
 from tests.clients.drivers.tea import TeaClient
+from tests.support import databases
 from tests.support.api import Application, BusinessError, Device, InProcess
 from tests.support.device import CDevice
 from tests.support.server import Server, wait_until
@@ -161,8 +163,8 @@ class Fleet:
 
     def bring_forward(self, job: str, moment: str) -> None:
         """Lets a moment of a job (`schedule_at`, `finish_at`) be now: the API asks for minutes of patience."""
-        with closing(sqlite3.connect(self.server.data / "skyferry.db", timeout=30)) as database, database:
-            database.execute(f"UPDATE jobs SET {moment} = ? WHERE job_id = ?", (round(time.time() * 1_000), job))
+        with databases.connection(self.server.database) as tx:
+            tx.execute(update(jobs).where(jobs.c.job_id == job).values({moment: round(time.time() * 1_000)}))
 
     def task(self, job: str, device: Device) -> dict[str, Any]:
         """The task of a device, as the API shows it."""
@@ -234,7 +236,7 @@ class Accounts:
         return str(result.stderr)
 
     def _invoke(self, arguments: Sequence[str], given: str | None) -> Result:
-        runner = CliRunner(env={"SKYFERRY_DATA_DIR": str(self.server.data), "COLUMNS": "300"})
+        runner = CliRunner(env=self.server.command_environment() | {"COLUMNS": "300"})
         return runner.invoke(app, arguments, input=given)
 
     def create(self, name: str) -> TeaClient:

@@ -3,19 +3,20 @@
 import itertools
 import json
 import re
-import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from skyferry.datadir import DataDir
 from skyferry.keys import KeyRing
 from skyferry.ram.tokens import SecurityTokens, Session
+from skyferry.store.tables import roles
 from tests.clients.drivers.tea import TeaClient
 from tests.scenario.support import Accounts, application
+from tests.support import databases
 from tests.support.api import Application, GatewayError
 from tests.support.server import ROOT_KEY_ID, ROOT_SECRET, Server, wait_until
 from tests.support.sts import StsClient
@@ -116,8 +117,8 @@ def test_an_expired_temporary_key_is_refused(server: Server, accounts: Accounts,
     """The server's clock cannot be moved: a token of a role whose sessions may be short is made by its own key."""
 
     new_role(accounts, "expired")
-    with closing(sqlite3.connect(server.data / "skyferry.db", timeout=30)) as database:
-        [(role_id,)] = database.execute("SELECT role_id FROM roles WHERE name = 'expired'").fetchall()
+    with databases.connection(server.database) as tx:
+        role_id = tx.execute(select(roles.c.role_id).where(roles.c.name == "expired")).scalar_one()
     session = Session(role_id, "late", "STS.late", "secret", round(datetime.now(UTC).timestamp() * 1_000) - 1, None)
     token = SecurityTokens(KeyRing.load_or_create(DataDir(server.data).key)).seal(session)
 

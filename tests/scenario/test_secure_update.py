@@ -1,15 +1,16 @@
 """Signed packages: what notices carry, and who holds the keys (device-plane reference §2.2, §2.5)."""
 
-import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import insert, select
 
+from skyferry.store.tables import products, signing_keys
 from skyferry.trust import key_pairs
 from tests.scenario.support import Accounts, Fleet
+from tests.support import databases
 from tests.support.api import items
 from tests.support.digestsign import is_signed
 
@@ -94,8 +95,7 @@ def test_a_key_may_be_given_and_its_private_part_is_kept_nowhere_to_read(fleet: 
 
     assert made["PublicKey"] == pair.public_pem
     assert (made["Modulus"], made["Exponent"]) == (key_pairs.modulus(pair.public_pem).hex(), "010001")
-    with closing(sqlite3.connect(fleet.server.data / "skyferry.db", timeout=30)) as database:
-        kept = "\n".join(database.iterdump())
+    kept = databases.dump(fleet.server.database)
     secret_line = pair.private_pem.splitlines()[3]
     assert secret_line not in kept
     assert secret_line not in fleet.server.logs()
@@ -129,13 +129,10 @@ def test_what_is_no_key_and_what_is_no_product_is_refused(fleet: Fleet) -> None:
 @pytest.mark.rule("RotateProductSigningKey")
 def test_a_product_has_a_hundred_keys_at_most(fleet: Fleet) -> None:
     fleet.api.call("CreateProductSigningKey", ProductKey=fleet.product)
-    with closing(sqlite3.connect(fleet.server.data / "skyferry.db", timeout=30)) as database, database:
-        for number in range(99):
-            database.execute(
-                "INSERT INTO signing_keys (product_id, key_id, private_sealed, public_pem, created_at, retired_at)"
-                " SELECT id, ?, x'', '', 0, 1 FROM products WHERE product_key = ?",
-                (f"former-{number}", fleet.product),
-            )
+    with databases.connection(fleet.server.database) as tx:
+        product = tx.execute(select(products.c.id).where(products.c.product_key == fleet.product)).scalar_one()
+        former: dict[str, Any] = {"product_id": product, "private_sealed": b"", "public_pem": "", "created_at": 0}
+        tx.execute(insert(signing_keys), [former | {"key_id": f"former-{n}", "retired_at": 1} for n in range(99)])
 
     refused = fleet.api.refusal("RotateProductSigningKey", ProductKey=fleet.product)
     assert refused == "iot.prod.SigningKeyCountExceedMax"

@@ -1,18 +1,20 @@
 """A TUF client follows a product's packages, and is not misled by whoever changes what is published."""
 
 import json
-import sqlite3
+import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from sqlalchemy import select, update
 from tuf.api import exceptions
 
+from skyferry.store.tables import products, tuf_metadata, tuf_repositories
 from tests.scenario.support import Accounts, Fleet
+from tests.support import databases
 from tests.support.server import wait_until
 from tests.support.tuf import TufClient, custom_of
 
@@ -74,12 +76,12 @@ class Repository:
         assert root.status_code == 200
         return TufClient(self.directory / name, told["MetadataUrl"], told["TargetsUrl"], root.content)
 
-    def tamper(self, statement: str, *values: object) -> None:
+    def tamper(self, body: bytes, role: str, version: int) -> None:
         """Changes what is published, as one who has the database but no keys."""
-        with closing(sqlite3.connect(self.fleet.server.data / "skyferry.db", timeout=30)) as database, database:
-            of_product = "product_id = (SELECT id FROM products WHERE product_key = ?)"
-            done = database.execute(statement.replace("OF_PRODUCT", of_product), (*values, self.fleet.product))
-            assert done.rowcount > 0
+        with databases.connection(self.fleet.server.database) as tx:
+            product = select(products.c.id).where(products.c.product_key == self.fleet.product).scalar_subquery()
+            statement = update(tuf_metadata).where(tuf_metadata.c.product_id == product, tuf_metadata.c.role == role)
+            assert tx.execute(statement.where(tuf_metadata.c.version == version).values(body=body)).rowcount > 0
 
     def body(self, role: str, version: int) -> bytes:
         """A published file."""
@@ -159,13 +161,10 @@ def test_nothing_is_signed_while_nothing_changes(repository: Repository) -> None
 
 def due(repository: Repository) -> int | None:
     """When the worker looks next; None while it should look now."""
-    with closing(sqlite3.connect(repository.fleet.server.data / "skyferry.db", timeout=30)) as database:
-        [(due_at, now)] = database.execute(
-            "SELECT due_at, strftime('%s', 'now') * 1000 FROM tuf_repositories WHERE product_id ="
-            " (SELECT id FROM products WHERE product_key = ?)",
-            (repository.fleet.product,),
-        )
-    return int(due_at) if due_at > now else None
+    with databases.connection(repository.fleet.server.database) as tx:
+        statement = select(tuf_repositories.c.due_at).join(products)
+        due_at = tx.execute(statement.where(products.c.product_key == repository.fleet.product)).scalar_one()
+    return int(due_at) if due_at > time.time() * 1_000 else None
 
 
 def test_packages_are_for_those_with_a_url_and_metadata_for_everyone(repository: Repository) -> None:
@@ -198,9 +197,6 @@ def test_metadata_that_stays_may_be_kept_and_the_timestamp_is_asked_for_again(re
     assert timestamp["Cache-Control"] == "no-cache"
 
 
-REPLACE = "UPDATE tuf_metadata SET body = ? WHERE role = ? AND version = ? AND OF_PRODUCT"
-
-
 def changed(body: bytes, change: Callable[[dict[str, Any]], None]) -> bytes:
     """Metadata with another content and the former signatures."""
     document = json.loads(body)
@@ -214,7 +210,7 @@ def test_an_older_timestamp_is_refused(repository: Repository) -> None:
     repository.wait_for("timestamp", 2)
     client = repository.client()
     client.refresh()
-    repository.tamper(REPLACE, former, "timestamp", 2)
+    repository.tamper(former, "timestamp", 2)
 
     with pytest.raises(exceptions.BadVersionNumberError):
         client.refresh()
@@ -226,10 +222,10 @@ def test_an_older_snapshot_and_an_older_list_are_refused(repository: Repository)
     repository.wait_for("timestamp", 2)
     current = {role: repository.body(role, 2) for role in former}
     for role, body in former.items():
-        repository.tamper(REPLACE, body, role, 2)
+        repository.tamper(body, role, 2)
         with pytest.raises(exceptions.RepositoryError):
             repository.client(f"client-{role}").refresh()
-        repository.tamper(REPLACE, current[role], role, 2)
+        repository.tamper(current[role], role, 2)
     repository.client("after").refresh()
 
 
@@ -246,7 +242,7 @@ def test_metadata_with_a_changed_content_or_a_strange_key_is_refused(repository:
     repository.sign(strange, repository.key("strange.pem"))
     clients = [repository.client(f"client-{number}") for number in range(3)]
     for client, wrong in zip(clients, (changed(right, lie), strange.read_bytes(), b"{}"), strict=True):
-        repository.tamper(REPLACE, wrong, "targets", 1)
+        repository.tamper(wrong, "targets", 1)
         with pytest.raises((exceptions.RepositoryError, exceptions.DownloadError)):
             client.refresh()
 
@@ -257,7 +253,7 @@ def test_a_client_notices_that_news_is_held_back(repository: Repository) -> None
     def end(signed: dict[str, Any]) -> None:
         signed["expires"] = "2020-01-01T00:00:00Z"
 
-    repository.tamper(REPLACE, changed(repository.body("timestamp", 1), end), "timestamp", 1)
+    repository.tamper(changed(repository.body("timestamp", 1), end), "timestamp", 1)
     with pytest.raises(exceptions.RepositoryError):
         repository.client().refresh()
 
@@ -333,8 +329,7 @@ def test_root_and_list_are_signed_outside_from_the_beginning_to_new_keys(empty: 
     assert empty.run("import", str(following)) == "Published: root 2.\n"
     client.refresh()
     assert client.updater().get_targetinfo("default/3.0.0/0-package.bin") is not None
-    with closing(sqlite3.connect(empty.fleet.server.data / "skyferry.db", timeout=30)) as database:
-        kept = "\n".join(database.iterdump())
+    kept = databases.dump(empty.fleet.server.database)
     assert not any(key.read_text().splitlines()[1] in kept for key in (first, second, third, targets))
 
 

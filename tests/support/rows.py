@@ -5,11 +5,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event, select, update
-from sqlalchemy.engine import Engine
+from sqlalchemy import Connection, select, update
 
 from skyferry import identifiers
 from skyferry.bus.messages import (
@@ -41,9 +39,10 @@ from skyferry.store.jobs import JobRecord
 from skyferry.store.objects import StoredObject
 from skyferry.store.products import ProductRecord
 from skyferry.store.tables import jobs as job_table
-from skyferry.store.tables import metadata, tasks
+from skyferry.store.tables import tasks
 from skyferry.store.tasks import ChangedTask, TaskRecord
 from skyferry.trust.signatures import DigestSigner
+from tests.support.databases import scratch
 
 START = 1_795_000_000_000
 
@@ -280,27 +279,8 @@ class World:
         return self.states(job)[device.id]
 
 
-def engine_at(path: Path | None = None) -> Engine:
-    """A database with the schema: a file, or one in memory."""
-    engine = create_engine(f"sqlite:///{path}" if path else "sqlite://", connect_args={"isolation_level": None})
-
-    @event.listens_for(engine, "connect")
-    def enforce(connection: object, _record: object) -> None:
-        connection.execute("PRAGMA foreign_keys = ON")  # type: ignore[attr-defined]
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
-
-    metadata.create_all(engine)
-    return engine
-
-
 @contextmanager
 def world() -> Iterator[World]:
-    """A world in memory, in one transaction that is thrown away."""
-    engine = engine_at()
-    with engine.connect() as connection, connection.begin() as transaction:
-        yield World(connection)
-        transaction.rollback()
-    engine.dispose()
+    """A world in a database of its own, in one transaction that is thrown away."""
+    with scratch() as tx:
+        yield World(tx)

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self, TypeVar
 
+from tests.support import databases
+
 ROOT_KEY_ID: Final = "LTAItestroot"
 ROOT_SECRET: Final = "test-root-secret"
 ROOT_PASSWORD: Final = "test-root-password"
@@ -59,6 +61,8 @@ class Server:
         self._stderr = directory / "stderr.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._addresses = dict.fromkeys(("http", "mqtt", *further), "127.0.0.1:0")
+        if databases.chosen() != "sqlite":
+            self.settings.setdefault("SKYFERRY_DATABASE", databases.url(self.database, empty=True))
 
     def __enter__(self) -> Self:
         try:
@@ -96,6 +100,11 @@ class Server:
         return self.data / "tls" / "ca.pem"
 
     @property
+    def database(self) -> Path:
+        """What `tests.support.databases` calls the server's database."""
+        return self.data / "skyferry.db"
+
+    @property
     def is_running(self) -> bool:
         """True between a start and the end of the process."""
         return self._process is not None and self._process.poll() is None
@@ -105,6 +114,10 @@ class Server:
         """The process to measure."""
         assert self._process, "the server was never started"
         return self._process.pid
+
+    def command_environment(self) -> dict[str, str]:
+        """What commands beside the server find their data by."""
+        return {"SKYFERRY_DATA_DIR": str(self.data), "SKYFERRY_DATABASE": databases.url(self.database)}
 
     def start(self) -> None:
         """Starts the server and waits for its ready line. After the first time it listens on the same ports again."""

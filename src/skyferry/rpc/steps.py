@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final, ParamSpec, TypeVar
 
 from skyferry import http_bodies
-from skyferry.errors import ApiError
+from skyferry.errors import ApiError, UnavailableError
 from skyferry.ram.conditions import facts_of
 from skyferry.ram.errors import TokenError
 from skyferry.ram.policies import AccessRequest, resource_of
@@ -320,6 +320,9 @@ async def run(context: Context, steps: Sequence[Step]) -> ApiError | None:
             await step(context)
     except ApiError as error:
         return error
+    except UnavailableError as failure:
+        access_log.write_failure(context, failure)
+        return ApiError(gateway_errors.SERVICE_UNAVAILABLE)
     except Exception as failure:  # noqa: BLE001 - the caller gets an InternalError, the log gets the traceback
         access_log.write_failure(context, failure)
         return ApiError(gateway_errors.INTERNAL_ERROR)

@@ -15,8 +15,11 @@ from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from skyferry.store.limits import PostgresqlLimits
+from skyferry.store.postgresql import Postgresql
 
 _BUSY_TIMEOUT_SECONDS: Final = 10
 _CACHE_KIB: Final = 65_536
@@ -24,7 +27,6 @@ _CHECKPOINT_PAGES: Final = 8_000
 """The log's size, in pages of 4 KiB, at which it is copied into the database. A change of 200 tasks out of 100,000
 writes 600 pages: at the default of 1,000 every other such commit would wait for a copy (measured: a third slower)."""
 _READERS: Final = 3
-_POSTGRESQL_POOL: Final = 20
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,15 +50,24 @@ def announce(tx: Connection, subject: str, *items: object) -> None:
 class Store:
     """Runs functions in transactions: the function gets the connection first, then the arguments given here."""
 
-    def __init__(self, url: str | URL) -> None:
+    def __init__(
+        self, url: str | URL, limits: PostgresqlLimits | None = None, *, application: str = "skyferry"
+    ) -> None:
         """Opens nothing yet: connections are made when they are needed.
 
         Args:
             url: `sqlite:///path`, `postgresql://…` or a bare path to a SQLite file.
+            limits: what may be taken of a PostgreSQL server.
+            application: how the connections are called there.
+
+        Raises:
+            ValueError: the database is of another kind, or the URL cannot be understood.
         """
         self.url = _parsed(url)
         self._backend: _Backend = (
-            _Sqlite(self.url) if self.url.get_backend_name() == "sqlite" else _Postgresql(self.url)
+            _Sqlite(self.url)
+            if self.url.get_backend_name() == "sqlite"
+            else Postgresql(self.url, limits or PostgresqlLimits(), application)
         )
         self._listeners: dict[str, list[Listener]] = {}
 
@@ -118,20 +129,6 @@ class _Sqlite:
         self._reader.dispose()
 
 
-class _Postgresql:
-    """A pool of asyncpg connections; the function runs as a greenlet on the event loop."""
-
-    def __init__(self, url: URL) -> None:
-        self._engine = create_async_engine(url, pool_size=_POSTGRESQL_POOL, pool_pre_ping=True)
-
-    async def run(self, work: Callable[[Connection], T], *, write: bool) -> T:  # noqa: ARG002 - one pool for both
-        async with self._engine.begin() as connection:
-            return await connection.run_sync(work)
-
-    async def close(self) -> None:
-        await self._engine.dispose()
-
-
 def _bound(
     work: Callable[Concatenate[Connection, P], T], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Callable[[Connection], T]:
@@ -164,7 +161,12 @@ def _ping(tx: Connection) -> None:
 def _parsed(url: str | URL) -> URL:
     if isinstance(url, str) and "://" not in url:
         url = URL.create("sqlite", database=url)
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ValueError(
+            "The database URL cannot be read: write sqlite:///PATH or postgresql://USER@HOST/NAME."
+        ) from None
     drivers = {"sqlite": "sqlite", "postgresql": "postgresql+asyncpg"}
     try:
         return parsed.set(drivername=drivers[parsed.get_backend_name()])

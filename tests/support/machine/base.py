@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from skyferry import identifiers
 from skyferry.devices.payloads import read_offer
@@ -19,8 +19,9 @@ from skyferry.ota import deadlines, listing, schedule, selection
 from skyferry.ota.models import EngineLimits, JobOptions
 from skyferry.ota.states import TaskStatus
 from skyferry.store import jobs, tables
+from tests.support.databases import scratch
 from tests.support.model import Job, Model, Options, Package, RefusedError, Task
-from tests.support.rows import START, World, engine_at
+from tests.support.rows import START, World
 from tests.support.told import Told
 
 if TYPE_CHECKING:
@@ -77,9 +78,7 @@ class Base(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.stack = ExitStack()
-        self.database = engine_at()
-        self.stack.callback(self.database.dispose)
-        self.world = World(self.open())
+        self.world = World(self.stack.enter_context(scratch()))
         self.world.limits = LIMITS
         self.told = Told()
         subscriptions.create(
@@ -125,12 +124,6 @@ class Base(RuleBasedStateMachine):
             self.stack.close()
 
     # --- the world
-
-    def open(self) -> Connection:
-        """A connection to the database in a transaction, which ends what was open before."""
-        self.connection = self.database.connect()
-        self.connection.begin()
-        return self.connection
 
     def make_package(self, package: Package) -> str:
         """The FirmwareId of a package."""

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
 from typer.testing import CliRunner, Result
 
 from skyferry.cli.account import app
@@ -14,6 +13,7 @@ from skyferry.keys import KeyRing, SecretBox
 from skyferry.ram.principal import Principal
 from skyferry.ram.tokens import SecurityTokens
 from skyferry.store.tables import metadata
+from tests.support import databases
 
 Run = Callable[..., Result]
 
@@ -21,7 +21,7 @@ Run = Callable[..., Result]
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
     KeyRing.load_or_create(tmp_path / "master.key")
-    engine = create_engine(f"sqlite:///{tmp_path / 'skyferry.db'}")
+    engine = databases.engine(tmp_path / "skyferry.db")
     metadata.create_all(engine)
     engine.dispose()
     return tmp_path
@@ -29,7 +29,13 @@ def data_dir(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(data_dir: Path) -> Run:
-    runner = CliRunner(env={"SKYFERRY_DATA_DIR": str(data_dir), "COLUMNS": "300"})
+    runner = CliRunner(
+        env={
+            "SKYFERRY_DATA_DIR": str(data_dir),
+            "SKYFERRY_DATABASE": databases.url(data_dir / "skyferry.db"),
+            "COLUMNS": "300",
+        }
+    )
 
     def invoke(*arguments: str, code: int = 0, given: str | None = None) -> Result:
         result = runner.invoke(app, arguments, input=given)
@@ -47,7 +53,7 @@ def key_of(result: Result) -> tuple[str, str]:
 
 def owner_of(data_dir: Path, key_id: str) -> Principal | None:
     box = SecretBox(KeyRing.load_or_create(data_dir / "master.key").derive("secrets"))
-    engine = create_engine(f"sqlite:///{data_dir / 'skyferry.db'}")
+    engine = databases.engine(data_dir / "skyferry.db")
     try:
         with engine.connect() as tx:
             return principals.find_principal(tx, key_id, box)

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine
 from typer.testing import CliRunner, Result
 
 from skyferry.cli import app
 from skyferry.keys import KeyRing
 from skyferry.store.tables import metadata
+from tests.support import databases
 
 Run = Callable[..., Result]
 POLICY = '{"Version": "1", "Statement": {"Effect": "Allow", "Action": "iot:Get*", "Resource": "*"}}'
@@ -20,10 +20,16 @@ POLICY = '{"Version": "1", "Statement": {"Effect": "Allow", "Action": "iot:Get*"
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     KeyRing.load_or_create(tmp_path / "master.key")
-    engine = create_engine(f"sqlite:///{tmp_path / 'skyferry.db'}")
+    engine = databases.engine(tmp_path / "skyferry.db")
     metadata.create_all(engine)
     engine.dispose()
-    runner = CliRunner(env={"SKYFERRY_DATA_DIR": str(tmp_path), "COLUMNS": "400"})
+    runner = CliRunner(
+        env={
+            "SKYFERRY_DATA_DIR": str(tmp_path),
+            "SKYFERRY_DATABASE": databases.url(tmp_path / "skyferry.db"),
+            "COLUMNS": "400",
+        }
+    )
 
     def invoke(*arguments: str, code: int = 0, given: str | None = None) -> Result:
         result = runner.invoke(app, arguments, input=given)

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
 from typer.testing import CliRunner, Result
 
 from skyferry.cli.events import app
 from skyferry.fleet import accounts
 from skyferry.keys import KeyRing, SecretBox
 from skyferry.store.tables import metadata
+from tests.support import databases
 from tests.support.rows import START
 
 Run = Callable[..., Result]
@@ -19,12 +19,18 @@ Run = Callable[..., Result]
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     box = SecretBox(KeyRing.load_or_create(tmp_path / "master.key").derive("secrets"))
-    engine = create_engine(f"sqlite:///{tmp_path / 'skyferry.db'}")
+    engine = databases.engine(tmp_path / "skyferry.db")
     metadata.create_all(engine)
     with engine.begin() as tx:
         accounts.ensure_root(tx, box, key_id="testid", secret="testsecret", now_ms=START)
     engine.dispose()
-    runner = CliRunner(env={"SKYFERRY_DATA_DIR": str(tmp_path), "COLUMNS": "300"})
+    runner = CliRunner(
+        env={
+            "SKYFERRY_DATA_DIR": str(tmp_path),
+            "SKYFERRY_DATABASE": databases.url(tmp_path / "skyferry.db"),
+            "COLUMNS": "300",
+        }
+    )
 
     def invoke(*arguments: str, code: int = 0) -> Result:
         result = runner.invoke(app, arguments)

@@ -18,6 +18,7 @@ from skyferry.ota.states import TaskStatus
 from skyferry.store import migrate
 from skyferry.store.engine import Store
 from skyferry.store.tables import products, tasks
+from tests.support import databases
 from tests.support.rows import START
 from tests.support.rows import World as Rows
 from tests.unit.devices.support import RecordingBus
@@ -74,7 +75,7 @@ class DdiWorld:
     @classmethod
     async def make(cls, folder: Path) -> "DdiWorld":
         """A world in a database of its own."""
-        store = Store(str(folder / "test.sqlite"))
+        store = Store(databases.url(folder / "test.sqlite"))
         await migrate.upgrade(store)
         return cls(store, await store.write(plant))
 

@@ -7,11 +7,12 @@ import pytest
 
 from skyferry.store.engine import Store
 from skyferry.store.tables import metadata
+from tests.support import databases
 
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = Store(str(tmp_path / "skyferry.db"))
+    opened = Store(databases.url(tmp_path / "skyferry.db"))
     await opened.write(metadata.create_all)
     yield opened
     await opened.close()

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from skyferry.keys import SecretBox
 from skyferry.store.engine import Store
 from skyferry.store.tables import accounts, devices, instances, metadata, products
+from tests.support import databases
 
 PRODUCT_KEY: Final = "a1Stub00001"
 SECRET: Final = "devsecret0123456789abcdef01234567"
@@ -17,7 +18,7 @@ SECRET: Final = "devsecret0123456789abcdef01234567"
 
 async def make_store(folder: Path) -> Store:
     """A store with an empty schema, one account and its instance."""
-    store = Store(str(folder / "test.sqlite"))
+    store = Store(databases.url(folder / "test.sqlite"))
     await store.write(create)
     return store
 

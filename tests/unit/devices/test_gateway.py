@@ -38,6 +38,7 @@ from skyferry.devices.mqtt.packets import (
 )
 from skyferry.keys import SecretBox
 from skyferry.store.engine import Store
+from tests.support import databases
 from tests.unit.devices.fleet import PRODUCT_KEY, add_devices, add_product, make_store
 from tests.unit.devices.support import NO_OBJECTS, Client, RecordingBus, until
 from tests.unit.devices.test_authentication import signed
@@ -223,7 +224,7 @@ async def test_refusals(world: World, packet: Connect, code: ConnectCode) -> Non
 
 
 async def test_a_store_that_fails_is_unavailable(tmp_path: Path) -> None:
-    store = Store(str(tmp_path / "empty.sqlite"))
+    store = Store(databases.url(tmp_path / "empty.sqlite", empty=True))
     gateway = DeviceGateway(store, BOX, RecordingBus(), FixedClock(), objects=NO_OBJECTS)
     async with Client(await gateway.start("127.0.0.1", 0)) as client:
         await client.send(login("dev-1"))
@@ -412,7 +413,7 @@ async def test_stop_waits_until_the_reports_are_stored(world: World) -> None:
 
 
 async def test_check_before_the_start(world: World, tmp_path: Path) -> None:
-    gateway = DeviceGateway(Store(str(tmp_path / "x")), BOX, world.bus, FixedClock(), objects=NO_OBJECTS)
+    gateway = DeviceGateway(Store(databases.url(tmp_path / "x")), BOX, world.bus, FixedClock(), objects=NO_OBJECTS)
     with pytest.raises(ConnectionError):
         gateway.check()
 

@@ -1,16 +1,15 @@
 """An account on a real database."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import pytest
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection
 
 from skyferry.fleet import accounts
 from skyferry.keys import SecretBox
 from skyferry.store.accounts import AccountRecord
-from skyferry.store.tables import metadata
+from tests.support.databases import scratch
 
 _MADE_AT: Final = 1_795_425_360_000
 
@@ -22,14 +21,10 @@ def box() -> SecretBox:
 
 
 @pytest.fixture
-def tx(tmp_path: Path) -> Iterator[Connection]:
+def tx() -> Iterator[Connection]:
     """A transaction on an empty database."""
-    engine = create_engine(f"sqlite:///{tmp_path / 'test.db'}")
-    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys = ON"))
-    metadata.create_all(engine)
-    with engine.begin() as connection:
-        yield connection
-    engine.dispose()
+    with scratch() as made:
+        yield made
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection
 
 from skyferry.errors import ApiError
 from skyferry.fleet import certificates
@@ -13,6 +13,7 @@ from skyferry.fleet.logins import find_by_certificate
 from skyferry.keys import SecretBox
 from skyferry.store.tables import products
 from tests.support.authority import Authority
+from tests.support.databases import scratch
 from tests.unit.devices.fleet import PRODUCT_KEY, add_devices, add_product, create
 
 BOX = SecretBox(bytes(32))
@@ -30,14 +31,12 @@ class Issued:
 
 @pytest.fixture
 def tx() -> Iterator[Connection]:
-    engine = create_engine("sqlite://")
-    with engine.begin() as connection:
+    with scratch() as connection:
         create(connection)
         add_product(connection, PRODUCT_KEY)
         connection.execute(products.update().values(auth_type="x509"))
         add_devices(connection, BOX, PRODUCT_KEY, ["dev-1", "dev-2"])
         yield connection
-    engine.dispose()
 
 
 def named(name: str = "dev-1") -> DeviceReference:

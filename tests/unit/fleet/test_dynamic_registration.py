@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine, event, select
+from sqlalchemy import Connection, event, select
 
 from skyferry.errors import ApiError
 from skyferry.fleet import dynamic_registration, logins
@@ -13,6 +13,7 @@ from skyferry.fleet.dynamic_registration import Outcome, Refusal, Registered, Re
 from skyferry.fleet.logins import DeviceAddress, DeviceLogin, DeviceToken, find_logins
 from skyferry.keys import SecretBox
 from skyferry.store.tables import device_registrations, devices, products
+from tests.support.databases import scratch
 from tests.unit.devices.fleet import PRODUCT_KEY, SECRET, add_devices, add_product, create
 
 BOX = SecretBox(bytes(32))
@@ -23,14 +24,12 @@ LIMITS = RegistrationLimits()
 
 @pytest.fixture
 def tx() -> Iterator[Connection]:
-    engine = create_engine("sqlite://")
-    with engine.begin() as connection:
+    with scratch() as connection:
         create(connection)
         add_product(connection, PRODUCT_KEY)
         add_devices(connection, BOX, PRODUCT_KEY, ["dev-1", "dev-2"])
         allow(connection, ANY)
         yield connection
-    engine.dispose()
 
 
 def allow(tx: Connection, level: int, **more: Any) -> None:

@@ -22,6 +22,7 @@ from skyferry.objects.tickets import UploadTicket, issue_ticket
 from skyferry.objects.urls import DownloadUrls
 from skyferry.store import tables
 from skyferry.store.engine import Store
+from tests.support import databases
 from tests.unit.objects.storages import LocalStorage, Storage
 
 NOW_MS: Final = 1_572_848_550_000
@@ -265,7 +266,7 @@ async def serving(
         devices_follow: devices do.
     """
     limits = limits or ObjectLimits()
-    store = Store(str(directory / "test.db"))
+    store = Store(databases.url(directory / "test.db"))
     box = SecretBox(b"k" * 32)
     await store.write(prepare, box)
     clock = SettableClock()

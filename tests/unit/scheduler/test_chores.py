@@ -29,12 +29,13 @@ from skyferry.store.tables import devices, metadata, products
 from skyferry.trust.signatures import DigestSigner
 from skyferry.trust.tuf.limits import TufLimits
 from skyferry.trust.tuf.repository import Repositories
+from tests.support import databases
 from tests.support.rows import World
 
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = Store(str(tmp_path / "skyferry.db"))
+    opened = Store(databases.url(tmp_path / "skyferry.db"))
     await opened.write(metadata.create_all)
     yield opened
     await opened.close()

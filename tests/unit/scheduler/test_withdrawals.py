@@ -13,6 +13,7 @@ from skyferry.scheduler.withdrawals import Withdrawals
 from skyferry.store.devices import DeviceRecord
 from skyferry.store.engine import Store
 from skyferry.store.tables import metadata
+from tests.support import databases
 from tests.support.rows import World
 
 Key = tuple[int, int]
@@ -20,7 +21,7 @@ Key = tuple[int, int]
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = Store(str(tmp_path / "skyferry.db"))
+    opened = Store(databases.url(tmp_path / "skyferry.db"))
     await opened.write(metadata.create_all)
     yield opened
     await opened.close()

@@ -22,6 +22,7 @@ from skyferry.scheduler.runner import Runner
 from skyferry.store.engine import Store
 from skyferry.store.tables import metadata, module_versions
 from skyferry.trust.signatures import DigestSigner
+from tests.support import databases
 from tests.support.rows import START, World
 
 
@@ -35,7 +36,7 @@ class ManualClock:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = Store(str(tmp_path / "skyferry.db"))
+    opened = Store(databases.url(tmp_path / "skyferry.db"))
     await opened.write(metadata.create_all)
     yield opened
     await opened.close()

@@ -20,13 +20,14 @@ from skyferry.store.accounts import AccountRecord
 from skyferry.store.audit import AuditFilter
 from skyferry.store.engine import Store
 from skyferry.store.tables import audit_records, instances
+from tests.support import databases
 
 NOW = 1_795_425_360_000
 
 
 @pytest_asyncio.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    made = Store(str(tmp_path / "test.db"))
+    made = Store(databases.url(tmp_path / "test.db"))
     await migrate.upgrade(made)
     yield made
     await made.close()
@@ -77,7 +78,7 @@ class TestTrail:
         self, store: Store, account: AccountRecord, tmp_path: Path
     ) -> None:
         await StoredAuditTrail(store).record(record(account, 1))
-        other = Store(str(tmp_path / "test.db"))
+        other = Store(databases.url(tmp_path / "test.db"))
         assert await other.read(outcomes) == {"R1": "BEGUN"}
         await other.close()
 

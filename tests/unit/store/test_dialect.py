@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, create_engine, literal, make_url, select
+from sqlalchemy import Connection, literal, make_url, select
 
 from skyferry.store.dialect import begins_with, sorts_with
 from skyferry.store.tables import devices
+from tests.support.databases import scratch
 
 LAST = "\U0010ffff"
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=4)
@@ -17,10 +18,8 @@ AWKWARD = st.sampled_from(["", LAST, "a" + LAST, "\ud7ff", "a\ud7ff", "\ue000", 
 
 @pytest.fixture(scope="module")
 def tx() -> Iterator[Connection]:
-    engine = create_engine("sqlite://")
-    with engine.connect() as connection:
-        yield connection
-    engine.dispose()
+    with scratch() as made:
+        yield made
 
 
 @given(prefix=AWKWARD | TEXT, rest=AWKWARD | TEXT, other=AWKWARD | TEXT)

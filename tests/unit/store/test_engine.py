@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from skyferry.store.engine import Store, announce
 from skyferry.store.tables import accounts, metadata
+from tests.support import databases
 
 
 def add(tx: Connection, name: str) -> None:
@@ -21,7 +22,7 @@ def count(tx: Connection) -> int:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = Store(str(tmp_path / "new" / "skyferry.db"))
+    opened = Store(databases.url(tmp_path / "new" / "skyferry.db"))
     await opened.write(metadata.create_all)
     yield opened
     await opened.close()

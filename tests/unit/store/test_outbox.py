@@ -7,19 +7,17 @@ from sqlalchemy import Connection
 
 from skyferry.store import outbox
 from skyferry.store.outbox import Backlog, Death, Retry
+from tests.support.databases import scratch
 from tests.support.outbox import fill, subscription, waiting
-from tests.support.rows import START, engine_at
+from tests.support.rows import START
 
 LATER = START + 10
 
 
 @pytest.fixture
 def tx() -> Iterator[Connection]:
-    engine = engine_at()
-    with engine.connect() as connection, connection.begin() as transaction:
-        yield connection
-        transaction.rollback()
-    engine.dispose()
+    with scratch() as made:
+        yield made
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from skyferry.trust.tuf import repository
 from skyferry.trust.tuf.ceremonies import Ceremony, RoleKeys
 from skyferry.trust.tuf.limits import TufLimits
 from skyferry.trust.tuf.repository import Repositories, SupersededError
+from tests.support import databases
 from tests.support.rows import START, World
 
 BOX = SecretBox(bytes(32))
@@ -35,7 +36,7 @@ class SetClock:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    made = Store(str(tmp_path / "trust.db"))
+    made = Store(databases.url(tmp_path / "trust.db"))
     await made.write(metadata.create_all)
     yield made
     await made.close()
