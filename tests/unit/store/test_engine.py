@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -44,11 +45,15 @@ async def test_many_writers_take_turns(store: Store) -> None:
 
 
 async def test_a_reader_sees_one_state_while_a_writer_commits(store: Store) -> None:
-    loop = asyncio.get_running_loop()
+    async def write_elsewhere() -> None:
+        other = Store(store.url)
+        await other.write(add, "late")
+        await other.close()
 
     def read_twice(tx: Connection) -> tuple[int, int]:
         first = count(tx)
-        asyncio.run_coroutine_threadsafe(store.write(add, "late"), loop).result()
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, write_elsewhere()).result()
         return first, count(tx)
 
     assert await store.read(read_twice) == (0, 0)
