@@ -9,20 +9,16 @@ from collections import OrderedDict
 from typing import Final
 from urllib.parse import quote
 
-import structlog
 from nats.aio.client import Client
 from nats.errors import Error
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError, ServiceUnavailableError
 
+from skyferry.bus.connection import connect
 from skyferry.delivery.interface import DeliveryError, envelope
 from skyferry.store.outbox import OutboxMessage
 
-_log = structlog.get_logger()
-
 _PRESENCE: Final = ("as", "mqtt", "status")
-_RECONNECT_SECONDS: Final = 1
-_FOR_EVER: Final = -1
 _REMEMBERED_SECONDS: Final = 60
 _MOST_REMEMBERED: Final = 50_000
 _NO_JETSTREAM: Final = frozenset({None, 10_039, 10_076})
@@ -93,25 +89,9 @@ class NatsConnection:
     async def _connected(self) -> Client:
         async with self._connecting:
             if self._client is None or self._client.is_closed:
-                self._client = await self._connect()
+                # While the connection is gone, the outbox keeps the messages and not the client.
+                self._client = await connect(self._url, name="skyferry", timeout_s=self._timeout)
             return self._client
-
-    async def _connect(self) -> Client:
-        client = Client()
-        try:
-            async with asyncio.timeout(self._timeout):
-                await client.connect(
-                    self._url.split(","),
-                    name="skyferry",
-                    error_cb=_log_error,
-                    max_reconnect_attempts=_FOR_EVER,
-                    reconnect_time_wait=_RECONNECT_SECONDS,
-                    pending_size=0,  # while the connection is gone, the outbox keeps the messages and not the client
-                )
-        except BaseException:
-            await client.close()
-            raise
-        return client
 
 
 class _Captured:
@@ -166,7 +146,3 @@ async def _is_captured(streams: JetStreamContext, name: str) -> bool:
             return False
         raise
     return True
-
-
-async def _log_error(error: Exception) -> None:
-    _log.warning("nats.error", error=str(error))

@@ -1,0 +1,253 @@
+"""The bus between processes: reports through JetStream, commands as requests to the process that holds the device.
+
+See docs/adr/0005-several-processes.md.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error
+
+from skyferry.batching import Batcher
+from skyferry.bus import connection, metrics, wire
+from skyferry.bus.interface import CommandHandler, DownloadHandler, WakeHandler
+from skyferry.bus.messages import (
+    Command,
+    DisconnectDevice,
+    Downloaded,
+    Notice,
+    NoticeUndelivered,
+    Report,
+    SubDevicesDetached,
+    TellGateway,
+)
+from skyferry.bus.names import PARTS, Names, part_of
+from skyferry.bus.stream import ReportStream, StreamLimits
+from skyferry.clock import Clock
+
+_log = structlog.get_logger()
+
+_PARCEL_BYTES: Final = 524_288
+"""Half of what a server of NATS takes by default; the largest report and the largest notice have half of that."""
+_HINT_SECONDS: Final = 0.02
+_COMMAND_SECONDS: Final = 5.0
+WAKE: Final = "wake"
+
+Whereabouts = Callable[[Collection[int]], Awaitable[Mapping[int, str]]]
+"""Which process holds the connection of each of these devices; devices that are offline are absent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NatsSettings:
+    """Where NATS is, and who speaks.
+
+    Attributes:
+        url: `nats://HOST:PORT`, several with commas.
+        names: the subjects of the installation.
+        process: the name of this process.
+        limits: of the stream of reports.
+    """
+
+    url: str
+    names: Names
+    process: str
+    limits: StreamLimits = field(default_factory=StreamLimits)
+
+
+class NatsBus:
+    """See `skyferry.bus.interface.Bus`. A report is stored for good once it is in the stream."""
+
+    def __init__(self, settings: NatsSettings, whereabouts: Whereabouts, clock: Clock) -> None:
+        """Connects nothing yet.
+
+        Args:
+            settings: see there.
+            whereabouts: finds the devices that are to be told something.
+            clock: tells the time.
+        """
+        self._settings = settings
+        self._names = settings.names
+        self._whereabouts = whereabouts
+        self._clock = clock
+        self._on_command: CommandHandler | None = None
+        self._on_download: DownloadHandler | None = None
+        self._hint_handlers: dict[str, list[WakeHandler]] = {}
+        self._hinted: set[str] = set()
+        self._batchers = [Batcher(partial(self._store, part)) for part in range(PARTS)]
+        self._published = 0
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Connects, makes the stream where it is missing, and listens.
+
+        Raises:
+            nats.errors.Error: NATS refuses, or has no JetStream.
+            OSError: it is not reached.
+        """
+        limits = self._settings.limits
+        self._client: Client = await connection.connect(
+            self._settings.url, name=f"skyferry {self._settings.process}", timeout_s=limits.answer_s
+        )
+        self.stream = ReportStream(self._client, self._names, limits)
+        await self.stream.ensure()
+        await self._client.subscribe(self._names.hints, cb=self._take_hint)
+        if self._on_command is not None:
+            for subject in (self._names.commands(self._settings.process), self._names.all_commands):
+                await self._client.subscribe(subject, cb=self._take_commands)
+
+    async def stop(self) -> None:
+        """Waits for what is under way, and ends the connection."""
+        for batcher in self._batchers:
+            await batcher.drain()
+        if self._background:
+            await asyncio.wait(self._background)
+        await self._client.close()
+
+    def attach_gateway(self, on_command: CommandHandler) -> None:
+        """Names the function of the gateway role; before the start."""
+        self._on_command = on_command
+
+    def attach_downloads(self, on_download: DownloadHandler) -> None:
+        """Names who counts what this process has sent."""
+        self._on_download = on_download
+
+    def on_hint(self, name: str, handler: WakeHandler) -> None:
+        """Calls the handler when another process, or `wake` in this one, gives the hint."""
+        self._hint_handlers.setdefault(name, []).append(handler)
+
+    def report(self, report: Report) -> Awaitable[None]:
+        """See `Bus.report`."""
+        return self._batchers[part_of(report.device_id)].submit(report)
+
+    async def command(self, commands: Sequence[Command]) -> None:
+        """See `Bus.command`."""
+        if not commands:
+            return
+        placed = await self._place(commands)
+        await asyncio.gather(*(self._send(process, share) for process, share in placed.items()))
+
+    def downloaded(self, count: Downloaded) -> None:
+        """See `Bus.downloaded`."""
+        if self._on_download is not None:
+            self._on_download(count)
+
+    def wake(self) -> None:
+        """See `Bus.wake`."""
+        for handler in self._hint_handlers.get(WAKE, ()):
+            handler()
+        self.hint(WAKE)
+
+    def hint(self, name: str) -> None:
+        """Gives all other processes a hint, once in a moment however often it is given."""
+        if not self._hinted:
+            asyncio.get_running_loop().call_later(_HINT_SECONDS, self._give_hints)
+        self._hinted.add(name)
+
+    async def check(self) -> None:
+        """See `Bus.check`."""
+        await self.stream.check()
+
+    async def _store(self, part: int, batch: Sequence[Report]) -> Sequence[Exception | None]:
+        results: list[Exception | None] = []
+        for parcel, number in wire.pack(batch, most_bytes=_PARCEL_BYTES):
+            self._published += 1
+            name = f"{self._settings.process}-{self._published:x}"
+            try:
+                await self.stream.publish(part, parcel, name)
+            except ConnectionError as error:
+                metrics.NOT_STORED.inc(number)
+                results += [error] * number
+            else:
+                results += [None] * number
+        return results
+
+    async def _place(self, commands: Sequence[Command]) -> Mapping[str | None, Sequence[Command]]:
+        """The commands by the process that they are for; None stands for all processes with devices."""
+        addressed = [command for command in commands if not isinstance(command, DisconnectDevice)]
+        where = await self._whereabouts({_addressee(command) for command in addressed}) if addressed else {}
+        placed: defaultdict[str | None, list[Command]] = defaultdict(list)
+        lost: list[Command] = []
+        for command in commands:
+            if isinstance(command, DisconnectDevice):
+                placed[None].append(command)
+            elif (process := where.get(_addressee(command))) is not None:
+                placed[process].append(command)
+            else:
+                lost.append(command)
+        self._give_back(lost)
+        return placed
+
+    async def _send(self, process: str | None, commands: Sequence[Command]) -> None:
+        if process == self._settings.process and self._on_command is not None:
+            await self._on_command(commands)
+            return
+        done = 0
+        for parcel, number in wire.pack(commands, most_bytes=_PARCEL_BYTES):
+            try:
+                if process is None:
+                    await self._client.publish(self._names.all_commands, parcel)
+                else:
+                    await self._client.request(self._names.commands(process), parcel, timeout=_COMMAND_SECONDS)
+            except (Error, OSError) as error:
+                _log.warning("bus.command_not_taken", process=process, commands=number, error=repr(error))
+                self._give_back(commands[done : done + number])
+            done += number
+
+    def _give_back(self, commands: Sequence[Command]) -> None:
+        """Pushes that no process has taken are reported as undelivered, as a gateway does."""
+        now = self._clock.now_ms()
+        for command in commands:
+            if isinstance(command, Notice) and command.task_id is not None:
+                metrics.UNDELIVERED.inc()
+                self._run(self._report_quietly(NoticeUndelivered(command.device_id, command.task_id, now)))
+
+    async def _report_quietly(self, report: Report) -> None:
+        try:
+            await self.report(report)
+        except Exception as error:  # noqa: BLE001 - the device's next log-in brings the push all the same
+            _log.warning("bus.report_failed", error=repr(error))
+
+    def _run(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    def _give_hints(self) -> None:
+        names, self._hinted = self._hinted, set()
+        self._run(self._publish_hints(" ".join(sorted(names))))
+
+    async def _publish_hints(self, names: str) -> None:
+        try:
+            await self._client.publish(self._names.hints, f"{self._settings.process} {names}".encode())
+        except (Error, OSError) as error:
+            _log.debug("bus.hint_lost", error=repr(error))
+
+    async def _take_hint(self, message: Msg) -> None:
+        process, *names = message.data.decode(errors="replace").split(" ")
+        if process == self._settings.process:
+            return
+        for name in names:
+            for handler in self._hint_handlers.get(name, ()):
+                handler()
+
+    async def _take_commands(self, message: Msg) -> None:
+        assert self._on_command is not None
+        try:
+            await self._on_command(wire.unpack_commands(message.data))
+        except Exception:  # noqa: BLE001 - not answered: the sender takes it for not delivered
+            _log.exception("bus.commands_failed")
+            return
+        if message.reply:
+            await message.respond(b"")
+
+
+def _addressee(command: Command) -> int:
+    """The device on whose connection a command is carried out."""
+    return command.gateway_id if isinstance(command, SubDevicesDetached | TellGateway) else command.device_id
