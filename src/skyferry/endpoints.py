@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from skyferry.settings import Address, Settings
+from skyferry.settings import Address, Role, Settings
 from skyferry.tls import listener
 
 _ANY_HOST: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
@@ -35,14 +35,14 @@ class Endpoints:
 
     Attributes:
         http: API, uploads, downloads, health and metrics.
-        mqtt: devices; TLS and plain MQTT alike.
+        mqtt: devices; TLS and plain MQTT alike; None without the role `gateway`, as are `mqtts` and `downloads`.
         mqtts: devices, TLS only.
         https: what `http` serves, over TLS.
         downloads: what devices ask for over HTTP: downloads, registration; TLS and plain HTTP alike.
     """
 
     http: Endpoint
-    mqtt: Endpoint
+    mqtt: Endpoint | None
     mqtts: Endpoint | None
     https: Endpoint | None
     downloads: tuple[Endpoint, ...]
@@ -55,13 +55,14 @@ class Endpoints:
             AddressError: one of them cannot be used; those before it are free again.
         """
         taken: list[Endpoint] = []
+        has_devices = Role.GATEWAY in settings.roles
         try:
             return cls(
                 _take(settings.http, taken),
-                _take(settings.mqtt, taken),
-                _take(settings.mqtts, taken) if settings.mqtts else None,
+                _take(settings.mqtt, taken) if has_devices else None,
+                _take(settings.mqtts, taken) if settings.mqtts and has_devices else None,
                 _take(settings.https, taken) if settings.https else None,
-                tuple(_take(address, taken) for address in settings.downloads),
+                tuple(_take(address, taken) for address in settings.downloads if has_devices),
             )
         except AddressError:
             for endpoint in taken:

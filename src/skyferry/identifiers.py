@@ -109,3 +109,18 @@ def task_key(task: str) -> int | None:
     for character in task[_JOB_CHARACTERS : _JOB_CHARACTERS + _TASK_KEY_CHARACTERS]:
         key = key * len(_ALPHANUMERIC) + _ALPHANUMERIC.index(character)
     return key
+
+
+def process_name() -> str:
+    """12 hexadecimal digits: tells a running process from all others, and from itself before a restart."""
+    return secrets.token_hex(6)
+
+
+def connection_name(process: str, number: int, kind: str | None = None) -> str:
+    """The name of a device's connection: it says which process holds it (`process_of`)."""
+    return f"{process}-{number:x}" if kind is None else f"{process}-{kind}-{number:x}"
+
+
+def process_of(connection: str) -> str:
+    """The process that holds a connection."""
+    return connection.partition("-")[0]

@@ -4,6 +4,7 @@ Values come from the command line, then from `SKYFERRY_…` environment variable
 """
 
 import re
+from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple, Self
@@ -114,6 +115,17 @@ def _object_urls(value: str) -> str:
     return value
 
 
+class Role(StrEnum):
+    """What a process can do (docs/adr/0005)."""
+
+    API = "api"
+    """Answers applications, and people in the console."""
+    GATEWAY = "gateway"
+    """Holds the connections of devices."""
+    WORKER = "worker"
+    """Stores what devices report, pushes, and does what happens by itself."""
+
+
 class Settings(BaseSettings):
     """The server's settings."""
 
@@ -150,7 +162,9 @@ class Settings(BaseSettings):
     database: str | None = None
     """`sqlite:///path` or `postgresql://…`; a SQLite file in the data directory when absent."""
     nats: Annotated[str | None, AfterValidator(_nats_url)] = None
-    """`nats://HOST:PORT` for messages to the business server; webhooks only when absent."""
+    """`nats://HOST:PORT` for messages to the business server; with a PostgreSQL database also between processes."""
+    roles: Annotated[frozenset[Role], NoDecode, BeforeValidator(_listed)] = frozenset(Role)
+    """What this process does, with commas: `api`, `gateway`, `worker`; without all three others must do the rest."""
     forward_custom_topics: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$")
     """The prefix of the NATS subjects to which messages on custom topics are forwarded; dropped when absent."""
     objects: Annotated[str | None, AfterValidator(_objects)] = None
@@ -264,8 +278,17 @@ class Settings(BaseSettings):
         """`object_urls` when it is a URL with `{key}`."""
         return self.object_urls if "{key}" in self.object_urls else None
 
+    @property
+    def is_one_of_several(self) -> bool:
+        """Other processes may work on the same database: PostgreSQL keeps the state, NATS connects them."""
+        return self.nats is not None and self.database is not None and self.database.startswith("postgresql")
+
     @model_validator(mode="after")
     def _together(self) -> Self:
+        if not self.roles:
+            raise ValueError("roles names none of api, gateway and worker.")
+        if self.roles != frozenset(Role) and not self.is_one_of_several:
+            raise ValueError("roles apart need database: postgresql://… and nats: nats://…, which connect them.")
         if self.forward_custom_topics is not None and self.nats is None:
             raise ValueError("forward_custom_topics needs nats: the server to forward to.")
         if (self.tls_certificate is None) != (self.tls_key is None):

@@ -21,7 +21,7 @@ class Bus(Protocol):
         ...
 
     def downloaded(self, count: Downloaded) -> None:
-        """Hands the workers what was downloaded for a task; stored soon, lost when they are killed. Never blocks."""
+        """Counts what was downloaded for a task; stored soon, lost when the process is killed. Never blocks."""
         ...
 
     def wake(self) -> None:

@@ -15,12 +15,13 @@ class LocalBus:
         self._on_wake: WakeHandler | None = None
         self._on_download: DownloadHandler | None = None
 
-    def attach_worker(
-        self, on_report: ReportHandler, on_wake: WakeHandler, on_download: DownloadHandler | None = None
-    ) -> None:
-        """Names the functions of the worker role; a worker that counts no downloads has no third."""
+    def attach_worker(self, on_report: ReportHandler, on_wake: WakeHandler) -> None:
+        """Names the functions of the worker role."""
         self._on_report = on_report
         self._on_wake = on_wake
+
+    def attach_downloads(self, on_download: DownloadHandler) -> None:
+        """Names who counts what was sent."""
         self._on_download = on_download
 
     def attach_gateway(self, on_command: CommandHandler) -> None:

@@ -189,10 +189,15 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DisconnectDevice:
-    """Ends the device's session, wherever it is: its connection, or the part it has in its gateway's."""
+    """Ends the device's session, wherever it is: its connection, or the part it has in its gateway's.
+
+    Attributes:
+        connection_id: only the session on this connection; whichever it has when None.
+    """
 
     device_id: int
     cause: Cause = Cause.OTHER
+    connection_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

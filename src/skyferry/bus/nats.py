@@ -11,7 +11,6 @@ from functools import partial
 from typing import Final
 
 import structlog
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error
 
@@ -92,7 +91,7 @@ class NatsBus:
             OSError: it is not reached.
         """
         limits = self._settings.limits
-        self._client: Client = await connection.connect(
+        self._client = await connection.connect(
             self._settings.url, name=f"skyferry {self._settings.process}", timeout_s=limits.answer_s
         )
         self.stream = ReportStream(self._client, self._names, limits)
@@ -155,18 +154,17 @@ class NatsBus:
         await self.stream.check()
 
     async def _store(self, part: int, batch: Sequence[Report]) -> Sequence[Exception | None]:
-        results: list[Exception | None] = []
+        stored = 0
         for parcel, number in wire.pack(batch, most_bytes=_PARCEL_BYTES):
             self._published += 1
-            name = f"{self._settings.process}-{self._published:x}"
             try:
-                await self.stream.publish(part, parcel, name)
+                await self.stream.publish(part, parcel, f"{self._settings.process}-{self._published:x}")
             except ConnectionError as error:
-                metrics.NOT_STORED.inc(number)
-                results += [error] * number
-            else:
-                results += [None] * number
-        return results
+                # The rest is not tried: what a device said later must not be there without what it said before.
+                metrics.NOT_STORED.inc(len(batch) - stored)
+                return [*[None] * stored, *[error] * (len(batch) - stored)]
+            stored += number
+        return [None] * stored
 
     async def _place(self, commands: Sequence[Command]) -> Mapping[str | None, Sequence[Command]]:
         """The commands by the process that they are for; None stands for all processes with devices."""

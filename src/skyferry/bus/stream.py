@@ -16,7 +16,6 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error
-from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
     ConsumerConfig,
@@ -78,7 +77,7 @@ class ReportStream:
         self._client = client
         self._names = names
         self._limits = limits
-        self._jetstream: JetStreamContext = client.jetstream(timeout=limits.answer_s)
+        self._jetstream = client.jetstream(timeout=limits.answer_s)
 
     async def ensure(self) -> None:
         """Makes the stream, on three servers where there are as many; leaves one that exists as it is.

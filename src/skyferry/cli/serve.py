@@ -36,7 +36,12 @@ def serve(  # noqa: PLR0917 - typer passes options by name
         str | None, typer.Option(metavar="URL", help="s3://BUCKET[/PREFIX], for package files in an object store.")
     ] = None,
     nats: Annotated[
-        str | None, typer.Option(metavar="URL", help="nats://HOST:PORT, for messages to the business server.")
+        str | None,
+        typer.Option(metavar="URL", help="nats://HOST:PORT, for messages to the business server and other processes."),
+    ] = None,
+    roles: Annotated[
+        str | None,
+        typer.Option(metavar="ROLE[,…]", help="api, gateway, worker: what this process does; all by default."),
     ] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML file with settings.")] = None,
 ) -> None:
@@ -55,6 +60,7 @@ def serve(  # noqa: PLR0917 - typer passes options by name
             database=database,
             objects=objects,
             nats=nats,
+            roles=roles,
         )
     except ValidationError as error:
         raise _refused(*[_sentence(item["loc"], item["msg"]) for item in error.errors()]) from None

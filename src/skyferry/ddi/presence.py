@@ -1,12 +1,10 @@
 """Which devices are online: those that came by within their last intervals. Nothing is written for a single poll."""
 
 import asyncio
-import secrets
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
 
 import structlog
 
@@ -15,10 +13,9 @@ from skyferry.bus.messages import Command, Connected, DisconnectDevice, Disconne
 from skyferry.clock import Clock
 from skyferry.ddi import metrics
 from skyferry.ddi.limits import DdiSettings
+from skyferry.identifiers import connection_name, process_name
 
 _log = structlog.get_logger(__name__)
-
-_RUN_ID_BYTES: Final = 6
 
 
 @dataclass(slots=True)
@@ -49,12 +46,12 @@ class Stay:
 class Presence:
     """Knows the devices that are online. A restart forgets them: it marks all offline, and the next poll says more."""
 
-    def __init__(self, bus: Bus, clock: Clock, settings: DdiSettings) -> None:
+    def __init__(self, bus: Bus, clock: Clock, settings: DdiSettings, process: str | None = None) -> None:
         self._bus = bus
         self._clock = clock
         self._settings = settings
         self._stays: OrderedDict[int, Stay] = OrderedDict()
-        self._run_id = secrets.token_hex(_RUN_ID_BYTES)
+        self._process = process or process_name()
         self._made = 0
         self._leaving: set[asyncio.Future[None]] = set()
         self._sweeper: asyncio.Task[None] | None = None
@@ -87,7 +84,7 @@ class Presence:
             self._prolong(stay, now)
             return stay
         self._made += 1
-        stay = Stay(device_id, f"ddi-{self._run_id}-{self._made:x}", self._settings.poll_s, 0)
+        stay = Stay(device_id, connection_name(self._process, self._made, "ddi"), self._settings.poll_s, 0)
         self._stays[device_id] = stay
         metrics.VISITORS.inc()
         self._prolong(stay, now)
@@ -106,10 +103,19 @@ class Presence:
     async def on_commands(self, commands: Sequence[Command]) -> None:
         """Commands of the workers: a device that is barred or gone is not online any more."""
         for command in commands:
-            if isinstance(command, DisconnectDevice) and (stay := self._stays.get(command.device_id)) is not None:
+            if not isinstance(command, DisconnectDevice) or (stay := self._stays.get(command.device_id)) is None:
+                continue
+            if command.connection_id in {None, stay.connection_id}:
                 self._forget(stay)
                 # Not awaited: who gives the command may be the one that stores the report.
                 self._report_in_background(stay)
+
+    async def forget_all(self) -> None:
+        """Takes every device for offline; the next visit of each says more."""
+        stays, now = list(self._stays.values()), self._clock.now_ms()
+        for stay in stays:
+            self._forget(stay)
+        await asyncio.gather(*(self._left(stay, now) for stay in stays))
 
     async def sweep(self) -> None:
         """Reports the devices that did not come any more."""

@@ -38,6 +38,7 @@ class DeviceApi:
         throttle: Throttle,
         send_file: SendFile,
         settings: DdiSettings,
+        process: str | None = None,
     ) -> None:
         self.store = store
         self.bus = bus
@@ -45,7 +46,7 @@ class DeviceApi:
         self.settings = settings
         self.send_file = send_file
         self.authenticator = Authenticator(store, box, clock, throttle, polls_per_lookup=settings.polls_per_lookup)
-        self.presence = Presence(bus, clock, settings)
+        self.presence = Presence(bus, clock, settings, process)
         self.assignments = Assignments(bus, clock, self.authenticator, cancel_polls=settings.cancel_polls)
         self.desk = FeedbackDesk(store, bus, clock)
         self.digests = Sha1Digests(store, objects)

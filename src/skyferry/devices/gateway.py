@@ -1,6 +1,5 @@
 """The device gateway: the role that holds the devices' connections. It keeps nothing that a restart would lose."""
 
-import secrets
 import socket
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -39,6 +38,7 @@ from skyferry.devices.services import Services
 from skyferry.devices.sessions import DeviceSession, SessionContext, Sessions
 from skyferry.devices.subdevices.service import SubDeviceService
 from skyferry.devices.throttling import LoginThrottle
+from skyferry.identifiers import connection_name, process_name
 from skyferry.keys import SecretBox
 from skyferry.objects.interface import ObjectStore
 from skyferry.store.engine import Store
@@ -48,9 +48,10 @@ log = structlog.get_logger(__name__)
 
 _NOT_CONNECTED: Final = metrics.DROPPED.labels("not_connected")
 _ACCEPTED: Final = metrics.LOGINS.labels("accepted")
-_RUN_ID_BYTES: Final = 6
 NOT_STORED: Final = "not_stored"
 """Why a connection ends of whose device something could not be stored."""
+LET_GO: Final = "let_go"
+"""Why a connection ends of which the other processes do not know any more."""
 _LOGGED_LENGTH: Final = 128
 
 
@@ -69,6 +70,7 @@ class DeviceGateway:
         settings: GatewaySettings | None = None,
         *,
         objects: ObjectStore,
+        process: str | None = None,
         forward: Forward | None = None,
     ) -> None:
         settings = settings or GatewaySettings()
@@ -91,7 +93,7 @@ class DeviceGateway:
         self._context = SessionContext(self._sessions, self._reports, requests, self._custom, clock, settings)
         self._authenticator = Authenticator(store, box, logins_per_lookup=settings.logins_per_lookup)
         self._server = MqttServer(self, settings.mqtt)
-        self._run_id = secrets.token_hex(_RUN_ID_BYTES)
+        self._process = process or process_name()
         self._made = 0
 
     async def start(self, host: str, port: int) -> int:
@@ -116,6 +118,11 @@ class DeviceGateway:
     def close(self) -> None:
         """Lets nobody in any more, and ends the sessions of all devices; `stop` does the rest."""
         self._server.close()
+
+    def disconnect_all(self) -> None:
+        """Ends the sessions of all devices; they may come again at once."""
+        for session in self._sessions.all():
+            session.close(LET_GO)
 
     async def stop(self) -> None:
         """Ends all connections; what they had to report is stored, or has failed to be, when this returns."""
@@ -188,12 +195,12 @@ class DeviceGateway:
         _ACCEPTED.inc()
         log.debug("login", device=str(identity.address), address=peer.address)
         self._made += 1
-        connection_id = f"{self._run_id}-{self._made:x}"
+        connection_id = connection_name(self._process, self._made)
         return DeviceSession(self._context, identity, connection_id, peer.address, encrypted=peer.encrypted)
 
     def _disconnect(self, command: DisconnectDevice) -> None:
         session = self._sessions.get(command.device_id)
-        if session is not None:
+        if session is not None and command.connection_id in {None, session.connection_id}:
             session.close(command.cause)
 
     def _not_stored(self, report: Report) -> None:

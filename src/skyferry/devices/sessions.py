@@ -50,6 +50,10 @@ class Sessions:
         """The session of a device, if it has one here."""
         return self._by_device.get(device_id)
 
+    def all(self) -> "Sequence[LoggedInDevice]":
+        """The sessions there are."""
+        return list(self._by_device.values())
+
     def enter(self, session: "LoggedInDevice") -> None:
         """Adds a session; an older one of the same device ends before (device-plane reference §1.2)."""
         older = self._by_device.get(session.device_id)

@@ -116,6 +116,10 @@ class _Batch:
             # Its log-in was checked before it was disabled, and heard of after: nothing has ended this connection yet.
             self.answers.append(DisconnectDevice(device.id))
             return
+        before = device.connection_id
+        if before not in {None, report.connection_id}:
+            # Another process holds it, or it was not told of the end yet.
+            self.answers.append(DisconnectDevice(device.id, connection_id=before))
         device.connect(report.connection_id, report.address, report.at)
         for task in _open(device.tasks, lambda task: task.read.need_push):
             # The version report that most devices send first brings the push forward. A device that was updating

@@ -124,6 +124,11 @@ class DeviceState:
         self._versions_before = versions
 
     @property
+    def connection_id(self) -> str | None:
+        """The connection that the device has."""
+        return self._connection_id
+
+    @property
     def online(self) -> bool:
         """The device has a connection."""
         return self._connection_id is not None

@@ -19,7 +19,6 @@ from skyferry.ota import deadlines, deletion, dispatch, listfile, listing, rollo
 from skyferry.ota.deletion import DeletionLimits
 from skyferry.ota.models import EngineLimits
 from skyferry.ota.offers import OfferMaker
-from skyferry.scheduler.downloads import DownloadCounts
 from skyferry.store import audit, disconnections, history, jobs
 from skyferry.store.engine import Store
 from skyferry.store.jobs import JobRecord
@@ -86,7 +85,6 @@ class Chores:
     object_limits: ObjectLimits
     audit_ms: int
     repositories: Repositories
-    downloads: DownloadCounts
     claims: Claims
 
     def all(self) -> Mapping[str, Chore]:
@@ -106,7 +104,6 @@ class Chores:
             "end_overdue": every(_SECOND, self.clock, self.end_overdue),
             "disconnect": every(_SECOND, self.clock, self.disconnect),
             "sign_lists": every(_SECOND, self.clock, self.repositories.publish_next),
-            "count_downloads": every(_SECOND, self.clock, self.downloads.write),
             "remove_deleted": every(_SECOND, self.clock, self.remove_deleted),
             "forget_history": every(_CLEANING_SECONDS, self.clock, self.forget_history),
             "forget_audit": every(_CLEANING_SECONDS, self.clock, self.forget_audit),

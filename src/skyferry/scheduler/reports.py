@@ -1,13 +1,14 @@
 """Stores device reports by group commit: one transaction for all that arrived while the previous one ran."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from skyferry.batching import Batcher
 from skyferry.bus.interface import Bus
-from skyferry.bus.messages import Report
+from skyferry.bus.messages import Command, Report
 from skyferry.clock import Clock
 from skyferry.ota import reports
 from skyferry.ota.models import EngineLimits
@@ -17,9 +18,12 @@ from skyferry.store.engine import Store
 
 _log = structlog.get_logger()
 
+Before = Callable[[Connection], None]
+"""What is to be done in the transaction before the reports; what it raises ends the transaction."""
 
-class ReportWorker:
-    """Takes reports from the bus, applies them, and sends the answers."""
+
+class ReportWriter:
+    """Applies reports, and sends the answers."""
 
     def __init__(self, store: Store, bus: Bus, clock: Clock, maker: OfferMaker, limits: EngineLimits) -> None:
         self._store = store
@@ -27,6 +31,51 @@ class ReportWorker:
         self._clock = clock
         self._maker = maker
         self._limits = limits
+
+    async def write(self, batch: Sequence[Report], before: Before | None = None) -> None:
+        """Stores reports in one transaction."""
+        metrics.BATCHES.observe(len(batch))
+        await self._follow(*await self._store.write(self._apply, batch, before))
+
+    async def write_what_can_be(self, batch: Sequence[Report], before: Before) -> None:
+        """Stores reports in one transaction, without those that cannot be stored: these are lost."""
+        await self._follow(*await self._store.write(self._apply_singly, batch, before))
+
+    async def _follow(self, answers: Sequence[Command], push_due: bool) -> None:
+        if answers:
+            await self._bus.command(answers)
+        if push_due:
+            self._bus.wake()
+
+    def _apply(self, tx: Connection, batch: Sequence[Report], before: Before | None) -> tuple[list[Command], bool]:
+        if before is not None:
+            before(tx)
+        return reports.apply(tx, batch, limits=self._limits, maker=self._maker, now=self._clock.now_ms())
+
+    def _apply_singly(self, tx: Connection, batch: Sequence[Report], before: Before) -> tuple[list[Command], bool]:
+        before(tx)
+        answers: list[Command] = []
+        push_due = False
+        for report in batch:
+            try:
+                with tx.begin_nested():
+                    told, due = self._apply(tx, [report], None)
+            except OperationalError:
+                raise
+            except Exception:  # noqa: BLE001 - one report that cannot be stored must not hold up the others
+                metrics.LOST.inc()
+                _log.exception("reports.lost", report=type(report).__name__, device=report.device_id)
+            else:
+                answers += told
+                push_due |= due
+        return answers, push_due
+
+
+class ReportWorker:
+    """Takes reports from the bus of a single process."""
+
+    def __init__(self, writer: ReportWriter) -> None:
+        self._writer = writer
         self._batcher: Batcher[Report, None] = Batcher(self._store_batch)
 
     def submit(self, report: Report) -> Awaitable[None]:
@@ -44,7 +93,7 @@ class ReportWorker:
 
     async def _store_batch(self, batch: Sequence[Report]) -> Sequence[Exception | None]:
         try:
-            await self._store_together(batch)
+            await self._writer.write(batch)
         except OperationalError as error:
             # The store fails, be it that its disk is full: the fault is in no report, and each would fail alone too.
             metrics.LOST.inc(len(batch))
@@ -61,19 +110,9 @@ class ReportWorker:
 
     async def _store_alone(self, report: Report) -> Exception | None:
         try:
-            await self._store_together([report])
+            await self._writer.write([report])
         except Exception as error:  # noqa: BLE001 - the device is told that its report is not stored
             metrics.LOST.inc()
             _log.exception("reports.lost", report=type(report).__name__, device=report.device_id)
             return error
         return None
-
-    async def _store_together(self, batch: Sequence[Report]) -> None:
-        metrics.BATCHES.observe(len(batch))
-        answers, push_due = await self._store.write(
-            reports.apply, batch, limits=self._limits, maker=self._maker, now=self._clock.now_ms()
-        )
-        if answers:
-            await self._bus.command(answers)
-        if push_due:
-            self._bus.wake()

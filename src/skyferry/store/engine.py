@@ -7,7 +7,7 @@ docs/adr/0001-sqlite-in-threads.md.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
@@ -42,7 +42,7 @@ Listener = Callable[[Sequence[Any]], None]
 def announce(tx: Connection, subject: str, *items: object) -> None:
     """Lets those who listen to a subject know once the transaction is committed; nobody, when it is rolled back.
 
-    What is said is a hint, not a message: only this process hears it, and nothing keeps it.
+    What is said is a hint, not a message: nothing keeps it. Other processes hear at most that there was something.
     """
     tx.info.setdefault(_ANNOUNCED, {}).setdefault(subject, []).extend(items)
 
@@ -70,10 +70,21 @@ class Store:
             else Postgresql(self.url, limits or PostgresqlLimits(), application)
         )
         self._listeners: dict[str, list[Listener]] = {}
+        self._relayed: Collection[str] = ()
+        self._relay: Callable[[str], None] | None = None
 
     def listen(self, subject: str, listener: Listener) -> None:
         """Calls the listener on the event loop after each committed transaction that announced the subject."""
         self._listeners.setdefault(subject, []).append(listener)
+
+    def relay(self, subjects: Collection[str], relay: Callable[[str], None]) -> None:
+        """Also tells the relay when one of these subjects was announced here, so that it can tell other processes."""
+        self._relayed, self._relay = subjects, relay
+
+    def hear(self, subject: str) -> None:
+        """Another process has announced something on a subject; what it was did not come along."""
+        for listener in self._listeners.get(subject, ()):
+            listener(())
 
     async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs `work` in a transaction that only reads: it sees one state of the data throughout."""
@@ -85,6 +96,8 @@ class Store:
         for subject, items in announced.items():
             for listener in self._listeners.get(subject, ()):
                 listener(items)
+            if self._relay is not None and subject in self._relayed:
+                self._relay(subject)
         return result
 
     async def check(self) -> None:

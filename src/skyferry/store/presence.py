@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, func, select, update
 
 from skyferry.store import rows
-from skyferry.store.dialect import upserting
+from skyferry.store.dialect import begins_with, upserting
 from skyferry.store.tables import devices, module_versions
 
 
@@ -95,6 +95,28 @@ def forget_connections(tx: Connection, now: int) -> int:
     """Marks every device offline and tells how many were online: the connections of a stopped server are gone."""
     statement = update(devices).where(devices.c.connection_id.is_not(None)).values(connection_id=None, status_at=now)
     return tx.execute(statement).rowcount
+
+
+def connections_of(tx: Connection, device_ids: Collection[int]) -> dict[int, str]:
+    """The connections of devices; those that have none are absent."""
+    found: dict[int, str] = {}
+    for chunk in rows.chunks(device_ids):
+        statement = select(devices.c.id, devices.c.connection_id).where(
+            devices.c.id.in_(chunk), devices.c.connection_id.is_not(None)
+        )
+        found.update((device_id, connection_id) for device_id, connection_id in tx.execute(statement))
+    return found
+
+
+def connections_named(tx: Connection, prefix: str, *, after: int, limit: int) -> Sequence[tuple[int, str]]:
+    """Devices with a connection whose name begins so, and that name: up to `limit` with a key above `after`."""
+    statement = (
+        select(devices.c.id, devices.c.connection_id)
+        .where(devices.c.id > after, devices.c.connection_id.is_not(None), begins_with(devices.c.connection_id, prefix))
+        .order_by(devices.c.id)
+        .limit(limit)
+    )
+    return [(device_id, connection_id) for device_id, connection_id in tx.execute(statement)]
 
 
 @dataclass(frozen=True, slots=True)

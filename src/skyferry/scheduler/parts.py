@@ -1,0 +1,197 @@
+"""Takes reports from the stream: each part of it in order, by the worker that holds it.
+
+The position of a part moves in the transaction that applies its reports: whoever dies when, each report is applied once
+(docs/adr/0005-several-processes.md).
+"""
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+import structlog
+from nats.errors import Error
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from skyferry.bus import wire
+from skyferry.bus.messages import Report
+from skyferry.bus.names import PARTS
+from skyferry.bus.nats import NatsBus
+from skyferry.bus.stream import Parcel, PartReader, ReaderBrokenError, ReportStream
+from skyferry.cluster.claims import Claims
+from skyferry.scheduler import metrics
+from skyferry.scheduler.reports import Before, ReportWriter
+from skyferry.store import positions
+from skyferry.store.engine import Store
+
+_log = structlog.get_logger()
+
+_NAMES: Final[Mapping[str, int]] = {f"reports:{part}": part for part in range(PARTS)}
+_CLAIM_SECONDS: Final = 2.0
+_PAUSE_SECONDS: Final = 1.0
+_PURGE_SECONDS: Final = 10.0
+_TRIES: Final = 3
+"""How often a batch is tried as a whole: tasks that changed under it are seen as they are at the next try."""
+
+
+class OvertakenError(Exception):
+    """Another worker has moved the position of the part."""
+
+
+class PartsWorker:
+    """Reads the parts that this process holds."""
+
+    def __init__(self, store: Store, bus: NatsBus, claims: Claims, writer: ReportWriter) -> None:
+        self._store = store
+        self._bus = bus
+        self._claims = claims
+        self._writer = writer
+        self._reading: dict[int, asyncio.Task[None]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begins."""
+        await self._store.write(_make_positions)
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Ends after the batches that are being stored; what is not stored is left to others."""
+        if self._task is not None:
+            await _ended(self._task)
+        await self._let_go(set(self._reading))
+
+    async def check(self) -> None:
+        """Returns while parts are read.
+
+        Raises:
+            ConnectionError: they are not.
+        """
+        if self._task is None or self._task.done():
+            raise ConnectionError("The worker takes no reports any more.")
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                held = {_NAMES[name] for name in await self._claims.hold(_NAMES)}
+            except Exception as error:  # noqa: BLE001 - what is held goes on: the position tells who may store
+                _log.warning("reports.claim_failed", error=repr(error))
+            else:
+                await self._let_go(self._reading.keys() - held)
+                for part in held - self._reading.keys():
+                    self._reading[part] = asyncio.create_task(self._read(part))
+            await asyncio.sleep(_CLAIM_SECONDS)
+
+    async def _let_go(self, parts: set[int]) -> None:
+        tasks = [self._reading.pop(part) for part in parts]
+        await asyncio.gather(*map(_ended, tasks))
+
+    async def _read(self, part: int) -> None:
+        while True:
+            try:
+                await _Part(part, self._store, self._bus.stream, self._writer).read()
+            except (ReaderBrokenError, OvertakenError, Error, OSError, DBAPIError) as error:
+                _log.info("reports.reader_ended", part=part, reason=repr(error))
+            except Exception:  # noqa: BLE001 - whatever it was, the part is read on
+                metrics.CHORE_FAILURES.labels("reports").inc()
+                _log.exception("reports.part_failed", part=part)
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+
+class _Part:
+    """One reading of a part, from where it is stored up to the first thing that goes wrong."""
+
+    def __init__(self, part: int, store: Store, stream: ReportStream, writer: ReportWriter) -> None:
+        self._part = part
+        self._store = store
+        self._stream = stream
+        self._writer = writer
+        self._position = 0
+        self._purged = 0
+        self._purge_at = 0.0
+
+    async def read(self) -> None:
+        self._position = self._purged = await self._store.read(positions.of_part, self._part)
+        reader = await self._stream.reader(self._part, self._position)
+        try:
+            while True:
+                await self._take(reader)
+        finally:
+            await reader.close()
+
+    async def _take(self, reader: PartReader) -> None:
+        parcels = await reader.next()
+        if parcels:
+            await _finished(self._store_parcels(parcels))
+        await self._purge()
+
+    async def _store_parcels(self, parcels: Sequence[Parcel]) -> None:
+        batch = [report for parcel in parcels for report in _unpacked(parcel)]
+        before, after = self._position, parcels[-1].sequence
+
+        def advance(tx: Connection) -> None:
+            if not positions.advance(tx, self._part, before=before, after=after):
+                raise OvertakenError(f"Position {before} of part {self._part} was moved.")
+
+        await self._write(batch, advance)
+        self._position = after
+
+    async def _write(self, batch: Sequence[Report], advance: Before) -> None:
+        for _ in range(_TRIES):
+            try:
+                await self._writer.write(batch, advance)
+            except OvertakenError:
+                raise
+            except Exception as error:
+                if _is_away(error):
+                    raise
+                _log.warning("reports.batch_failed", reports=len(batch), error=repr(error))
+            else:
+                return
+        await self._writer.write_what_can_be(batch, advance)
+
+    async def _purge(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._position == self._purged or now < self._purge_at:
+            return
+        self._purge_at = now + _PURGE_SECONDS
+        with suppress(Error, OSError):
+            await self._stream.purge(self._part, self._position)
+            self._purged = self._position
+
+
+def _make_positions(tx: Connection) -> None:
+    for part in range(PARTS):
+        positions.make(tx, part)
+
+
+def _unpacked(parcel: Parcel) -> Sequence[Report]:
+    try:
+        return wire.unpack_reports(parcel.body)
+    except wire.WireError:
+        metrics.LOST.inc()
+        _log.exception("reports.unreadable", sequence=parcel.sequence)
+        return []
+
+
+def _is_away(error: Exception) -> bool:
+    """The database is not there, or fails: the fault is in no report."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+    return isinstance(error, OSError)
+
+
+async def _finished(work: Coroutine[Any, Any, None]) -> None:
+    """Does the work to its end, even when this task is cancelled meanwhile: the answers to reports must go out."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

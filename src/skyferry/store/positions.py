@@ -1,0 +1,23 @@
+"""Statements on how far the stream of reports is stored."""
+
+from sqlalchemy import Connection, select, update
+
+from skyferry.store.dialect import upserting
+from skyferry.store.tables import report_positions
+
+
+def of_part(tx: Connection, part: int) -> int:
+    """The sequence of the last message of a part that is stored; 0 before the first."""
+    statement = select(report_positions.c.sequence).where(report_positions.c.part == part)
+    return tx.execute(statement).scalar() or 0
+
+
+def make(tx: Connection, part: int) -> None:
+    """Lets a part begin; leaves one alone that has begun."""
+    tx.execute(upserting(tx, report_positions).values(part=part, sequence=0).on_conflict_do_nothing())
+
+
+def advance(tx: Connection, part: int, *, before: int, after: int) -> bool:
+    """Moves a position; False when somebody else has moved it. The row is locked until the transaction ends."""
+    statement = update(report_positions).where(report_positions.c.part == part, report_positions.c.sequence == before)
+    return tx.execute(statement.values(sequence=after)).rowcount == 1
