@@ -10,7 +10,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from skyferry import configuration, monitoring
 from skyferry.bus.nats import NatsBus
-from skyferry.cluster.membership import Membership
 from skyferry.datadir import write_private
 from skyferry.endpoints import AddressError, Endpoints
 from skyferry.fleet import accounts, people
@@ -64,7 +63,7 @@ class Server:
         self._foundation = Foundation(settings)
         self._gateway: GatewayRole | None = None
         self._worker: WorkerRole | None = None
-        self._membership: Membership | None = None
+        self._membership = self._foundation.membership(self._let_go)
 
     async def start(self) -> Started:
         """Migrates the database, recovers from the former run, and opens the doors; devices and API last.
@@ -149,7 +148,6 @@ class Server:
             await bus.start()
         except (Error, OSError) as error:
             raise StartError(f"NATS cannot be used: {error}. It must run with JetStream.") from error
-        self._membership = self._foundation.membership(self._let_go)
         if self._membership is not None:
             await self._membership.start()
 
@@ -225,7 +223,9 @@ class Server:
         if Role.API in self._settings.roles or Role.GATEWAY in self._settings.roles:
             routes += self._file_routes()
         mqtt_port = (endpoints.mqtt.address if endpoints.mqtt else self._settings.mqtt).port
-        self._web = WebServer([*routes, *monitoring.routes(self._checks())], console=api.console(mqtt_port) if api else None)
+        self._web = WebServer(
+            [*routes, *monitoring.routes(self._checks())], console=api.console(mqtt_port) if api else None
+        )
         await self._web.start(endpoints, self._tls)
 
     def _file_routes(self) -> list[web.RouteDef]:

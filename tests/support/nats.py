@@ -2,7 +2,10 @@
 
 import json
 import shutil
+import socket
 import subprocess
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,13 +18,14 @@ from tests.support.server import wait_until
 class NatsServer:
     """Runs from the beginning of the `with` block to its end; can be killed and started again on the same port."""
 
-    def __init__(self, directory: Path, *, jetstream: bool = True) -> None:
+    def __init__(self, directory: Path, *, jetstream: bool = True, options: Sequence[str] = ()) -> None:
         program = shutil.which("nats-server") or "/usr/sbin/nats-server"
         if not Path(program).exists():
             pytest.skip("nats-server is not installed")
         self._program = program
         self._directory = directory
         self._jetstream = jetstream
+        self._options = tuple(options)
         self._port = -1
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -43,6 +47,7 @@ class NatsServer:
         """Starts it and waits until it listens."""
         self._directory.mkdir(parents=True, exist_ok=True)
         options = ["-a", "127.0.0.1", "-p", str(self._port), "--ports_file_dir", str(self._directory)]
+        options += self._options
         if self._jetstream:
             options += ["-js", "-sd", str(self._directory / "streams")]
         with (self._directory / "nats.log").open("ab") as log:
@@ -58,3 +63,46 @@ class NatsServer:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+
+class NatsCluster:
+    """Several NATS servers that keep each message on a majority of them; a single one when there is but one."""
+
+    def __init__(self, directory: Path, nodes: int) -> None:
+        self._directory = directory
+        self._routes = [_free_port() for _ in range(nodes)]
+        self.nodes: list[NatsServer] = []
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        for number, _ in enumerate(self._routes):
+            self.nodes.append(
+                self._stack.enter_context(
+                    NatsServer(self._directory / str(number), options=self._cluster_options(number))
+                )
+            )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def url(self) -> str:
+        """Where clients connect: all servers."""
+        return ",".join(node.url for node in self.nodes)
+
+    def _cluster_options(self, number: int) -> Sequence[str]:
+        if len(self._routes) == 1:
+            return ()
+        own = self._routes[number]
+        others = ",".join(f"nats-route://127.0.0.1:{port}" for port in self._routes if port != own)
+        named = ("--name", f"node{number}", "--cluster_name", "skyferry-test")
+        return (*named, "--cluster", f"nats://127.0.0.1:{own}", "--routes", others)
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])

@@ -33,6 +33,11 @@ class Names:
         return f"skyferry.{self.installation}.hints"
 
     @property
+    def progress(self) -> str:
+        """How far workers have applied the parts of the stream."""
+        return f"skyferry.{self.installation}.progress"
+
+    @property
     def all_commands(self) -> str:
         """Commands to every process with devices."""
         return self.commands("all")

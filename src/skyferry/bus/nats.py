@@ -28,6 +28,7 @@ from skyferry.bus.messages import (
     TellGateway,
 )
 from skyferry.bus.names import PARTS, Names, part_of
+from skyferry.bus.progress import Progress
 from skyferry.bus.stream import ReportStream, StreamLimits
 from skyferry.clock import Clock
 
@@ -79,7 +80,8 @@ class NatsBus:
         self._on_download: DownloadHandler | None = None
         self._hint_handlers: dict[str, list[WakeHandler]] = {}
         self._hinted: set[str] = set()
-        self._batchers = [Batcher(partial(self._store, part)) for part in range(PARTS)]
+        self._batchers: list[Batcher[Report, int]] = [Batcher(partial(self._store, part)) for part in range(PARTS)]
+        self._progress = Progress()
         self._published = 0
         self._background: set[asyncio.Task[None]] = set()
 
@@ -97,6 +99,7 @@ class NatsBus:
         self.stream = ReportStream(self._client, self._names, limits)
         await self.stream.ensure()
         await self._client.subscribe(self._names.hints, cb=self._take_hint)
+        await self._client.subscribe(self._names.progress, cb=self._take_progress)
         if self._on_command is not None:
             for subject in (self._names.commands(self._settings.process), self._names.all_commands):
                 await self._client.subscribe(subject, cb=self._take_commands)
@@ -122,8 +125,9 @@ class NatsBus:
         self._hint_handlers.setdefault(name, []).append(handler)
 
     def report(self, report: Report) -> Awaitable[None]:
-        """See `Bus.report`."""
-        return self._batchers[part_of(report.device_id)].submit(report)
+        """See `Bus.report`. Waits a moment for the workers too, so that what was reported shows."""
+        part = part_of(report.device_id)
+        return asyncio.ensure_future(self._settled(part, self._batchers[part].submit(report)))
 
     async def command(self, commands: Sequence[Command]) -> None:
         """See `Bus.command`."""
@@ -153,18 +157,34 @@ class NatsBus:
         """See `Bus.check`."""
         await self.stream.check()
 
-    async def _store(self, part: int, batch: Sequence[Report]) -> Sequence[Exception | None]:
-        stored = 0
+    async def applied(self, part: int, sequence: int) -> None:
+        """Tells all processes how far a part was applied."""
+        self._progress.applied(part, sequence)
+        try:
+            await self._client.publish(self._names.progress, f"{part} {sequence}".encode())
+        except (Error, OSError) as error:
+            _log.debug("bus.progress_not_told", error=repr(error))
+
+    async def _settled(self, part: int, stored: asyncio.Future[int]) -> None:
+        await self._progress.wait_for(part, await stored)
+
+    async def _take_progress(self, message: Msg) -> None:
+        part, sequence = map(int, message.data.split())
+        self._progress.applied(part, sequence)
+
+    async def _store(self, part: int, batch: Sequence[Report]) -> Sequence[int | Exception]:
+        results: list[int | Exception] = []
         for parcel, number in wire.pack(batch, most_bytes=_PARCEL_BYTES):
             self._published += 1
             try:
-                await self.stream.publish(part, parcel, f"{self._settings.process}-{self._published:x}")
+                sequence = await self.stream.publish(part, parcel, f"{self._settings.process}-{self._published:x}")
             except ConnectionError as error:
                 # The rest is not tried: what a device said later must not be there without what it said before.
-                metrics.NOT_STORED.inc(len(batch) - stored)
-                return [*[None] * stored, *[error] * (len(batch) - stored)]
-            stored += number
-        return [None] * stored
+                missing = len(batch) - len(results)
+                metrics.NOT_STORED.inc(missing)
+                return [*results, *[error] * missing]
+            results += [sequence] * number
+        return results
 
     async def _place(self, commands: Sequence[Command]) -> Mapping[str | None, Sequence[Command]]:
         """The commands by the process that they are for; None stands for all processes with devices."""

@@ -105,8 +105,8 @@ class ReportStream:
             num_replicas=replicas,
         )
 
-    async def publish(self, part: int, body: bytes, message_id: str) -> None:
-        """Returns when the stream has stored the message.
+    async def publish(self, part: int, body: bytes, message_id: str) -> int:
+        """Returns when the stream has stored the message: its sequence there.
 
         It is tried again under the same name as long as there is time: while a server of NATS is being replaced by
         another, answers fail to come.
@@ -118,13 +118,15 @@ class ReportStream:
         until = loop.time() + self._limits.store_s
         while True:
             try:
-                await self._jetstream.publish(self._names.reports(part), body, headers={"Nats-Msg-Id": message_id})
+                stored = await self._jetstream.publish(
+                    self._names.reports(part), body, headers={"Nats-Msg-Id": message_id}
+                )
             except (Error, OSError) as error:
                 if loop.time() + self._limits.pause_s >= until:
                     raise ConnectionError(f"Reports could not be stored: {error!r}") from error
                 await asyncio.sleep(self._limits.pause_s)
             else:
-                return
+                return stored.seq
 
     async def reader(self, part: int, after: int) -> "PartReader":
         """Reads a part from the message that follows a position.

@@ -37,11 +37,11 @@ def serve(  # noqa: PLR0917 - typer passes options by name
     ] = None,
     nats: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="nats://HOST:PORT, for messages to the business server and other processes."),
+        typer.Option(metavar="URL", help="nats://HOST:PORT, for messages to others."),
     ] = None,
     roles: Annotated[
         str | None,
-        typer.Option(metavar="ROLE[,…]", help="api, gateway, worker: what this process does; all by default."),
+        typer.Option(metavar="ROLE[,…]", help="api, gateway, worker: what this process does."),
     ] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML file with settings.")] = None,
 ) -> None:

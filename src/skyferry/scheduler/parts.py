@@ -18,7 +18,7 @@ from skyferry.bus import wire
 from skyferry.bus.messages import Report
 from skyferry.bus.names import PARTS
 from skyferry.bus.nats import NatsBus
-from skyferry.bus.stream import Parcel, PartReader, ReaderBrokenError, ReportStream
+from skyferry.bus.stream import Parcel, PartReader, ReaderBrokenError
 from skyferry.cluster.claims import Claims
 from skyferry.scheduler import metrics
 from skyferry.scheduler.reports import Before, ReportWriter
@@ -89,7 +89,7 @@ class PartsWorker:
     async def _read(self, part: int) -> None:
         while True:
             try:
-                await _Part(part, self._store, self._bus.stream, self._writer).read()
+                await _Part(part, self._store, self._bus, self._writer).read()
             except (ReaderBrokenError, OvertakenError, Error, OSError, DBAPIError) as error:
                 _log.info("reports.reader_ended", part=part, reason=repr(error))
             except Exception:  # noqa: BLE001 - whatever it was, the part is read on
@@ -101,10 +101,10 @@ class PartsWorker:
 class _Part:
     """One reading of a part, from where it is stored up to the first thing that goes wrong."""
 
-    def __init__(self, part: int, store: Store, stream: ReportStream, writer: ReportWriter) -> None:
+    def __init__(self, part: int, store: Store, bus: NatsBus, writer: ReportWriter) -> None:
         self._part = part
         self._store = store
-        self._stream = stream
+        self._bus = bus
         self._writer = writer
         self._position = 0
         self._purged = 0
@@ -112,7 +112,7 @@ class _Part:
 
     async def read(self) -> None:
         self._position = self._purged = await self._store.read(positions.of_part, self._part)
-        reader = await self._stream.reader(self._part, self._position)
+        reader = await self._bus.stream.reader(self._part, self._position)
         try:
             while True:
                 await self._take(reader)
@@ -135,6 +135,7 @@ class _Part:
 
         await self._write(batch, advance)
         self._position = after
+        await self._bus.applied(self._part, after)
 
     async def _write(self, batch: Sequence[Report], advance: Before) -> None:
         for _ in range(_TRIES):
@@ -156,7 +157,7 @@ class _Part:
             return
         self._purge_at = now + _PURGE_SECONDS
         with suppress(Error, OSError):
-            await self._stream.purge(self._part, self._position)
+            await self._bus.stream.purge(self._part, self._position)
             self._purged = self._position
 
 

@@ -19,7 +19,6 @@ from skyferry.ota.models import EngineLimits, NewFile
 from skyferry.ota.offers import OfferMaker
 from skyferry.ram.audit import AuditRecord
 from skyferry.scheduler.chores import Chore, Chores, shared
-from skyferry.scheduler.downloads import DownloadCounts
 from skyferry.scheduler.recovery import recover
 from skyferry.store import audit, disconnections
 from skyferry.store import objects as object_statements
@@ -68,7 +67,6 @@ def chores_of(store: Store, bus: LocalBus, objects: LocalObjectStore, claims: Cl
         object_limits=ObjectLimits(),
         audit_ms=86_400_000,
         repositories=Repositories(store, SecretBox(bytes(32)), SystemClock(), TufLimits()),
-        downloads=DownloadCounts(store),
         claims=claims or Alone(),
     )
 

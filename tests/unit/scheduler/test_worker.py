@@ -17,7 +17,7 @@ from skyferry.ota import reports
 from skyferry.ota.models import EngineLimits
 from skyferry.ota.offers import OfferMaker
 from skyferry.scheduler.chores import every
-from skyferry.scheduler.reports import ReportWorker
+from skyferry.scheduler.reports import ReportWorker, ReportWriter
 from skyferry.scheduler.runner import Runner
 from skyferry.store.engine import Store
 from skyferry.store.tables import metadata, module_versions
@@ -58,7 +58,7 @@ def worker(store: Store) -> ReportWorker:
         return None
 
     maker = OfferMaker(DownloadUrls("http://ota.test", bytes(32)), DigestSigner(SecretBox(bytes(32))))
-    made = ReportWorker(store, bus, SystemClock(), maker, EngineLimits())
+    made = ReportWorker(ReportWriter(store, bus, SystemClock(), maker, EngineLimits()))
     bus.attach_worker(made.submit, lambda: None)
     bus.attach_gateway(ignore)
     return made

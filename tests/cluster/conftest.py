@@ -1,0 +1,16 @@
+"""A server of several processes: two take calls and devices, two store and push."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.cluster import Cluster
+
+PROCESSES = {"one": "api,gateway", "two": "api,gateway", "first-worker": "worker", "second-worker": "worker"}
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster that the tests of a file share; whoever kills a part of it starts it again."""
+    with Cluster(tmp_path_factory.mktemp("cluster"), PROCESSES) as started:
+        yield started

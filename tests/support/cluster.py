@@ -1,0 +1,91 @@
+"""A server of several processes on PostgreSQL, NATS and S3: which of them has which role, a test says."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from tests.support.bucket import S3Server
+from tests.support.nats import NatsCluster
+from tests.support.postgresql import PostgresqlServer
+from tests.support.server import Server
+
+_KEY: Final = bytes(range(32))
+
+
+class Cluster:
+    """The engines and the processes; each can be killed and started again on the same port."""
+
+    def __init__(
+        self,
+        directory: Path,
+        processes: Mapping[str, str],
+        *,
+        nats_nodes: int = 1,
+        crash_safe: bool = False,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """Starts nothing yet.
+
+        Args:
+            directory: holds data directories and logs.
+            processes: the roles of each process by its name. The first that has the role `api` is reached by devices
+                and applications under the public URL.
+            nats_nodes: servers of NATS.
+            crash_safe: PostgreSQL writes as in production.
+            settings: further settings of all processes.
+        """
+        self._directory = directory
+        self._roles = dict(processes)
+        self._settings = dict(settings or {})
+        self._stack = ExitStack()
+        self.nats = NatsCluster(directory / "nats", nats_nodes)
+        self._crash_safe = crash_safe
+        self.processes: dict[str, Server] = {}
+
+    def __enter__(self) -> Self:
+        try:
+            self.postgresql = self._stack.enter_context(PostgresqlServer(crash_safe=self._crash_safe))
+            self._stack.enter_context(self.nats)
+            self.s3 = self._stack.enter_context(S3Server())
+            self._bucket = self.s3.bucket()
+            self._start_processes()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def of(self, role: str) -> Sequence[Server]:
+        """The processes that have a role."""
+        return [self.processes[name] for name, roles in self._roles.items() if role in roles]
+
+    def logs(self) -> str:
+        """What all processes said."""
+        return "\n".join(f"=== {name}\n{process.logs()}" for name, process in self.processes.items())
+
+    def _start_processes(self) -> None:
+        names = sorted(self._roles, key=lambda name: "api" not in self._roles[name])
+        for name in names:
+            data = self._directory / name / "data"
+            data.mkdir(parents=True, mode=0o700)
+            key = data / "master.key"
+            key.write_bytes(_KEY)
+            key.chmod(0o600)
+            process = Server(self._directory / name, self._settings_of(name))
+            self.processes[name] = self._stack.enter_context(process)
+            self._settings.setdefault("SKYFERRY_PUBLIC_URL", f"http://{process.http}")
+
+    def _settings_of(self, name: str) -> Mapping[str, str]:
+        return {
+            "SKYFERRY_DATABASE": self.postgresql.url(),
+            "SKYFERRY_NATS": self.nats.url,
+            "SKYFERRY_ROLES": self._roles[name],
+            **self._bucket.settings(),
+            **self._settings,
+        }
