@@ -14,23 +14,20 @@ from typing import Final
 import psutil
 
 from bench.processes import MqttProcess
+from skyferry.operations import OPERATIONS
 
 KEY_ID: Final = "LTAIbench"
 SECRET: Final = "bench-secret"
+PASSWORD: Final = "bench-password"
+"""Of the root account, for the console."""
 _START_SECONDS: Final = 60
 _STOP_SECONDS: Final = 60
-_MEASURED: Final = (
-    "CancelOTATaskByDevice",
-    "ListOTATaskByJob",
-    "QueryOTAJob",
-    "QueryOTAJobProgress",
-    "CreateOTAStaticUpgradeJob",
-)
 # The load is above what an account may call: the limits of calls per second are not what is measured.
-_QUOTAS: Final = json.dumps(dict.fromkeys(_MEASURED, 100_000))
+_QUOTAS: Final = json.dumps(dict.fromkeys(OPERATIONS, 100_000))
 _SETTINGS: Final = {
     "SKYFERRY_ROOT_ACCESS_KEY_ID": KEY_ID,
     "SKYFERRY_ROOT_ACCESS_KEY_SECRET": SECRET,
+    "SKYFERRY_ROOT_PASSWORD": PASSWORD,
     "SKYFERRY_QUOTAS": _QUOTAS,
     "SKYFERRY_LOG_LEVEL": "warning",
 }

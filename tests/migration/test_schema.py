@@ -17,8 +17,9 @@ def differences(tx: Connection) -> list[object]:
 
 
 def indexes(tx: Connection) -> set[str]:
-    """Every index as SQLite keeps it, partial conditions included: these are not compared by `differences`."""
-    found = tx.execute(text("SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")).scalars()
+    """Every index and trigger as SQLite keeps it, conditions included: these are not compared by `differences`."""
+    kept = "SELECT sql FROM sqlite_master WHERE type IN ('index', 'trigger') AND sql IS NOT NULL"
+    found = tx.execute(text(kept)).scalars()
     return {" ".join(sql.split()) for sql in found}
 
 

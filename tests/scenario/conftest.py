@@ -9,7 +9,9 @@ import pytest
 from skyferry.operations import OPERATIONS
 from tests.scenario.events import subscriptions
 from tests.scenario.support import Accounts, Fleet
+from tests.support import databases
 from tests.support.api import Application, root
+from tests.support.counting import assert_counted
 from tests.support.receiver import Receiver
 from tests.support.server import Server
 
@@ -18,7 +20,10 @@ _DEFAULT_QUOTA = {"CancelOTATaskByDevice"}
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that lets the tests ask and guess often; a device hears of updates only after its version report."""
+    """A server that lets the tests ask and guess often; a device hears of updates only after its version report.
+
+    At the end its counters must say what its rows say, after all that the scenarios have done to them.
+    """
     quotas = {name: 10_000 for name in OPERATIONS if name not in _DEFAULT_QUOTA}
     settings = {
         "SKYFERRY_QUOTAS": json.dumps(quotas),
@@ -35,6 +40,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with Server(tmp_path_factory.mktemp("scenario"), settings) as started:
         yield started
         started.stop()
+        with databases.connection(started.database) as tx:
+            assert_counted(tx)
 
 
 @pytest.fixture(scope="session")

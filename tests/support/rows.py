@@ -42,6 +42,7 @@ from skyferry.store.tables import jobs as job_table
 from skyferry.store.tables import tasks
 from skyferry.store.tasks import ChangedTask, TaskRecord
 from skyferry.trust.signatures import DigestSigner
+from tests.support.counting import assert_counted
 from tests.support.databases import scratch
 
 START = 1_795_000_000_000
@@ -281,6 +282,7 @@ class World:
 
 @contextmanager
 def world() -> Iterator[World]:
-    """A world in a database of its own, in one transaction that is thrown away."""
+    """A world in a database of its own, in one transaction that is thrown away when what it counted is right."""
     with scratch() as tx:
         yield World(tx)
+        assert_counted(tx)

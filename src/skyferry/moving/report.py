@@ -19,7 +19,6 @@ class Kind(StrEnum):
     MODULES = "modules"
     DEVICES = "devices"
     TAGS = "tags"
-    CERTIFICATES = "certificates"
     PACKAGES = "packages"
     FILES = "files"
     GROUPS = "groups"
@@ -38,15 +37,12 @@ class Outcome(StrEnum):
 NEVER_TOLD: Final = (
     (
         "dynamic registration of products",
-        "Switch it on where devices register themselves: UpdateProductSettings or the console.",
-    ),
-    (
-        "tokens of devices that registered themselves without being known before (regnwl)",
-        "Call ResetThing for such a device and allow ANY: it can register once more, if its firmware does so.",
+        "Switch it on where devices register themselves: SetProductDynamicRegister or the console.",
     ),
     ("versions that devices run", "Devices report them at their first log-in here."),
     ("jobs, tasks and their history", "End them on the other platform; make new ones here."),
     ("sub-devices behind gateways", "Gateways add them when they log in (thing/topo/add)."),
+    ("X.509 certificates of devices", "Import each device's certificate, or issue a new one: docs/guide/tls.md."),
     (
         "RAM users, event subscriptions, thing models, rules, topics and shadows",
         "Make users and subscriptions anew; what is not about updates stays where it is or moves to another system.",

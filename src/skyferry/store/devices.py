@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from skyferry.store import rows, statistics
-from skyferry.store.tables import DeviceState, devices, module_versions, product_is_kept, products
+from skyferry.store.tables import DeviceState, device_counts, devices, module_versions, product_is_kept, products
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,10 @@ class DeviceStatistics:
 
 
 _COLUMNS = rows.columns(DeviceRecord, devices)
+_NEVER_ONLINE: Final = (DeviceState.UNACTIVE, DeviceState.DISABLED_UNACTIVE)
 STATISTICS: Final = (
     func.count(),
-    func.count().filter(devices.c.state.not_in([DeviceState.UNACTIVE, DeviceState.DISABLED_UNACTIVE])),
+    func.count().filter(devices.c.state.not_in(_NEVER_ONLINE)),
     func.count().filter(devices.c.state == DeviceState.ONLINE),
 )
 """What a `DeviceStatistics` is selected by, from `devices`."""
@@ -111,29 +112,40 @@ def versions_by_name(
     return {name: (key, version) for name, key, version in tx.execute(statement)}
 
 
+def count(tx: Connection, product_id: int, *, states: Collection[int] | None = None) -> int:
+    """How many devices the product has, in any state or in some."""
+    statement = select(func.coalesce(func.sum(device_counts.c.devices), 0))
+    statement = statement.where(device_counts.c.product_id == product_id)
+    if states is not None:
+        statement = statement.where(device_counts.c.state.in_(states))
+    return int(tx.execute(statement).scalar_one())
+
+
 def _in_product(product_id: int, states: Collection[int] | None) -> ColumnElement[bool]:
     matching = devices.c.product_id == product_id
     return matching if states is None else matching & devices.c.state.in_(states)
 
 
-def count(tx: Connection, product_id: int, *, states: Collection[int] | None = None) -> int:
-    """How many devices the product has, in any state or in some."""
-    return tx.execute(select(func.count()).select_from(devices).where(_in_product(product_id, states))).scalar_one()
-
-
 def statistics_of_product(tx: Connection, product_id: int) -> DeviceStatistics:
     """Counts the devices of a product."""
-    return DeviceStatistics(*tx.execute(select(*STATISTICS).where(devices.c.product_id == product_id)).one())
+    return _statistics(tx, device_counts.c.product_id == product_id)
 
 
 def statistics_of_instance(tx: Connection, instance_id: int) -> DeviceStatistics:
     """Counts the devices of all products of an instance."""
-    statement = (
-        select(*STATISTICS)
-        .select_from(products.join(devices, devices.c.product_id == products.c.id))
-        .where(products.c.instance_id == instance_id, product_is_kept)
+    own = select(products.c.id).where(products.c.instance_id == instance_id, product_is_kept)
+    return _statistics(tx, device_counts.c.product_id.in_(own))
+
+
+def _statistics(tx: Connection, matching: ColumnElement[bool]) -> DeviceStatistics:
+    number = func.sum(device_counts.c.devices)
+    found = tx.execute(select(device_counts.c.state, number).where(matching).group_by(device_counts.c.state))
+    numbers = {state: int(count) for state, count in found}
+    return DeviceStatistics(
+        devices=sum(numbers.values()),
+        activated=sum(count for state, count in numbers.items() if state not in _NEVER_ONLINE),
+        online=numbers.get(DeviceState.ONLINE, 0),
     )
-    return DeviceStatistics(*tx.execute(statement).one())
 
 
 def highest_id(tx: Connection, product_id: int) -> int:

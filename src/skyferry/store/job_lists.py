@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from skyferry.store import rows
-from skyferry.store.tables import jobs, package_is_kept, packages, products, tasks
+from skyferry.store.tables import jobs, package_is_kept, packages, products, task_counts, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +93,12 @@ def page_of_instance(
 
 
 def counts_of_jobs(tx: Connection, job_ids: Collection[int]) -> Mapping[int, Mapping[int, int]]:
-    """How many tasks of each job are in each state; an index alone tells it."""
+    """How many tasks of each job are in each state."""
     found: dict[int, dict[int, int]] = {}
-    statement = select(tasks.c.job_id, tasks.c.status, func.count()).where(tasks.c.job_id.in_(job_ids))
-    for job_id, status, number in tx.execute(statement.group_by(tasks.c.job_id, tasks.c.status)):
-        found.setdefault(job_id, {})[status] = number
+    job, status, number = task_counts.c.job_id, task_counts.c.status, func.sum(task_counts.c.tasks)
+    statement = select(job, status, number).where(job.in_(job_ids)).group_by(job, status).having(number > 0)
+    for job_id, state, count in tx.execute(statement):
+        found.setdefault(job_id, {})[state] = int(count)
     return found
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, func, literal, select, update
 
 from skyferry.store import rows
-from skyferry.store.tables import devices, instances, product_is_kept, products
+from skyferry.store.tables import device_counts as counts
+from skyferry.store.tables import instances, product_is_kept, products
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +115,6 @@ def delete(tx: Connection, product_id: int, *, now: int) -> bool:
 
 def device_counts(tx: Connection, product_ids: Sequence[int]) -> dict[int, int]:
     """How many devices each product has; products without devices are absent."""
-    statement = (
-        select(devices.c.product_id, func.count())
-        .where(devices.c.product_id.in_(product_ids))
-        .group_by(devices.c.product_id)
-    )
-    return dict(tx.execute(statement).all())
+    product, number = counts.c.product_id, func.sum(counts.c.devices)
+    statement = select(product, number).where(product.in_(product_ids)).group_by(product).having(number > 0)
+    return {product_id: int(count) for product_id, count in tx.execute(statement)}

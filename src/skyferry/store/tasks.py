@@ -9,7 +9,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from skyferry.store import rows
 from skyferry.store.jobs import job_may_push
-from skyferry.store.tables import OPEN_BELOW, devices, job_is_live, jobs, packages, task_is_open, tasks
+from skyferry.store.tables import OPEN_BELOW, devices, job_is_live, jobs, packages, task_counts, task_is_open, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,10 @@ def of_devices(
 
 def count_by_status(tx: Connection, job_id: int) -> dict[int, int]:
     """How many tasks of a job are in each state."""
-    statement = select(tasks.c.status, func.count()).where(tasks.c.job_id == job_id).group_by(tasks.c.status)
-    return dict(tx.execute(statement).all())
+    number = func.sum(task_counts.c.tasks)
+    statement = select(task_counts.c.status, number).where(task_counts.c.job_id == job_id)
+    statement = statement.group_by(task_counts.c.status).having(number > 0)
+    return {status: int(count) for status, count in tx.execute(statement)}
 
 
 def count_failed(tx: Connection, job_id: int, *, status: int, except_description: str) -> int:

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from skyferry import identifiers
 from skyferry.ota import packages
 from skyferry.store import tables
+from tests.support.counting import assert_counted
 from tests.support.machine.base import PACKAGES
 from tests.support.machine.controlling import Controlling
 from tests.support.machine.creating import Creating
@@ -25,6 +26,7 @@ class Engine(Creating, Controlling, Speaking):
         self._packages_are_the_same()
         self._presence_and_versions_are_the_same()
         self._what_was_told_is_so()
+        assert_counted(self.world.tx)
         assert all(len(found) == 1 for found in self.model.open_tasks().values())
 
     def _jobs_and_tasks_are_the_same(self) -> None:

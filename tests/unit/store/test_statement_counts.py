@@ -52,7 +52,7 @@ def statements(count: int, step: Step, *before: Step) -> list[str]:
         made.tx.info.clear()  # what a transaction of its own would have to ask
         event.listen(made.tx, "before_cursor_execute", lambda _tx, _cursor, statement, *_: seen.append(statement))
         step(made, job)
-    return seen
+        return list(seen)
 
 
 def count_of(made: World, status: TaskStatus) -> int:
@@ -236,7 +236,7 @@ def test_a_portion_of_a_registration(state: str) -> None:
             event.listen(made.tx, "before_cursor_execute", lambda _tx, _cursor, statement, *_: seen.append(statement))
             assert registrations.continue_next(made.tx, box=made.box, now=START, most=count)
             assert registrations.find(made.tx, made.instance.id, apply_id).status == f"{state}_SUCCESS"
-        return seen
+            return list(seen)
 
     few, many = portion(FEW), portion(MANY)
     assert len(many) == len(few)

@@ -51,9 +51,11 @@ from skyferry.store.tables.jobs import (
 from skyferry.store.tables.packages import modules, objects, package_files, package_is_kept, packages
 from skyferry.store.tables.people import console_sessions, passwords
 from skyferry.store.tables.signing import signing_keys, tuf_keys, tuf_metadata, tuf_repositories
-from skyferry.store.tables.statistics import task_endings, version_counts
+from skyferry.store.tables.statistics import device_counts, task_counts, task_endings, version_counts
+from skyferry.store.tables.triggers import COUNTERS
 
 __all__ = [
+    "COUNTERS",
     "OPEN_BELOW",
     "DeviceState",
     "access_keys",
@@ -66,6 +68,7 @@ __all__ = [
     "device_batch_names",
     "device_batches",
     "device_certificates",
+    "device_counts",
     "device_registrations",
     "device_tags",
     "devices",
@@ -100,6 +103,7 @@ __all__ = [
     "roles",
     "signing_keys",
     "subscriptions",
+    "task_counts",
     "task_downloads",
     "task_endings",
     "task_history",

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, Index, Integer, SmallInteger, Table, Text
 
-from skyferry.store.tables.base import half_of_key, metadata
+from skyferry.store.tables.base import KEY, half_of_key, metadata
 
 task_endings = Table(
     "task_endings",
@@ -29,3 +29,27 @@ version_counts = Table(
     sqlite_with_rowid=False,
 )
 """How many devices of a product have last reported a version of a module: what is in `module_versions`, counted."""
+
+task_counts = Table(
+    "task_counts",
+    metadata,
+    Column("job_id", KEY, primary_key=True, autoincrement=False),
+    Column("status", SmallInteger, primary_key=True),
+    Column("slot", Integer, primary_key=True),
+    Column("tasks", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How many tasks of a job are in a state: the sum over the slots. Triggers keep it (`skyferry.store.tables.triggers`),
+nothing else writes it. A foreign key would lock the job while its tasks change: another trigger removes the counts of a
+job with the job."""
+
+device_counts = Table(
+    "device_counts",
+    metadata,
+    Column("product_id", KEY, primary_key=True, autoincrement=False),
+    Column("state", SmallInteger, primary_key=True),
+    Column("slot", Integer, primary_key=True),
+    Column("devices", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How many devices of a product are in a `DeviceState`, in the same way."""
