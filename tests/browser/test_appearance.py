@@ -1,38 +1,118 @@
-"""What all pages have: no serious fault of accessibility in either theme, times in the viewer's zone."""
+"""What all pages have: no serious fault of accessibility in either theme, the keyboard, times in the viewer's zone."""
+
+from typing import Final
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, expect
 
-PAGES = (
-    "/console/",
-    "/console/products",
-    "/console/products/new",
-    "/console/devices",
-    "/console/devices/new",
-    "/console/groups",
-    "/console/groups/new",
-    "/console/packages",
-    "/console/me",
-)
+from tests.browser.conftest import keep_session
+from tests.support.api import Application
+from tests.support.device import CDevice
+from tests.support.server import Server, wait_until
+
+EMPTY: Final = ("/", "/products", "/products/new", "/devices", "/devices/new", "/groups", "/packages", "/audit", "/me")
+FIRST_VIEW_BYTES: Final = 300_000
+_MOST_TABS: Final = 60
+_FOCUSED: Final = """() => {
+    const style = getComputedStyle(document.activeElement);
+    return [document.activeElement.textContent.trim(), style.outlineStyle !== 'none' || style.boxShadow !== 'none'];
+}"""
 
 
-def serious(page: Page) -> list[str]:
-    """The serious faults that axe-core finds."""
-    found = Axe().run(page).response["violations"]
+def faults(page: Page, paths: tuple[str, ...]) -> list[str]:
+    """The serious faults that axe-core finds on the pages, in both themes."""
+    found = []
+    page.emulate_media(reduced_motion="reduce")  # without it, colours take a moment to change
+    for path in paths:
+        page.emulate_media(color_scheme="light")
+        page.goto(f"/console{path}")
+        found += [f"{path} {fault}" for fault in serious(page)]
+        page.emulate_media(color_scheme="dark")
+        found += [f"{path} dark {fault}" for fault in serious(page, "color-contrast")]
+    return found
+
+
+def serious(page: Page, *rules: str) -> list[str]:
+    """The serious faults by these rules, or by all."""
     return [
         f"{item['id']}: {node['html']}"
-        for item in found
+        for item in Axe().run(page, options={"runOnly": list(rules)} if rules else None).response["violations"]
         if item["impact"] in {"serious", "critical"}
         for node in item["nodes"]
     ]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("path", PAGES)
-def test_pages_have_no_serious_fault_of_accessibility(page: Page, path: str, theme: str) -> None:
-    page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
-    page.goto(path)
+@pytest.fixture(scope="module")
+def fleet(server: Server, root_application: Application) -> tuple[str, str, str]:
+    """A product whose devices are in several states of an update: its key, a package and its batch."""
+    api = root_application
+    product = api.create_product("appearance")
+    devices = [api.register(product, f"device_{number}") for number in range(5)]
+    for device in devices:
+        with CDevice(server.mqtt, device) as connected:
+            connected.report_version("1.0.0", stored=True)
+    package = api.create_package(product, b"content", "2.0.0", NeedToVerify=False)
+    with CDevice(server.mqtt, devices[0]) as failing, CDevice(server.mqtt, devices[1]) as updating:
+        with CDevice(server.mqtt, devices[2]) as done:
+            job = api.create_job(package, product)
+            for connected in (failing, updating, done):
+                connected.wait_for_notice()
+            done.report_version("2.0.0", stored=True)
+        updating.report_progress(40)
+        failing.report_progress(-2, "no room in the download area")
+        wait_until(lambda: len(set(api.states(job).values())) >= 4, what="tasks in four states")
+    api.call("CreateOTAModule", ProductKey=product, ModuleName="battery", AliasName="battery")
+    api.call("CreateDeviceGroup", GroupName="appearance")
+    return product, package, job
+
+
+def test_pages_without_data_have_no_serious_fault_of_accessibility(page: Page) -> None:
+    assert faults(page, EMPTY) == []
+
+
+def test_pages_with_data_have_no_serious_fault_of_accessibility(page: Page, fleet: tuple[str, str, str]) -> None:
+    product, package, job = fleet
+    packages, jobs, device = f"/packages/{package}", f"/jobs/{job}", f"/devices/{product}/device_0"
+
+    assert (
+        faults(
+            page,
+            (
+                "/",
+                "/products",
+                f"/products/{product}",
+                f"/products/{product}/modules",
+                f"/devices?product={product}&state=OFFLINE",
+                device,
+                f"{device}/disable",
+                "/groups",
+                "/groups/new",
+                "/packages",
+                "/packages/new",
+                packages,
+                *(f"{packages}?tab={tab}" for tab in ("devices", "information", "statistics")),
+                f"{packages}/update",
+                f"{packages}/delete",
+                jobs,
+                f"{jobs}?state=FAILED",
+                f"{jobs}?tab=information",
+                f"{jobs}/edit",
+                f"{jobs}/cancel",
+                f"/analysis?product={product}",
+                "/access",
+                "/events",
+                "/audit",
+            ),
+        )
+        == []
+    )
+
+
+def test_the_preview_has_none_either(page: Page, fleet: tuple[str, str, str]) -> None:
+    page.goto(f"/console/packages/{fleet[1]}/update")
+    page.get_by_role("button", name="Preview", exact=True).click()
+    expect(page.locator("#preview")).to_be_visible()
 
     assert serious(page) == []
 
@@ -42,6 +122,44 @@ def test_the_sign_in_page_has_none_either(context: BrowserContext) -> None:
     page.goto("/console/sign-in")
 
     assert serious(page) == []
+
+
+def test_the_main_path_is_reached_by_the_keyboard_alone(page: Page, fleet: tuple[str, str, str]) -> None:
+    page.goto("/console/")
+    page.keyboard.press("Tab")
+    assert page.evaluate(_FOCUSED) == ["Skip to the content", True]
+    page.keyboard.press("Enter")
+    assert page.evaluate("location.hash") == "#main"
+
+    for path, name in (
+        ("/console/", "Update packages"),
+        (f"/console/packages/{fleet[1]}", "Update devices"),
+        (f"/console/packages/{fleet[1]}/update", "Preview"),
+        (f"/console/jobs/{fleet[2]}", "Cancel…"),
+    ):
+        page.goto(path)
+        for _press in range(_MOST_TABS):
+            page.keyboard.press("Tab")
+            text, visible = page.evaluate(_FOCUSED)
+            assert visible, f"{text} on {path} does not show that it has the focus"
+            if text == name:
+                break
+        else:
+            pytest.fail(f"{name} on {path} is not reached")
+
+
+def test_a_first_view_is_small(context: BrowserContext, server: Server, session: str) -> None:
+    page = context.new_page()
+    protocol = context.new_cdp_session(page)
+    protocol.send("Network.enable")
+    loaded: list[float] = []
+    protocol.on("Network.loadingFinished", lambda event: loaded.append(event["encodedDataLength"]))
+    page.goto("/console/sign-in", wait_until="load")
+    keep_session(context, server, session)
+    page.goto("/console/", wait_until="load")
+
+    assert len(loaded) > 5
+    assert sum(loaded) < FIRST_VIEW_BYTES
 
 
 def test_the_theme_can_be_chosen(page: Page) -> None:
