@@ -23,6 +23,7 @@ from bench.figures import Figure, Measure
 from bench.measures import (
     blocks,
     cancel,
+    console,
     download,
     logins,
     matching,
@@ -56,6 +57,7 @@ WHEN_NAMED: Final[Mapping[str, Measure]] = {
     "idle": memory.measure_many,
     "fanout": notices.measure_many,
     "million": million.measure,
+    "console": console.measure,
 }
 """Measurements that take minutes: only when they are named."""
 _MOST_SECONDS: Final = 300
@@ -71,15 +73,15 @@ def main(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write every sample to this file.")] = None,
 ) -> None:
     """Measure a server on this machine and print what was found."""
-    console = Console()
+    screen = Console()
     if mosquitto.find() is None:
-        console.print(f"{mosquitto.NAME} is not installed: nothing is compared with it.")
+        screen.print(f"{mosquitto.NAME} is not installed: nothing is compared with it.")
     results: dict[str, list[Figure]] = {}
     for name in names or MEASURES:
         began = time.monotonic()
-        with console.status(f"{name} …"):
+        with screen.status(f"{name} …"):
             results[str(name)] = uvloop.run(_run(str(name)))
-        console.print(_table(results[str(name)], f"{name} ({time.monotonic() - began:.0f} s)"))
+        screen.print(_table(results[str(name)], f"{name} ({time.monotonic() - began:.0f} s)"))
     if json_file:
         json_file.write_text(json.dumps(_document(results), indent=1) + "\n", encoding="utf-8")
 

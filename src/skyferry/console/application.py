@@ -56,6 +56,7 @@ def application(console: Console, *, public_url: str, trusted_proxies: Sequence[
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
         undefined=Missing,
         autoescape=True,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )
