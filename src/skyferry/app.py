@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from skyferry import configuration, monitoring
 from skyferry.bus.nats import NatsBus
+from skyferry.cluster.installation import check_key
 from skyferry.datadir import write_private
 from skyferry.endpoints import AddressError, Endpoints
 from skyferry.fleet import accounts, people
@@ -24,6 +25,7 @@ from skyferry.roles.worker import WorkerRole
 from skyferry.scheduler.recovery import recover, tell_departures
 from skyferry.settings import Role, Settings
 from skyferry.store import migrate
+from skyferry.store.dialect import serialised
 from skyferry.tls.errors import TlsError
 from skyferry.tls.keeper import TlsKeeper
 from skyferry.tls.names import certificate_names
@@ -70,10 +72,12 @@ class Server:
 
         Raises:
             StartError: the database, NATS, the object store, an address or a certificate cannot be used.
+            skyferry.keys.KeyFileError: the database is sealed with another key.
             skyferry.fleet.accounts.AccountError: the root key in the settings cannot be used.
         """
         foundation = self._foundation
         await self._migrate()
+        await foundation.store.write(check_key, foundation.ring, foundation.key_file)
         new_key = await self._ensure_root()
         new_password = await self._ensure_root_password()
         await self._start_objects()
@@ -191,7 +195,7 @@ class Server:
         secret = self._settings.root_access_key_secret
         given = self._settings.root_access_key_id
         new_key = await foundation.store.write(
-            accounts.ensure_root,
+            serialised("root", accounts.ensure_root),
             foundation.box,
             key_id=given,
             secret=secret.get_secret_value() if secret else None,
@@ -206,7 +210,7 @@ class Server:
         foundation = self._foundation
         given = self._settings.root_password
         made = await foundation.store.write(
-            people.ensure_root_password,
+            serialised("root", people.ensure_root_password),
             given.get_secret_value() if given else None,
             now=foundation.clock.now_ms(),
         )

@@ -1,6 +1,7 @@
 """What each part of the server takes of the settings, in the part's own terms and units."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Final
 
 from aiohttp import web
@@ -14,6 +15,7 @@ from skyferry.delivery.nats import NatsConnection
 from skyferry.devices.limits import GatewaySettings, MqttLimits, RegistrationSettings
 from skyferry.devices.throttling import ThrottleSettings
 from skyferry.fleet.dynamic_registration import RegistrationLimits
+from skyferry.keys import KeyRing
 from skyferry.objects.downloads import Served, Serving
 from skyferry.objects.gate import Gate
 from skyferry.objects.interface import ObjectStore, PresigningStore
@@ -26,6 +28,17 @@ from skyferry.tls.files import PairFiles, TlsDirectory
 
 _FORWARD_MS: Final = 3_000
 """Milliseconds that NATS has to take a device's message over: the device's next PUBACKs wait for it."""
+
+
+def key(settings: Settings, directory: DataDir) -> tuple[Path, KeyRing]:
+    """The master key, and the file it is in; the one in the data directory is made when it is missing.
+
+    Raises:
+        skyferry.keys.KeyFileError: the file cannot be used.
+    """
+    if settings.key_file is not None:
+        return settings.key_file, KeyRing.load(settings.key_file)
+    return directory.key, KeyRing.load_or_create(directory.key)
 
 
 def engine_limits(settings: Settings) -> EngineLimits:

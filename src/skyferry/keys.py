@@ -38,14 +38,27 @@ class KeyRing:
         try:
             descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         except FileExistsError:
-            if path.stat().st_mode & 0o077:
-                raise KeyFileError(f"{path} is readable by others: run chmod 600 {path}.") from None
-            return cls(path.read_bytes())
+            return cls.load(path)
         with os.fdopen(descriptor, "wb") as file:
             file.write(secrets.token_bytes(_KEY_BYTES))
             file.flush()
             os.fsync(file.fileno())
-        return cls(path.read_bytes())
+        return cls.load(path)
+
+    @classmethod
+    def load(cls, path: Path) -> "KeyRing":
+        """Reads the key file.
+
+        Raises:
+            KeyFileError: there is none, others than its owner may read it, or it holds something else than a key.
+        """
+        try:
+            mode, master = path.stat().st_mode, path.read_bytes()
+        except OSError as error:
+            raise KeyFileError(f"The key file {path} cannot be read: {error.strerror}.") from None
+        if mode & 0o077:
+            raise KeyFileError(f"{path} is readable by others: run chmod 600 {path}.")
+        return cls(master)
 
     def derive(self, purpose: str) -> bytes:
         """A key of 32 bytes for one purpose, the same at every start."""

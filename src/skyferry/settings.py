@@ -133,6 +133,8 @@ class Settings(BaseSettings):
 
     data_dir: Path = Path("skyferry-data")
     """Database, package files and keys."""
+    key_file: Path | None = None
+    """The file with the master key, where it is not the one in the data directory, which is made when it is missing."""
     http: Annotated[Address, NoDecode, BeforeValidator(_address)] = Address("127.0.0.1", 8080)
     """API, uploads, downloads, MQTT over WebSocket, health and metrics."""
     mqtt: Annotated[Address, NoDecode, BeforeValidator(_address)] = Address("127.0.0.1", 1883)

@@ -24,6 +24,14 @@ def test_a_key_file_that_others_can_read_is_refused_with_the_remedy(tmp_path: Pa
         KeyRing.load_or_create(path)
 
 
+def test_a_key_file_that_was_named_is_not_made(tmp_path: Path) -> None:
+    path = tmp_path / "elsewhere.key"
+    with pytest.raises(KeyFileError, match="cannot be read: No such file"):
+        KeyRing.load(path)
+    made = KeyRing.load_or_create(path)
+    assert KeyRing.load(path).derive("secrets") == made.derive("secrets")
+
+
 def test_a_file_that_is_no_key_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "master.key"
     path.touch(0o600)

@@ -1,6 +1,7 @@
 """What commands share that work on a data directory themselves, beside a running server or without one."""
 
 import asyncio
+import os
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from skyferry.clock import SystemClock
+from skyferry.cluster.installation import check_key
 from skyferry.datadir import DataDir
 from skyferry.errors import ApiError
 from skyferry.fleet import accounts
@@ -43,10 +45,10 @@ Change = Callable[[Connection, SecretBox, AccountRecord], T]
 
 def run(data_dir: Path, database: str | None, work: Work[T]) -> T:
     """Runs the work in one transaction; what goes wrong becomes a sentence and exit code 2."""
-    box = SecretBox(key_ring(data_dir).derive("secrets"))
+    ring = key_ring(data_dir)
     try:
-        return asyncio.run(_transaction(Store(database or str(DataDir(data_dir).database)), work, box))
-    except (AccountError, ApiError, ValueError) as problem:
+        return asyncio.run(_transaction(Store(database or str(DataDir(data_dir).database)), work, ring, data_dir))
+    except (AccountError, ApiError, KeyFileError, ValueError) as problem:
         fail(problem.text if isinstance(problem, ApiError) else str(problem))
     except (OperationalError, ProgrammingError) as problem:
         fail(_database_sentence(problem))
@@ -100,18 +102,24 @@ def write_down(tx: Connection, account: AccountRecord, action: str, parameters: 
 
 def key_ring(data_dir: Path) -> KeyRing:
     """The server's keys; a sentence and exit code 2 where there are none."""
-    path = DataDir(data_dir).key
-    if not path.is_file():
+    path = _key_file(data_dir)
+    if path == DataDir(data_dir).key and not path.is_file():
         fail(f"{data_dir} is not a data directory yet: start skyferry serve --data-dir {data_dir} once.")
     try:
-        return KeyRing.load_or_create(path)
+        return KeyRing.load(path)
     except KeyFileError as problem:
         fail(str(problem))
 
 
-async def _transaction(store: Store, work: Work[T], box: SecretBox) -> T:
+def _key_file(data_dir: Path) -> Path:
+    named = os.environ.get("SKYFERRY_KEY_FILE")
+    return Path(named) if named else DataDir(data_dir).key
+
+
+async def _transaction(store: Store, work: Work[T], ring: KeyRing, data_dir: Path) -> T:
     try:
-        return await store.write(work, box)
+        await store.write(check_key, ring, _key_file(data_dir))
+        return await store.write(work, SecretBox(ring.derive("secrets")))
     finally:
         await store.close()
 

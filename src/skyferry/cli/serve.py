@@ -43,6 +43,9 @@ def serve(  # noqa: PLR0917 - typer passes options by name
         str | None,
         typer.Option(metavar="ROLE[,…]", help="api, gateway, worker: what this process does."),
     ] = None,
+    key_file: Annotated[
+        Path | None, typer.Option(help="The master key, where it is not in the data directory.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML file with settings.")] = None,
 ) -> None:
     """Run the server until Ctrl-C or SIGTERM. Every option is also a setting: SKYFERRY_HTTP and so on."""
@@ -61,6 +64,7 @@ def serve(  # noqa: PLR0917 - typer passes options by name
             objects=objects,
             nats=nats,
             roles=roles,
+            key_file=key_file,
         )
     except ValidationError as error:
         raise _refused(*[_sentence(item["loc"], item["msg"]) for item in error.errors()]) from None

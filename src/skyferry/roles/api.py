@@ -3,6 +3,8 @@
 from aiohttp import web
 
 from skyferry import configuration
+from skyferry.cluster.nonces import SharedNonces
+from skyferry.cluster.quota import SharedQuota
 from skyferry.console.application import application as console_application
 from skyferry.console.live import Live
 from skyferry.console.page import Console
@@ -58,6 +60,7 @@ class ApiRole:
     def _make_rpc(self) -> Gateway[Services]:
         foundation = self._foundation
         settings = foundation.settings
+        shared = settings.is_one_of_several
         services = Services(
             store=foundation.store,
             bus=foundation.bus,
@@ -86,6 +89,8 @@ class ApiRole:
             StoredAuditTrail(foundation.store),
             limits=Limits(window_ms=settings.clock_window_minutes * 60_000),
             quotas=settings.quotas,
+            quota=SharedQuota(foundation.store) if shared else None,
+            nonces=SharedNonces(foundation.store, foundation.ring.derive("nonces")) if shared else None,
             trusted_proxies=settings.trusted_proxies,
         )
 

@@ -18,7 +18,7 @@ from skyferry.cluster.membership import Member, Membership
 from skyferry.datadir import DataDir
 from skyferry.devices.mqtt.interface import Peer
 from skyferry.identifiers import process_name, process_of
-from skyferry.keys import KeyRing, SecretBox
+from skyferry.keys import SecretBox
 from skyferry.objects.downloads import Downloads, Served
 from skyferry.objects.urls import DownloadUrls
 from skyferry.ota.changes import MOVED
@@ -50,7 +50,7 @@ class Foundation:
         """
         self.settings = settings
         self.directory = DataDir(settings.data_dir)
-        self.ring = KeyRing.load_or_create(self.directory.key)
+        self.key_file, self.ring = configuration.key(settings, self.directory)
         self.box = SecretBox(self.ring.derive("secrets"))
         self.target_grants = TargetGrants(self.ring.derive("tuf-targets"), settings.download_url_hours * 3_600)
         self.tls_directory = TlsDirectory(self.directory.tls)

@@ -52,7 +52,7 @@ class WorkerRole:
         if membership is not None:
             departures = Departures(foundation.store, foundation.bus, foundation.clock, membership)
             chore = every(_BURY_SECONDS, foundation.clock, departures.report)
-            chores = {**chores, **shared({"report_departures": chore}, foundation.claims)}
+            chores = {**chores, **shared({"report_departures": chore}, foundation.claims, "departures")}
         self._runner = Runner(foundation.store, foundation.clock, chores)
         self._reports: ReportWorker | None = None
         self._parts: PartsWorker | None = None

@@ -19,7 +19,7 @@ from skyferry.ota import deadlines, deletion, dispatch, listfile, listing, rollo
 from skyferry.ota.deletion import DeletionLimits
 from skyferry.ota.models import EngineLimits
 from skyferry.ota.offers import OfferMaker
-from skyferry.store import audit, disconnections, history, jobs
+from skyferry.store import audit, disconnections, history, jobs, used_nonces
 from skyferry.store.engine import Store
 from skyferry.store.jobs import JobRecord
 from skyferry.trust.tuf.repository import Repositories
@@ -34,9 +34,10 @@ _HISTORY_AT_ONCE = 5_000
 _RECORDS_AT_ONCE = 5_000
 _SECOND = 1
 _CLEANING_SECONDS = 60
-_EVERYWHERE: Final = frozenset({"dispatch", "steer", "count_downloads"})
-"""What every worker does: the first two leave to each other the jobs that one of them works on, and counts of downloads
-are the process's own. Of everything else one worker at a time does it."""
+_CLOCKS_APART_MS: Final = 60_000
+"""By how much the clocks of processes that share nonces may differ."""
+_EVERYWHERE: Final = frozenset({"dispatch", "steer"})
+"""What every worker does: they leave to each other the jobs that one of them works on. Everything else one at a time."""
 
 Chore = Callable[[], Awaitable[bool]]
 """Does a bounded portion of work; True when there is more of it."""
@@ -58,9 +59,15 @@ def every(seconds: int, clock: Clock, chore: Chore) -> Chore:
     return run
 
 
-def shared(chores: Mapping[str, Chore], claims: Claims) -> dict[str, Chore]:
-    """The same chores, each done only while it is this process's to do."""
-    claimed = {f"chore:{name}": name for name in chores}
+def shared(chores: Mapping[str, Chore], claims: Claims, kind: str = "chore") -> dict[str, Chore]:
+    """The same chores, each done only while it is this process's to do.
+
+    Args:
+        chores: all that there are of this kind, by name.
+        claims: tells what is this process's to do.
+        kind: of what kind they are; they are shared within it.
+    """
+    claimed = {f"{kind}:{name}": name for name in chores}
 
     def only_held(claim: str, chore: Chore) -> Chore:
         async def run() -> bool:
@@ -107,6 +114,7 @@ class Chores:
             "remove_deleted": every(_SECOND, self.clock, self.remove_deleted),
             "forget_history": every(_CLEANING_SECONDS, self.clock, self.forget_history),
             "forget_audit": every(_CLEANING_SECONDS, self.clock, self.forget_audit),
+            "forget_nonces": every(_CLEANING_SECONDS, self.clock, self.forget_nonces),
             "clean_objects": every(_CLEANING_SECONDS, self.clock, self.clean_objects),
         }
 
@@ -119,6 +127,11 @@ class Chores:
         """Removes what was written down of calls so long ago that it need not be kept."""
         before = self.clock.now_ms() - self.audit_ms
         return await self.store.write(audit.delete_before, before, _RECORDS_AT_ONCE) == _RECORDS_AT_ONCE
+
+    async def forget_nonces(self) -> bool:
+        """Removes nonces of requests that no process takes any more."""
+        before = self.clock.now_ms() - _CLOCKS_APART_MS
+        return await self.store.write(used_nonces.forget, before, _RECORDS_AT_ONCE) == _RECORDS_AT_ONCE
 
     async def dispatch(self) -> bool:
         """Sends pushes that are due."""

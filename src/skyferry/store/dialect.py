@@ -1,18 +1,52 @@
 """What SQLite and PostgreSQL both do and SQLAlchemy spells twice."""
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Table, Text, and_, func, true
+from sqlalchemy import ColumnElement, Connection, Table, Text, and_, func, select, text, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 _LAST: Final = chr(0x10FFFF)
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 
 def upserting(tx: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that can say `on_conflict_do_update`."""
     return postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def see_commits(tx: Connection) -> None:
+    """Lets each statement see what others have committed by then, and wait for rows that they change.
+
+    For rows on which many transactions meet: they take turns there, where PostgreSQL would otherwise end all but one.
+    It must be the first thing in a transaction. Writers of SQLite take turns anyway.
+    """
+    if tx.dialect.name == "postgresql":
+        tx.execute(text("SET TRANSACTION ISOLATION LEVEL READ COMMITTED"))
+
+
+def serialise(tx: Connection, name: str) -> None:
+    """Lets one transaction of this name at a time go on, until its end; it sees all that those before it have done.
+
+    It must be the first thing in a transaction.
+    """
+    see_commits(tx)
+    if tx.dialect.name == "postgresql":
+        tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+
+def serialised(name: str, work: Callable[Concatenate[Connection, P], T]) -> Callable[Concatenate[Connection, P], T]:
+    """The same work for a transaction of its own, of which one at a time goes on: see `serialise`."""
+
+    def run(tx: Connection, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        serialise(tx, name)
+        return work(tx, *args, **kwargs)
+
+    return run
 
 
 class _Bound(FunctionElement[str]):

@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, or_, select, update
 
-from skyferry.store.dialect import upserting
+from skyferry.store.dialect import see_commits, upserting
 from skyferry.store.tables import leases, processes
 
 _WORKER: Final = "worker"
@@ -28,6 +28,7 @@ def share(
     Returns:
         What the holder has afterwards.
     """
+    see_commits(tx)
     found = select(leases.c.name, leases.c.holder).where(leases.c.name.in_(names))
     holders: dict[str, str | None] = {row.name: row.holder for row in tx.execute(found)}
     _add(tx, [name for name in names if name not in holders])

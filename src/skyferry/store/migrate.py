@@ -7,6 +7,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from skyferry.store.dialect import serialise
 from skyferry.store.engine import Store
 
 _SCRIPTS = Path(__file__).parent / "migrations"
@@ -28,9 +29,10 @@ def newest() -> str:
 
 
 def _upgrade(tx: Connection) -> None:
+    serialise(tx, "migrations")
     command.upgrade(_config(tx), "head")
 
 
 async def upgrade(store: Store) -> None:
-    """Creates or migrates the schema, in one transaction."""
+    """Creates or migrates the schema, in one transaction; another process that does so at the same time waits."""
     await store.write(_upgrade)
