@@ -37,7 +37,7 @@ _CLEANING_SECONDS = 60
 _CLOCKS_APART_MS: Final = 60_000
 """By how much the clocks of processes that share nonces may differ."""
 _EVERYWHERE: Final = frozenset({"dispatch", "steer"})
-"""What every worker does: they leave to each other the jobs that one of them works on. Everything else one at a time."""
+"""What every worker does: they leave to each other the jobs that one of them works on. The rest one at a time does."""
 
 Chore = Callable[[], Awaitable[bool]]
 """Does a bounded portion of work; True when there is more of it."""
