@@ -3,6 +3,7 @@
 import json
 import random
 import signal
+import ssl
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.scenario.support import ScriptedDevice
 from tests.support.api import Application, Device, items, root
 from tests.support.device import download
 from tests.support.program import skyferry
+from tests.support.registering import CertifiedDevice
 from tests.support.server import ROOT_KEY_ID, ROOT_SECRET, Server, wait_until
 
 pytestmark = pytest.mark.rule("accounts")
@@ -24,21 +26,27 @@ pytestmark = pytest.mark.rule("accounts")
 CONTENT: Final = random.Random(5).randbytes(150_000)
 DEVICES: Final = 53
 """More than a page."""
-_QUOTAS: Final = dict.fromkeys(OPERATIONS, 10000)
+QUOTAS: Final = dict.fromkeys(OPERATIONS, 10_000)
+LESS: Final = QUOTAS | {"QueryDeviceProp": 20}
+"""Less than is documented, as when an account's applications are busy."""
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server that a fleet leaves."""
-    with Server(tmp_path_factory.mktemp("source"), {"SKYFERRY_QUOTAS": json.dumps(_QUOTAS)}) as started:
+    with Server(tmp_path_factory.mktemp("source"), {"SKYFERRY_QUOTAS": json.dumps(LESS)}) as started:
         yield started
         started.stop()
 
 
 @pytest.fixture(scope="module")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The server that it moves to."""
-    settings = {"SKYFERRY_QUOTAS": json.dumps(_QUOTAS), "SKYFERRY_PUSH_DELAY_SECONDS": "600"}
+def target(source: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The server that it moves to, which trusts certificates that the other one has issued to devices."""
+    settings = {
+        "SKYFERRY_QUOTAS": json.dumps(QUOTAS),
+        "SKYFERRY_PUSH_DELAY_SECONDS": "600",
+        "SKYFERRY_DEVICE_CA": str(source.data / "tls" / "device-ca.pem"),
+    }
     with Server(tmp_path_factory.mktemp("target"), settings) as started:
         yield started
         started.stop()
@@ -162,6 +170,7 @@ def test_a_fleet_moves_with_its_secrets_and_is_updated_where_it_has_moved_to(
         "modules": {"copied": 1},
         "devices": {"copied": DEVICES},
         "tags": {"copied": 2},
+        "certificates": {},
         "packages": {"copied": 2},
         "files": {"copied": 3},
         "groups": {"copied": 2},
@@ -235,3 +244,63 @@ def test_an_import_that_was_killed_goes_on(old: Application, new: Application, i
 
     assert counts(report, "devices") == {"copied": 170 - already, "already_there": already}
     assert facts(new, product) == facts(old, product)
+
+
+def test_a_device_with_a_certificate_moves(
+    target: Server, old: Application, new: Application, importing: Import, tmp_path: Path
+) -> None:
+    product = old.call("CreateProduct", ProductName="certified", NodeType=0, AuthType="x509")["ProductKey"]
+    device = old.register(product, "device-1")
+    issued = old.call("QueryDeviceCert", ProductKey=product, DeviceName="device-1")["DeviceCertInfo"]
+    report, _ = importing.run("--products", product, "--without", "tags", "--without", "groups")
+
+    assert counts(report, "certificates") == {"copied": 1}
+    assert [problem["kind"] for problem in report["problems"]] == ["products"]
+    assert new.call("QueryDeviceCert", ProductKey=product, DeviceName="device-1")["DeviceCertInfo"] == issued
+    pair = tmp_path / "device.pem"
+    pair.write_text(issued["Certificate"] + issued["PrivateKey"])
+    context = ssl.create_default_context(cafile=str(target.authority))
+    context.check_hostname = False
+    context.load_cert_chain(pair)
+    with CertifiedDevice(target.mqtt, device, context) as client:
+        assert client.identity() == {"productKey": product, "deviceName": "device-1"}
+
+
+def test_a_source_that_allows_less_is_asked_more_slowly(
+    source: Server, old: Application, new: Application, importing: Import
+) -> None:
+    product = old.create_product("in_a_hurry")
+    names = [f"device-{number:02}" for number in range(48)]
+    register(old, product, names)
+    old.call("SaveDeviceProp", ProductKey=product, DeviceName=names[-1], Props='{"a":"b"}')
+    report, _ = importing.run("--products", product, "--without", "groups")
+
+    assert "Throttling.User" in source.logs()
+    assert counts(report, "devices") == {"copied": len(names)}
+    assert counts(report, "tags") == {"copied": 1}
+    assert facts(new, product) == facts(old, product)
+
+
+def test_a_key_that_the_source_does_not_know_is_told(source: Server, target: Server, tmp_path: Path) -> None:
+    importing = Import(source, target, tmp_path, ("LTAIunknown", "secret"))
+    _, printed = importing.run(code=2)
+
+    assert "QueryProductList is refused" in printed
+    assert "Check the access key" in printed
+
+
+def test_what_is_on_the_server_already_is_not_taken_over(
+    source: Server, target: Server, old: Application, tmp_path: Path
+) -> None:
+    """A ProductKey is one product's on the whole server, whichever account it belongs to."""
+    product = old.create_product("taken_over")
+    Import(source, target, tmp_path).run("--products", product)
+    runner = CliRunner()
+    created = runner.invoke(app, ["account", "create", "second", "--data-dir", str(target.data)])
+    assert created.exit_code == 0, created.output
+    again = ("--products", product, "--without", "groups", "--account", "second")
+    report, _ = Import(source, target, tmp_path).run(*again, code=1)
+
+    [problem] = report["problems"]
+    assert problem["reason"].startswith("Its key is taken on this server")
+    assert counts(report, "products") == {"not_copied": 1}

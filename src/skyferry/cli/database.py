@@ -51,7 +51,7 @@ def run(data_dir: Path, database: str | None, work: Work[T]) -> T:
     except (AccountError, ApiError, KeyFileError, ValueError) as problem:
         fail(problem.text if isinstance(problem, ApiError) else str(problem))
     except (OperationalError, ProgrammingError) as problem:
-        fail(_database_sentence(problem))
+        fail(database_sentence(problem))
     except OSError as problem:
         fail(f"The database cannot be reached: {problem}.")
 
@@ -124,7 +124,8 @@ async def _transaction(store: Store, work: Work[T], ring: KeyRing, data_dir: Pat
         await store.close()
 
 
-def _database_sentence(problem: DBAPIError) -> str:
+def database_sentence(problem: DBAPIError) -> str:
+    """What a failure of the database means to whoever gave the command."""
     text = str(problem.orig)
     if "no such table" in text or "does not exist" in text:
         return "The database has no tables yet: start skyferry serve once."

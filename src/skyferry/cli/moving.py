@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from yarl import URL
 
 from skyferry import configuration, settings
-from skyferry.cli.database import Account, fail, key_ring, write_down
+from skyferry.cli.database import Account, database_sentence, fail, key_ring, write_down
 from skyferry.cli.moving_keys import access_key
 from skyferry.cli.moving_progress import MovingProgress, show_plan, show_report
 from skyferry.clock import SystemClock
@@ -137,7 +137,7 @@ def aliyun(
     except (AccountError, AwayError, RefusedError, ValueError) as problem:
         fail(f"{str(problem).removesuffix('.')}. {problem.remedy if isinstance(problem, RefusedError) else ''}".strip())
     except DBAPIError as problem:
-        fail(f"The database refused: {problem.orig}.")
+        fail(database_sentence(problem))
     except OSError as problem:
         fail(f"{problem}. Run the import again: it goes on where it ended.")
     finally:

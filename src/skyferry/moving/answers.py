@@ -62,6 +62,13 @@ class DeviceDetail(Answer):
     utc_active: str | None = None
 
 
+class SourceCertificate(Answer):
+    """`DeviceCertInfo` of QueryDeviceCert."""
+
+    certificate: str
+    private_key: str | None = None
+
+
 class SourceGroup(Answer):
     """An item of QueryDeviceGroupList."""
 

@@ -70,6 +70,7 @@ class ApiClient:
         self._pace = pace
         self._instance = instance
         self._limits = limits or MovingLimits()
+        self._attempts = self._limits.first_attempts
 
     async def call(self, action: str, **parameters: str | int) -> Mapping[str, Any]:
         """Calls an operation, again and again while the platform is busy or away.
@@ -88,6 +89,7 @@ class ApiClient:
                 answer = await self._once(action, sent)
             except RefusedError as error:
                 problem = str(error)
+                self._attempts = self._limits.attempts
                 if error.is_throttling:
                     throttled += 1
                     self._pace.hold(action, self.wait_after(throttled - 1))
@@ -101,9 +103,10 @@ class ApiClient:
                 failed += 1
                 await asyncio.sleep(self.wait_after(failed - 1))
             else:
+                self._attempts = self._limits.attempts
                 self._pace.went_well(action)
                 return answer
-            if failed >= self._limits.attempts or throttled >= self._limits.throttled_attempts:
+            if failed >= self._attempts or throttled >= self._limits.throttled_attempts:
                 raise AwayError(f"{self._url.origin()} does not answer {action}: {problem}.")
 
     def wait_after(self, attempt: int) -> float:

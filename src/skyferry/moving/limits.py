@@ -9,6 +9,7 @@ class MovingLimits:
 
     Attributes:
         attempts: how often a call is tried.
+        first_attempts: the same until the platform has answered once: its address may be wrong.
         throttled_attempts: how often a call is tried that the platform refuses because there were too many.
         download_attempts: how often the download of a file is tried.
         first_wait_s: the wait after the first failure, in seconds; each further one is twice as long.
@@ -22,6 +23,7 @@ class MovingLimits:
     """
 
     attempts: int = 8
+    first_attempts: int = 2
     throttled_attempts: int = 30
     download_attempts: int = 4
     first_wait_s: float = 1

@@ -19,6 +19,7 @@ class Kind(StrEnum):
     MODULES = "modules"
     DEVICES = "devices"
     TAGS = "tags"
+    CERTIFICATES = "certificates"
     PACKAGES = "packages"
     FILES = "files"
     GROUPS = "groups"
@@ -42,7 +43,6 @@ NEVER_TOLD: Final = (
     ("versions that devices run", "Devices report them at their first log-in here."),
     ("jobs, tasks and their history", "End them on the other platform; make new ones here."),
     ("sub-devices behind gateways", "Gateways add them when they log in (thing/topo/add)."),
-    ("X.509 certificates of devices", "Import each device's certificate, or issue a new one: docs/guide/tls.md."),
     (
         "RAM users, event subscriptions, thing models, rules, topics and shadows",
         "Make users and subscriptions anew; what is not about updates stays where it is or moves to another system.",

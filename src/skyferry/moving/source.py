@@ -10,6 +10,7 @@ from skyferry.moving.answers import (
     DeviceDetail,
     GroupMember,
     ListedPackage,
+    SourceCertificate,
     SourceDevice,
     SourceGroup,
     SourceModule,
@@ -78,6 +79,11 @@ class Source:
         """The tags of a device, as the text of a JSON object."""
         answer = await self.client.call("QueryDeviceProp", ProductKey=product_key, DeviceName=device_name)
         return str(answer.get("Props") or "{}")
+
+    async def certificate(self, product_key: str, device_name: str) -> SourceCertificate:
+        """The X.509 certificate of a device whose product has them."""
+        answer = await self.client.call("QueryDeviceCert", ProductKey=product_key, DeviceName=device_name)
+        return _read(SourceCertificate, "QueryDeviceCert", answer.get("DeviceCertInfo"))
 
     async def groups(self, below: str | None = None) -> AsyncIterator[SourceGroup]:
         """The static groups: all that the platform lists without a parent, or those directly below a group."""

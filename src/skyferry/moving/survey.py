@@ -87,9 +87,8 @@ def _foresee(move: Move, product: SourceProduct) -> None:
         move.report.problem(
             Kind.PRODUCTS,
             product.product_key,
-            "Its devices log in with X.509 certificates, which the API does not give.",
-            "Import each device's certificate or issue a new one; both need an update through the old platform unless"
-            " you have the certificates: docs/migration.md.",
+            "Its devices log in with X.509 certificates of another authority.",
+            "The certificates are copied; they are trusted here when device_ca names the authority that issued them.",
         )
     if product.auth_type == _ID2 or product.id2:
         move.report.problem(
