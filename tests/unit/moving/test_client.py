@@ -60,15 +60,16 @@ async def test_being_refused_for_haste_is_borne_longer_than_a_failure(platform: 
         await client.call("Echo")
 
 
-@pytest.mark.parametrize("answer", [web.Response(status=503), web.Response(text="x" * 100_001)], ids=["busy", "long"])
-async def test_after_some_attempts_the_platform_is_away(
-    platform: Platform, client: ApiClient, answer: web.Response
-) -> None:
-    platform.answers["Echo"] = lambda _: web.Response(status=answer.status, text=answer.text)
-
+async def test_a_platform_that_has_answered_once_is_tried_longer(platform: Platform, client: ApiClient) -> None:
+    platform.answers["Echo"] = lambda _: web.Response(text="x" * (LIMITS.most_answer_bytes + 1))
     with pytest.raises(AwayError, match="does not answer Echo"):
         await client.call("Echo")
-    assert platform.calls["Echo"] == LIMITS.attempts
+    assert platform.calls["Echo"] == LIMITS.first_attempts
+
+    platform.answers["Echo"] = lambda _: web.Response(status=503)
+    with pytest.raises(AwayError, match="does not answer Echo"):
+        await client.call("Echo")
+    assert platform.calls["Echo"] == LIMITS.first_attempts + LIMITS.attempts
 
 
 async def test_a_closed_port_is_a_platform_that_is_away(http: aiohttp.ClientSession, unused_tcp_port: int) -> None:
