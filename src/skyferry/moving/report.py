@@ -38,7 +38,11 @@ class Outcome(StrEnum):
 NEVER_TOLD: Final = (
     (
         "dynamic registration of products",
-        "Switch it on where devices register themselves: SetProductDynamicRegister or the console.",
+        "Switch it on where devices register themselves: UpdateProductSettings or the console.",
+    ),
+    (
+        "tokens of devices that registered themselves without being known before (regnwl)",
+        "Call ResetThing for such a device and allow ANY: it can register once more, if its firmware does so.",
     ),
     ("versions that devices run", "Devices report them at their first log-in here."),
     ("jobs, tasks and their history", "End them on the other platform; make new ones here."),
