@@ -283,8 +283,9 @@ def test_a_source_that_allows_less_is_asked_more_slowly(
 
 def test_a_key_that_the_source_does_not_know_is_told(source: Server, target: Server, tmp_path: Path) -> None:
     importing = Import(source, target, tmp_path, ("LTAIunknown", "secret"))
-    _, printed = importing.run(code=2)
+    report, printed = importing.run(code=2)
 
+    assert not report["complete"]
     assert "QueryProductList is refused" in printed
     assert "Check the access key" in printed
 

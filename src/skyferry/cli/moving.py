@@ -46,6 +46,7 @@ _LEFT_OUT: Final = (Kind.TAGS, Kind.MODULES, Kind.PACKAGES, Kind.GROUPS)
 _QUOTAS: Final = {name: operation.qps for name, operation in OPERATIONS.items()} | {"QueryDeviceGroupTagList": 50}
 _HERE: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _INCOMPLETE: Final = 1
+_AGAIN: Final = "Run the import again: it goes on where it ended."
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,9 @@ def aliyun(
     ] = None,
     data_dir: Annotated[Path | None, typer.Option(help="The server's data directory.")] = None,
     database: Annotated[str | None, typer.Option(help="The database, where it is not in the data directory.")] = None,
-    objects: Annotated[str | None, typer.Option(metavar="URL", help="s3://BUCKET[/PREFIX], as of the server.")] = None,
+    objects: Annotated[
+        str | None, typer.Option(metavar="URL", help="s3://BUCKET or s3://BUCKET/PREFIX, as of the server.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="The server's TOML file with settings.")] = None,
 ) -> None:
     """Copy products, devices with their secrets, tags, modules, packages and groups from the original platform.
@@ -131,21 +134,36 @@ def aliyun(
     )
     result = Report(order.limits)
     try:
-        asyncio.run(_run(order, result))
-    except KeyboardInterrupt:
-        result.stopped = "Interrupted. Run the import again: it goes on where it ended."
-    except (AccountError, AwayError, RefusedError, ValueError) as problem:
-        fail(f"{str(problem).removesuffix('.')}. {problem.remedy if isinstance(problem, RefusedError) else ''}".strip())
-    except DBAPIError as problem:
-        fail(database_sentence(problem))
-    except OSError as problem:
-        fail(f"{problem}. Run the import again: it goes on where it ended.")
+        ended = _carried_out(order, result)
     finally:
         if report is not None:
             _write(report, result)
+    if not ended:
+        fail(result.stopped or "")
     show_report(Console(), result, dry=order.dry)
     if not result.is_complete:
         raise typer.Exit(_INCOMPLETE)
+
+
+def _carried_out(order: _Order, report: Report) -> bool:
+    """Runs the import; False when it could not go on, and the report says why."""
+    try:
+        asyncio.run(_run(order, report))
+    except KeyboardInterrupt:
+        report.stopped = f"Interrupted. {_AGAIN}"
+    except RefusedError as problem:
+        report.stopped = f"{problem}. {problem.remedy}"
+        return False
+    except (AccountError, AwayError, ValueError) as problem:
+        report.stopped = str(problem)
+        return False
+    except DBAPIError as problem:
+        report.stopped = database_sentence(problem)
+        return False
+    except OSError as problem:
+        report.stopped = f"{problem}. {_AGAIN}"
+        return False
+    return True
 
 
 async def _run(order: _Order, report: Report) -> None:

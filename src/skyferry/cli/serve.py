@@ -33,7 +33,7 @@ def serve(  # noqa: PLR0917 - typer passes options by name
     ] = None,
     database: Annotated[str | None, typer.Option(help="sqlite:///path or postgresql://…")] = None,
     objects: Annotated[
-        str | None, typer.Option(metavar="URL", help="s3://BUCKET[/PREFIX], for package files in an object store.")
+        str | None, typer.Option(metavar="URL", help="s3://BUCKET/PREFIX, for package files in an object store.")
     ] = None,
     nats: Annotated[
         str | None,
