@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, insert, select, text
 
 from bench.fleet import seed
+from skyferry import identifiers
 from skyferry.datadir import DataDir
 from skyferry.keys import KeyRing, SecretBox
 from skyferry.ota.states import TaskStatus
@@ -81,7 +82,7 @@ class Large:
     job_id: str
     small_job_id: str
     group_id: str
-    task_id: int
+    task_id: str
 
 
 async def fill(data: Path, devices: int, tasks: int) -> Large:
@@ -122,11 +123,11 @@ def _fill(tx: Connection, secret: bytes, devices: int, tasks: int) -> Large:
         is_large = number == small_jobs
         which = 0 if is_large else number % (_PRODUCTS - 1) + 1
         at = now - (small_jobs - number) * _HOUR_MS
-        job_id = _job(tx, own[which], package_ids[which], number, at, ended=not is_large)
+        made.append(identifiers.job_id())
+        job_id = _job(tx, own[which], package_ids[which], made[-1], at, ended=not is_large)
         values = {"product_id": own[which].id, "package_id": package_ids[which], "job_id": job_id}
         count = large if is_large else _SMALL_JOB
         tx.execute(text(_TASKS), {**values, **states, "count": count, "ended": not is_large, "now": at})
-        made.append(f"job-{number}")
     group = {"name": "large", "group_id": "large-group", "type": "LINK_PLATFORM", "level": 1}
     tx.execute(insert(groups), {**group, "instance_id": own[0].instance_id, "created_at": now, "modified_at": now})
     tx.execute(
@@ -145,7 +146,7 @@ def _fill(tx: Connection, secret: bytes, devices: int, tasks: int) -> Large:
         job_id=made[-1],
         small_job_id=made[0],
         group_id="large-group",
-        task_id=tx.execute(first).scalar_one(),
+        task_id=identifiers.task_id(made[-1], tx.execute(first).scalar_one()),
     )
 
 
@@ -161,9 +162,9 @@ def _package(tx: Connection, product: Row[Any, Any, Any], number: int, now: int)
     return package_id
 
 
-def _job(tx: Connection, product: Row[Any, Any, Any], package_id: int, number: int, at: int, *, ended: bool) -> int:
+def _job(tx: Connection, product: Row[Any, Any, Any], package_id: int, name: str, at: int, *, ended: bool) -> int:
     values = {"instance_id": product.instance_id, "product_id": product.id, "package_id": package_id}
-    kind = {"job_id": f"job-{number}", "type": "UPGRADE_FIRMWARE", "selection": "STATIC", "target_selection": "ALL"}
+    kind = {"job_id": name, "type": "UPGRADE_FIRMWARE", "selection": "STATIC", "target_selection": "ALL"}
     flags = dict.fromkeys(("need_push", "need_confirm", "multi_module"), False)
     rest = {"maximum_per_minute": 10_000, "overwrite_mode": 1, "download_protocol": "HTTPS", "tags": {}}
     reached = {"src_versions": [], "selected_up_to": 0, "select_up_to": 0}
