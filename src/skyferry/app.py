@@ -12,12 +12,14 @@ from skyferry import configuration, monitoring
 from skyferry.bus.nats import NatsBus
 from skyferry.cluster.installation import check_key
 from skyferry.datadir import write_private
+from skyferry.effective_settings import effective
 from skyferry.endpoints import AddressError, Endpoints
 from skyferry.fleet import accounts, people
 from skyferry.fleet.accounts import NewKey
-from skyferry.monitoring import Check
+from skyferry.monitoring import Check, Health
 from skyferry.objects import http as objects_http
 from skyferry.objects.cleaning import remove_strays
+from skyferry.operations.services import ServerFacts
 from skyferry.roles.api import ApiRole
 from skyferry.roles.foundation import Foundation
 from skyferry.roles.gateway import GatewayRole
@@ -220,16 +222,15 @@ class Server:
 
     async def _start_web(self, endpoints: Endpoints) -> None:
         """Serves what the roles of this process offer over HTTP."""
-        api = ApiRole(self._foundation) if Role.API in self._settings.roles else None
+        health = Health(self._checks())
+        api = ApiRole(self._foundation, self._facts(endpoints, health)) if Role.API in self._settings.roles else None
         routes = api.routes() if api else []
         if self._gateway is not None:
             routes = self._gateway.routes(beside=routes)
         if Role.API in self._settings.roles or Role.GATEWAY in self._settings.roles:
             routes += self._file_routes()
         mqtt_port = (endpoints.mqtt.address if endpoints.mqtt else self._settings.mqtt).port
-        self._web = WebServer(
-            [*routes, *monitoring.routes(self._checks())], console=api.console(mqtt_port) if api else None
-        )
+        self._web = WebServer([*routes, *monitoring.routes(health)], console=api.console(mqtt_port) if api else None)
         await self._web.start(endpoints, self._tls)
 
     def _file_routes(self) -> list[web.RouteDef]:
@@ -247,6 +248,17 @@ class Server:
             ),
             *tuf_http.routes(foundation.store, foundation.clock, urls=foundation.urls, grants=foundation.target_grants),
         ]
+
+    def _facts(self, endpoints: Endpoints, health: Health) -> ServerFacts:
+        foundation = self._foundation
+        return ServerFacts(
+            started_ms=foundation.clock.now_ms(),
+            addresses=tuple(endpoints.named().items()),
+            data_dir=foundation.directory.path,
+            settings=effective(self._settings),
+            health=health,
+            certificate_end_ms=self._tls.certificate_end_ms,
+        )
 
     def _checks(self) -> Mapping[str, Check]:
         foundation = self._foundation

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
@@ -74,13 +74,17 @@ class Endpoints:
         yield from (each for each in (self.http, self.mqtt, self.mqtts, self.https) if each is not None)
         yield from self.downloads
 
+    def named(self) -> Mapping[str, str]:
+        """The addresses by the names of their settings; several of a name with commas."""
+        named = {"http": self.http, "mqtt": self.mqtt, "mqtts": self.mqtts, "https": self.https}
+        found = {name: str(endpoint.address) for name, endpoint in named.items() if endpoint is not None}
+        if self.downloads:
+            found["downloads"] = ",".join(str(endpoint.address) for endpoint in self.downloads)
+        return found
+
     def __str__(self) -> str:
         """The addresses as the ready line tells them: `http=HOST:PORT mqtt=HOST:PORT …`."""
-        named = {"http": self.http, "mqtt": self.mqtt, "mqtts": self.mqtts, "https": self.https}
-        words = [f"{name}={endpoint.address}" for name, endpoint in named.items() if endpoint is not None]
-        if self.downloads:
-            words.append("downloads=" + ",".join(str(endpoint.address) for endpoint in self.downloads))
-        return " ".join(words)
+        return " ".join(f"{name}={address}" for name, address in self.named().items())
 
     def public_url(self, given: str | None) -> str:
         """The URL under which applications and devices come.

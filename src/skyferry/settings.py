@@ -129,7 +129,9 @@ class Role(StrEnum):
 class Settings(BaseSettings):
     """The server's settings."""
 
-    model_config = SettingsConfigDict(env_prefix="SKYFERRY_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="SKYFERRY_", extra="forbid", frozen=True, use_attribute_docstrings=True
+    )
 
     data_dir: Path = Path("skyferry-data")
     """Database, package files and keys."""
@@ -192,6 +194,7 @@ class Settings(BaseSettings):
     root_access_key_id: str | None = None
     """AccessKey of the root account, made valid at the start; generated at the first start when absent."""
     root_access_key_secret: SecretStr | None = None
+    """Goes with `root_access_key_id`."""
     root_password: SecretStr | None = None
     """The password of the root account in the console; generated at the first start when absent."""
     console: bool = True
@@ -199,6 +202,7 @@ class Settings(BaseSettings):
     console_session_hours: int = Field(default=12, ge=1, le=720)
     """How long a person stays signed in to the console."""
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    """`debug`, `info`, `warning` or `error`: what is less than this is not logged."""
     log_format: str = Field(default="auto", pattern="^(auto|json|console)$")
     """`auto` writes for people on a terminal and JSON elsewhere."""
 

@@ -11,7 +11,20 @@ from tests.support.api import Application
 from tests.support.device import CDevice
 from tests.support.server import Server, wait_until
 
-EMPTY: Final = ("/", "/products", "/products/new", "/devices", "/devices/new", "/groups", "/packages", "/audit", "/me")
+EMPTY: Final = (
+    "/",
+    "/products",
+    "/products/new",
+    "/devices",
+    "/devices/new",
+    "/groups",
+    "/packages",
+    "/audit",
+    "/me",
+    "/events",
+    "/events/new",
+    "/server",
+)
 FIRST_VIEW_BYTES: Final = 300_000
 _MOST_TABS: Final = 60
 _FOCUSED: Final = """() => {

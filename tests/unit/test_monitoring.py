@@ -5,7 +5,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from skyferry import monitoring
 from skyferry.devices.metrics import DROPPED
-from skyferry.monitoring import Check
+from skyferry.monitoring import Check, Health
 
 
 async def works() -> None:
@@ -18,7 +18,7 @@ async def fails() -> None:
 
 async def get(path: str, **checks: Check) -> tuple[int, str]:
     application = web.Application()
-    application.add_routes(monitoring.routes(checks))
+    application.add_routes(monitoring.routes(Health(checks)))
     async with TestClient(TestServer(application)) as client, client.get(path) as answer:
         return answer.status, await answer.text()
 
@@ -32,6 +32,11 @@ async def test_one_part_that_fails_is_named_without_its_reason() -> None:
     assert status == 503
     assert '"mqtt": "failed"' in body
     assert "secret" not in body
+
+
+async def test_operators_are_told_what_is_wrong() -> None:
+    states = await Health({"store": works, "mqtt": fails}).look()
+    assert [(part.name, part.problem) for part in states] == [("store", None), ("mqtt", "the secret reason")]
 
 
 async def test_metrics_are_in_the_format_of_prometheus() -> None:

@@ -65,7 +65,13 @@ def application(console: Console, *, public_url: str, trusted_proxies: Sequence[
     environment.install_gettext_callables(  # type: ignore[attr-defined]
         languages.translate, languages.translate_number, newstyle=True
     )
-    environment.filters.update(number=formats.number, percent=formats.percent, size=formats.size, time=formats.time)
+    environment.filters.update(
+        number=formats.number,
+        percent=formats.percent,
+        size=formats.size,
+        time=formats.time,
+        duration=formats.duration,
+    )
     environment.globals.update(
         asset=assets.url,
         chart_legend=charts.legend,

@@ -1,11 +1,11 @@
 """How numbers, times and sizes are written for a person."""
 
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from babel.dates import format_datetime
+from babel.dates import format_datetime, format_timedelta
 from babel.numbers import format_decimal, format_percent
 from markupsafe import Markup
 
@@ -54,14 +54,20 @@ def time(value: str | int | None) -> Markup:
     """
     if value is None or value == "":
         return _NOTHING
-    moment = _moment(value)
+    moment = moment_of(value)
     local = moment.astimezone(zone.get() or UTC)
     shown = format_datetime(local, "yyyy-MM-dd HH:mm:ss", locale=languages.current.get())
     utc = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
     return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(utc, shown)
 
 
-def _moment(value: str | int) -> datetime:
+def duration(seconds: int) -> str:
+    """3 hours: how long something took or lasts, roughly."""
+    return format_timedelta(timedelta(seconds=seconds), threshold=1.5, locale=languages.current.get())
+
+
+def moment_of(value: str | int) -> datetime:
+    """A moment as the API answers it: milliseconds since the epoch, or ISO 8601 in UTC."""
     if isinstance(value, int):
         return datetime.fromtimestamp(value / 1_000, UTC)
     moment = datetime.fromisoformat(value)

@@ -15,4 +15,5 @@ def navigation() -> tuple[tuple[str, str, str], ...]:
         ("/events", _("Events"), "ListEventSubscriptions"),
         ("/access", _("Access"), "ListUsers"),
         ("/audit", _("Audit log"), "QueryAuditRecords"),
+        ("/server", _("Settings and health"), "QueryServerStatus"),
     )

@@ -27,6 +27,7 @@ def find_principal(tx: Connection, access_key_id: str, box: SecretBox) -> Princi
         grants=_grants(tx, owner.ram_user_id),
         default_instance=default,
         instances=instances,
+        operator=owner.account == ROOT,
     )
 
 
@@ -44,6 +45,7 @@ def find_person(tx: Connection, session: SignedIn) -> Principal:
         grants=_grants(tx, session.ram_user_id),
         default_instance=default,
         instances=instances,
+        operator=session.account == ROOT,
     )
 
 

@@ -1,11 +1,15 @@
 """What operations work with; made once by the composition root."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from skyferry.bus.interface import Bus
 from skyferry.clock import Clock
+from skyferry.effective_settings import EffectiveSetting
 from skyferry.fleet.certificates import CertificateIssuer
 from skyferry.keys import SecretBox
+from skyferry.monitoring import Health
 from skyferry.objects.interface import ObjectStore
 from skyferry.objects.limits import ObjectLimits
 from skyferry.objects.urls import DownloadUrls
@@ -15,6 +19,27 @@ from skyferry.rpc import call
 from skyferry.rpc.operation import RequestModel
 from skyferry.store.engine import Store
 from skyferry.trust.tuf.grants import TargetGrants
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What those who operate this server may ask of it.
+
+    Attributes:
+        started_ms: since when it runs, in milliseconds since the Unix epoch.
+        addresses: where it listens, by the names of the settings.
+        data_dir: its data directory.
+        settings: what it runs with, without secrets.
+        health: whether its parts work.
+        certificate_end_ms: when its certificate ends; None when it speaks no TLS.
+    """
+
+    started_ms: int
+    addresses: Sequence[tuple[str, str]]
+    data_dir: Path
+    settings: Sequence[EffectiveSetting]
+    health: Health
+    certificate_end_ms: Callable[[], int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +53,7 @@ class Services:
         tokens: makes the tokens of temporary access keys.
         target_grants: signs the base URLs of TUF targets.
         issue_certificate: makes the certificate of a device.
+        server: what is known of the server itself.
     """
 
     store: Store
@@ -44,6 +70,7 @@ class Services:
     tokens: SecurityTokens
     target_grants: TargetGrants
     issue_certificate: CertificateIssuer
+    server: ServerFacts
 
 
 Call = call.Call[Services]

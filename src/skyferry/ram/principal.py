@@ -81,6 +81,7 @@ class Principal:
         grants: each of them must allow a call: none for the account itself, which nothing restricts.
         default_instance: the instance of requests that name none.
         instances: the account's instances by `IotInstanceId`.
+        operator: whether the account is the one that operates the server; never of a role.
     """
 
     access_key_id: str
@@ -93,6 +94,7 @@ class Principal:
     grants: tuple[Grant, ...]
     default_instance: Instance
     instances: dict[str, Instance]
+    operator: bool = False
 
     def denial(self, request: AccessRequest) -> Denial | None:
         """Why the request is denied, a Deny before the lack of an Allow; None when all grants allow it."""

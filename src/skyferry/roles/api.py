@@ -12,7 +12,7 @@ from skyferry.console.signing_in import SigningIn
 from skyferry.fleet import principals
 from skyferry.operations import OPERATIONS
 from skyferry.operations.audit import StoredAuditTrail
-from skyferry.operations.services import Services
+from skyferry.operations.services import ServerFacts, Services
 from skyferry.ota.changes import MOVED
 from skyferry.ram.principal import Principal, Role
 from skyferry.ram.tokens import SecurityTokens
@@ -27,8 +27,9 @@ from skyferry.tls.files import DeviceCertificate
 class ApiRole:
     """The operations, and the console that calls them."""
 
-    def __init__(self, foundation: Foundation) -> None:
+    def __init__(self, foundation: Foundation, server: ServerFacts) -> None:
         self._foundation = foundation
+        self._server = server
         self._tokens = SecurityTokens(foundation.ring)
         self._rpc = self._make_rpc()
 
@@ -76,6 +77,7 @@ class ApiRole:
             tokens=self._tokens,
             target_grants=foundation.target_grants,
             issue_certificate=self._issue_certificate,
+            server=self._server,
         )
         return Gateway(
             OPERATIONS,

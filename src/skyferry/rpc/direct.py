@@ -46,7 +46,7 @@ class DirectCalls(Generic[ServicesT]):
         """Whether the person may call the operation at all, so that what they may not do is not offered."""
         context = self._context(request, principal, action, {})
         context.operation = self._environment.operations[action]
-        return principal.denial(steps.access_request(context)) is None
+        return steps.denial_of(context, steps.access_request(context)) is None
 
     async def refuse(self, request: web.Request, principal: Principal, action: str) -> NoReturn:
         """Refuses who may not call an operation as the call itself would: audited and logged.

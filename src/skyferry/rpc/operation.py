@@ -87,6 +87,7 @@ class Operation(Generic[ServicesT]):
         action: what policies call it.
         resource_parameter: the parameter with the ARN of what it is about; None when it is about all that the account
             has.
+        operator: only the account that operates the server, and RAM users of it, may call it.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Operation(Generic[ServicesT]):
     versions: frozenset[str]
     action: str
     resource_parameter: str | None
+    operator: bool = False
 
 
 Handler = Callable[[Call[ServicesT], RequestT], Awaitable[ResponseT]]
@@ -118,6 +120,7 @@ def operation(
     versions: Iterable[str] = (VERSION,),
     action: str | None = None,
     resource_parameter: str | None = None,
+    operator: bool = False,
 ) -> Callable[[Handler[ServicesT, RequestT, ResponseT]], Operation[ServicesT]]:
     """Declares the decorated function as the operation `name`; its type hints name the request and response models."""
 
@@ -137,6 +140,7 @@ def operation(
             versions=frozenset(versions),
             action=action or f"iot:{name}",
             resource_parameter=resource_parameter,
+            operator=operator,
         )
 
     return declare

@@ -16,7 +16,8 @@ from skyferry import http_bodies
 from skyferry.errors import ApiError, UnavailableError
 from skyferry.ram.conditions import facts_of
 from skyferry.ram.errors import TokenError
-from skyferry.ram.policies import AccessRequest, resource_of
+from skyferry.ram.policies import AccessRequest, Decision, resource_of
+from skyferry.ram.principal import Denial, PolicyType
 from skyferry.ram.tokens import TEMPORARY_KEYS
 from skyferry.rpc import access_log, audit, gateway_errors
 from skyferry.rpc.context import RequestContext
@@ -208,7 +209,7 @@ async def authorise(context: Context) -> None:
     principal = context.principal
     assert principal is not None
     wanted = access_request(context)
-    denial = principal.denial(wanted)
+    denial = denial_of(context, wanted)
     if denial is not None:
         detail = {
             "PolicyType": denial.policy_type.value,
@@ -219,6 +220,19 @@ async def authorise(context: Context) -> None:
             "AuthPrincipalDisplayName": principal.name,
         }
         raise ApiError(gateway_errors.NO_PERMISSION, data={"AccessDeniedDetail": detail})
+
+
+def denial_of(context: Context, wanted: AccessRequest) -> Denial | None:
+    """Why the caller may not do it; None when they may.
+
+    What is about the server as a whole is denied to all accounts but the one that operates it, as if no policy of
+    theirs allowed it.
+    """
+    assert context.operation is not None
+    assert context.principal is not None
+    if context.operation.operator and not context.principal.operator:
+        return Denial(PolicyType.IDENTITY, Decision.IMPLICIT_DENY)
+    return context.principal.denial(wanted)
 
 
 def access_request(context: Context) -> AccessRequest:

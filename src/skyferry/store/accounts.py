@@ -62,6 +62,7 @@ class KeyOwner:
     active: bool
     account_id: int
     account_uid: str
+    account: str
     ram_user_id: int | None
     user: str | None
 
@@ -217,6 +218,7 @@ def key_owner(tx: Connection, access_key_id: str) -> KeyOwner | None:
             access_keys.c.active,
             access_keys.c.account_id,
             accounts.c.uid,
+            accounts.c.name,
             access_keys.c.ram_user_id,
             ram_users.c.name,
         )

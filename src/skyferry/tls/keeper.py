@@ -37,6 +37,7 @@ class TlsKeeper:
         self._sources = sources
         self._names = names
         self._contexts: Contexts | None = None
+        self._ends_ms: int | None = None
         self._stamp: _Stamp = ()
         self._looker: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
@@ -70,6 +71,10 @@ class TlsKeeper:
         assert self._contexts, "not started"
         return self._contexts.devices
 
+    def certificate_end_ms(self) -> int | None:
+        """When the server's certificate is valid no more, in milliseconds since the Unix epoch."""
+        return self._ends_ms
+
     async def _keep_looking(self) -> None:
         while True:
             with suppress(TimeoutError):
@@ -91,7 +96,9 @@ class TlsKeeper:
         self._contexts = contexts.load(self._sources)
         self._stamp = stamp
         certificate = read_certificate(self._sources.server.certificate)
-        metrics.CERTIFICATE_ENDS.set(certificate.not_valid_after_utc.timestamp())
+        ends = certificate.not_valid_after_utc.timestamp()
+        self._ends_ms = round(ends * 1_000)
+        metrics.CERTIFICATE_ENDS.set(ends)
         fingerprint = certificates.fingerprint_of(certificate)
         _log.info("tls.certificate", sha256=fingerprint, ends=certificate.not_valid_after_utc.isoformat())
 

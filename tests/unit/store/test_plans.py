@@ -18,6 +18,7 @@ from skyferry.store import (
     job_control,
     jobs,
     named_tasks,
+    operating,
     outbox,
     presence,
     pushing,
@@ -278,6 +279,10 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
         {"ix_outbox_due", "ix_outbox_waiting"},
     ),
     "what waits, and why": (lambda s: outbox.backlog(s.tx, 1, 10), {"ix_outbox_waiting", "ix_outbox_due"}),
+    "the work of the server": (
+        lambda s: operating.work(s.tx, 10),
+        {"ix_outbox_waiting", "ix_devices_connected", "uq_tasks_open_device_id_module"},
+    ),
     "messages that wait": (lambda s: outbox.park(s.tx, [1, 2]), {"ix_outbox_waiting"}),
     "messages that arrived": (settle, {"ix_outbox_waiting"}),
     "dead messages": (lambda s: outbox.page_of_dead(s.tx, 1, offset=0, limit=10), {"ix_outbox_dead"}),

@@ -1,0 +1,48 @@
+"""Statements on the server as a whole, whoever the data belongs to: for those who operate it."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select, text
+
+from skyferry.store.tables import devices, outbox, task_is_open, tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the database has, and has to do.
+
+    Attributes:
+        database_bytes: the size of the database.
+        devices_online: devices that are connected, or poll.
+        open_tasks: tasks that have not ended.
+        waiting: messages to business servers that have not arrived; not counted further than was asked for.
+        waiting_since: when the oldest of those that were counted was made; None when none waits.
+    """
+
+    database_bytes: int
+    devices_online: int
+    open_tasks: int
+    waiting: int
+    waiting_since: int | None
+
+
+def work(tx: Connection, most_waiting: int) -> Work:
+    """What there is now; of waiting messages no more than `most_waiting` are looked at."""
+    some = select(outbox.c.created_at).where(outbox.c.dead_at.is_(None)).limit(most_waiting).subquery()
+    waiting, since = tx.execute(select(func.count(), func.min(some.c.created_at)).select_from(some)).one()
+    online = select(func.count()).select_from(devices).where(devices.c.connection_id.is_not(None))
+    unfinished = select(func.count()).select_from(tasks).where(task_is_open)
+    return Work(
+        database_bytes=_size(tx),
+        devices_online=tx.execute(online).scalar_one(),
+        open_tasks=tx.execute(unfinished).scalar_one(),
+        waiting=waiting,
+        waiting_since=since,
+    )
+
+
+def _size(tx: Connection) -> int:
+    if tx.dialect.name == "postgresql":
+        return int(tx.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
+    pages = tx.execute(text("PRAGMA page_count")).scalar_one()
+    return int(pages * tx.execute(text("PRAGMA page_size")).scalar_one())
