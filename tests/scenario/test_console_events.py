@@ -155,4 +155,6 @@ def test_who_may_only_look_is_offered_no_change(accounts: Accounts, server: Serv
     own.open(path.removeprefix("/console"))
     assert own.document.xpath("//main//form") == []
     assert own.document.xpath("//main//a[contains(@href, 'delete') or contains(@href, 'secret')]") == []
+    for form in ("/events/new", f"{path.removeprefix('/console')}/secret", f"{path.removeprefix('/console')}/delete"):
+        assert own.open(form) == 403
     assert own.post(f"{path.removeprefix('/console')}/delete", {"form_token": own.token}) == 403

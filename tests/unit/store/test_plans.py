@@ -279,10 +279,6 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
         {"ix_outbox_due", "ix_outbox_waiting"},
     ),
     "what waits, and why": (lambda s: outbox.backlog(s.tx, 1, 10), {"ix_outbox_waiting", "ix_outbox_due"}),
-    "the work of the server": (
-        lambda s: operating.work(s.tx, 10),
-        {"ix_outbox_waiting", "ix_devices_connected", "uq_tasks_open_device_id_module"},
-    ),
     "messages that wait": (lambda s: outbox.park(s.tx, [1, 2]), {"ix_outbox_waiting"}),
     "messages that arrived": (settle, {"ix_outbox_waiting"}),
     "dead messages": (lambda s: outbox.page_of_dead(s.tx, 1, offset=0, limit=10), {"ix_outbox_dead"}),
@@ -316,3 +312,9 @@ def test_the_statement_reads_no_table_from_end_to_end(scene: Scene, name: str) -
 def test_a_plan_that_reads_a_whole_table_is_seen(scene: Scene) -> None:
     steps = plan_of(scene.tx, lambda: scene.tx.exec_driver_sql("SELECT * FROM tasks WHERE module = 'default'"))
     assert steps == ["SCAN tasks"]
+
+
+def test_the_work_of_the_server_is_counted_in_the_indexes_of_what_is_open(scene: Scene) -> None:
+    used = indexes(plan_of(scene.tx, lambda: operating.work(scene.tx, 10)))
+
+    assert used == {"ix_outbox_waiting", "ix_devices_connected", "uq_tasks_open_device_id_module"}

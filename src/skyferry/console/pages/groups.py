@@ -122,7 +122,7 @@ async def put_in(page: Page) -> web.StreamResponse:
     return page.redirect(_path(page, Kind.STATIC), notice)
 
 
-@pages.get("/groups/static/{group}/remove")
+@pages.get("/groups/static/{group}/remove", needs=["BatchDeleteDeviceGroupRelations"])
 async def show_take_out(page: Page) -> web.StreamResponse:
     """Which of the devices that were ticked would leave a static group."""
     devices = _chosen(page.request.query.getall("device", []))
