@@ -1,12 +1,10 @@
 """What SQLite and PostgreSQL both do and SQLAlchemy spells twice."""
 
 from collections.abc import Callable
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Table, Text, and_, func, select, text, true
+from sqlalchemy import ColumnElement, Connection, Table, and_, func, select, text, true
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import FunctionElement
 
 _LAST: Final = chr(0x10FFFF)
 
@@ -49,36 +47,15 @@ def serialised(name: str, work: Callable[Concatenate[Connection, P], T]) -> Call
     return run
 
 
-class _Bound(FunctionElement[str]):
-    """A text that a column is compared with where that is of use, and elsewhere the column itself."""
-
-    type = Text()
-    inherit_cache = True
-
-
-@compiles(_Bound)
-def _the_column(element: _Bound, compiler: Any, **options: Any) -> str:
-    """PostgreSQL sorts by the rules of a language, in which texts that begin alike need not stand together."""
-    column, _ = element.clauses
-    return str(compiler.process(column, **options))
-
-
-@compiles(_Bound, "sqlite")
-def _the_text(element: _Bound, compiler: Any, **options: Any) -> str:
-    _, text = element.clauses
-    return str(compiler.process(text, **options))
-
-
 def begins_with(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
     """True where a text begins with the prefix, letter by letter; LIKE takes a and A for the same in SQLite."""
     return func.substr(column, 1, len(prefix)) == prefix
 
 
 def sorts_with(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
-    """What follows from `begins_with` and leads SQLite to the texts by an index."""
+    """What follows from `begins_with` and leads the database to the texts by an index."""
     after = _after(prefix)
-    upper = true() if after is None else column <= _Bound(column, after)
-    return and_(column >= _Bound(column, prefix), upper)
+    return and_(column >= prefix, true() if after is None else column < after)
 
 
 def _after(prefix: str) -> str | None:

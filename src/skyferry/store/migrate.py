@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from skyferry.store.dialect import serialise
 from skyferry.store.engine import Store
@@ -29,8 +29,20 @@ def newest() -> str:
 
 
 def _upgrade(tx: Connection) -> None:
+    _wait_for(tx, "0")
     serialise(tx, "migrations")
+    _wait_for(tx, "DEFAULT")
     command.upgrade(_config(tx), "head")
+
+
+def _wait_for(tx: Connection, lock_timeout: str) -> None:
+    """The turn of a process comes however long the one before it takes; then no lock of a table is waited for so long.
+
+    A statement of a migration may take any time.
+    """
+    if tx.dialect.name == "postgresql":
+        tx.execute(text("SET LOCAL statement_timeout = 0"))
+        tx.execute(text(f"SET LOCAL lock_timeout TO {lock_timeout}"))
 
 
 async def upgrade(store: Store) -> None:

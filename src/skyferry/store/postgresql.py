@@ -32,6 +32,9 @@ _PAUSES: Final = (0.0, 0.01, 0.03, 0.1, 0.3, 0.5, 1.0)
 _COLLISIONS: Final = frozenset({"40001", "40P01"})
 """serialization_failure and deadlock_detected: the transaction was rolled back, and may succeed right after."""
 
+_OUTDATED: Final = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
+"""Another process has migrated the database: what a connection remembers of the tables is no longer true."""
+
 _UNAVAILABLE: Final[Mapping[str, str]] = {
     "57014": "A statement took longer than database_statement_seconds.",
     "55P03": "A lock was not free within database_lock_seconds.",
@@ -184,6 +187,8 @@ def _meaning(error: DBAPIError, *, committing: bool) -> Exception:
     state = str(getattr(error.orig, "sqlstate", None) or "")
     if state in _COLLISIONS:
         return _AgainError("collision", "Too many changed the same at once.", error)
+    if isinstance(error.orig and error.orig.__cause__, _OUTDATED):
+        return _AgainError("migration", "The tables were changed again and again.", error)
     if error.connection_invalidated and not committing:
         return _AgainError("connection", _LOST, error)
     if state in _UNAVAILABLE:

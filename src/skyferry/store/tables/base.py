@@ -5,7 +5,7 @@ Times are milliseconds since the Unix epoch.
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Integer, MetaData
+from sqlalchemy import BigInteger, Column, ForeignKey, Integer, MetaData, Text
 
 metadata = MetaData(
     naming_convention={
@@ -18,6 +18,9 @@ metadata = MetaData(
 )
 
 KEY: Final = BigInteger().with_variant(Integer, "sqlite")
+
+TEXT: Final = Text().with_variant(Text(collation="C"), "postgresql")
+"""A text, sorted by code point as in SQLite, whatever the language of the database."""
 
 
 def key() -> Column[int]:

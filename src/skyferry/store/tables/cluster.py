@@ -2,23 +2,23 @@
 
 from typing import Final
 
-from sqlalchemy import ARRAY, JSON, BigInteger, Column, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy import ARRAY, JSON, BigInteger, Column, Index, Integer, LargeBinary, Table
 
-from skyferry.store.tables.base import KEY, metadata, time
+from skyferry.store.tables.base import KEY, TEXT, metadata, time
 
 installation: Final = Table(
     "installation",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("key_check", Text, nullable=False),
+    Column("key_check", TEXT, nullable=False),
 )
 """One row: `key_check` is derived from the key that secrets in this database are sealed with."""
 
 processes: Final = Table(
     "processes",
     metadata,
-    Column("id", Text, primary_key=True),
-    Column("roles", Text, nullable=False),
+    Column("id", TEXT, primary_key=True),
+    Column("roles", TEXT, nullable=False),
     time("started_at"),
     time("heard_at"),
     sqlite_with_rowid=False,
@@ -28,8 +28,8 @@ processes: Final = Table(
 leases: Final = Table(
     "leases",
     metadata,
-    Column("name", Text, primary_key=True),
-    Column("holder", Text),
+    Column("name", TEXT, primary_key=True),
+    Column("holder", TEXT),
     time("until_at"),
     sqlite_with_rowid=False,
 )
@@ -48,7 +48,7 @@ call_windows: Final = Table(
     "call_windows",
     metadata,
     Column("account_id", KEY, primary_key=True, autoincrement=False),
-    Column("operation", Text, primary_key=True),
+    Column("operation", TEXT, primary_key=True),
     Column("calls", ARRAY(BigInteger).with_variant(JSON, "sqlite"), nullable=False),
     sqlite_with_rowid=False,
 )
@@ -57,7 +57,7 @@ call_windows: Final = Table(
 used_nonces: Final = Table(
     "used_nonces",
     metadata,
-    Column("access_key_id", Text, primary_key=True),
+    Column("access_key_id", TEXT, primary_key=True),
     Column("fingerprint", LargeBinary, primary_key=True),
     time("expires_at"),
     Index("ix_used_nonces_expires_at", "expires_at"),

@@ -1,17 +1,17 @@
 """Tables of the messages to the business server: who wants them, and what has not been delivered yet."""
 
-from sqlalchemy import JSON, Boolean, CheckConstraint, Column, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy import JSON, Boolean, CheckConstraint, Column, Index, Integer, LargeBinary, Table
 
-from skyferry.store.tables.base import key, metadata, ref, time
+from skyferry.store.tables.base import TEXT, key, metadata, ref, time
 
 subscriptions = Table(
     "subscriptions",
     metadata,
     key(),
     ref("instance_id", "instances.id"),
-    Column("subscription_id", Text, nullable=False, unique=True),
-    Column("kind", Text, nullable=False),
-    Column("target", Text, nullable=False),
+    Column("subscription_id", TEXT, nullable=False, unique=True),
+    Column("kind", TEXT, nullable=False),
+    Column("target", TEXT, nullable=False),
     Column("secret_sealed", LargeBinary),
     Column("types", JSON, nullable=False),
     Column("active", Boolean, nullable=False),
@@ -27,15 +27,15 @@ outbox = Table(
     metadata,
     key(),
     ref("subscription_id", "subscriptions.id"),
-    Column("message_id", Text, nullable=False),
-    Column("ordering_key", Text, nullable=False),
-    Column("type", Text, nullable=False),
-    Column("topic", Text, nullable=False),
-    Column("body", Text, nullable=False),
+    Column("message_id", TEXT, nullable=False),
+    Column("ordering_key", TEXT, nullable=False),
+    Column("type", TEXT, nullable=False),
+    Column("topic", TEXT, nullable=False),
+    Column("body", TEXT, nullable=False),
     time("created_at"),
     time("due_at", nullable=True),
     Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("last_error", Text),
+    Column("last_error", TEXT),
     time("dead_at", nullable=True),
     sqlite_autoincrement=True,
 )

@@ -2,15 +2,15 @@
 
 from typing import Final
 
-from sqlalchemy import Boolean, Column, Index, LargeBinary, Table, Text
+from sqlalchemy import Boolean, Column, Index, LargeBinary, Table
 
-from skyferry.store.tables.base import half_of_key, metadata, ref, time
+from skyferry.store.tables.base import TEXT, half_of_key, metadata, ref, time
 
 device_registrations = Table(
     "device_registrations",
     metadata,
     half_of_key("device_id", "devices.id"),
-    Column("client_id", Text),
+    Column("client_id", TEXT),
     Column("token_sealed", LargeBinary),
     Column("open", Boolean, nullable=False),
     time("modified_at"),
@@ -23,9 +23,9 @@ device_certificates = Table(
     "device_certificates",
     metadata,
     half_of_key("device_id", "devices.id"),
-    Column("digest", Text, nullable=False, unique=True),
-    Column("serial", Text, nullable=False),
-    Column("pem", Text, nullable=False),
+    Column("digest", TEXT, nullable=False, unique=True),
+    Column("serial", TEXT, nullable=False),
+    Column("pem", TEXT, nullable=False),
     Column("key_sealed", LargeBinary),
     time("created_at"),
     sqlite_with_rowid=False,

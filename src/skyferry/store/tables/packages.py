@@ -2,21 +2,21 @@
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, SmallInteger, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, SmallInteger, Table, UniqueConstraint
 
-from skyferry.store.tables.base import half_of_key, key, metadata, ref, time
+from skyferry.store.tables.base import TEXT, half_of_key, key, metadata, ref, time
 
 objects = Table(
     "objects",
     metadata,
-    Column("key", Text, primary_key=True),
+    Column("key", TEXT, primary_key=True),
     ref("instance_id", "instances.id"),
     Column("size", BigInteger, nullable=False),
-    Column("md5", Text, nullable=False),
-    Column("sha256", Text, nullable=False),
-    Column("crc64", Text, nullable=False),
+    Column("md5", TEXT, nullable=False),
+    Column("sha256", TEXT, nullable=False),
+    Column("crc64", TEXT, nullable=False),
     time("created_at"),
-    Column("sha1", Text),
+    Column("sha1", TEXT),
     Index(None, "created_at"),
 )
 """Uploaded files. A file that no package refers to is removed after an hour. `sha1` is empty in rows of a server that
@@ -27,10 +27,10 @@ modules = Table(
     metadata,
     key(),
     ref("product_id", "products.id"),
-    Column("name", Text, nullable=False),
-    Column("folded_name", Text, nullable=False),
-    Column("alias", Text),
-    Column("description", Text),
+    Column("name", TEXT, nullable=False),
+    Column("folded_name", TEXT, nullable=False),
+    Column("alias", TEXT),
+    Column("description", TEXT),
     time("created_at"),
     time("modified_at"),
     UniqueConstraint("product_id", "folded_name"),
@@ -43,15 +43,15 @@ packages = Table(
     key(),
     ref("instance_id", "instances.id"),
     ref("product_id", "products.id"),
-    Column("firmware_id", Text, nullable=False, unique=True),
-    Column("name", Text, nullable=False),
-    Column("module", Text, nullable=False),
-    Column("dest_version", Text, nullable=False),
-    Column("src_version", Text),
+    Column("firmware_id", TEXT, nullable=False, unique=True),
+    Column("name", TEXT, nullable=False),
+    Column("module", TEXT, nullable=False),
+    Column("dest_version", TEXT, nullable=False),
+    Column("src_version", TEXT),
     Column("type", SmallInteger, nullable=False),
-    Column("sign_method", Text, nullable=False),
-    Column("description", Text),
-    Column("udi", Text),
+    Column("sign_method", TEXT, nullable=False),
+    Column("description", TEXT),
+    Column("udi", TEXT),
     Column("status", SmallInteger, nullable=False),
     Column("multi_file", Boolean, nullable=False),
     time("created_at"),
@@ -76,10 +76,10 @@ package_files = Table(
     metadata,
     half_of_key("package_id", "packages.id"),
     Column("position", SmallInteger, primary_key=True),
-    Column("object_key", Text, ForeignKey("objects.key"), nullable=False),
-    Column("name", Text),
+    Column("object_key", TEXT, ForeignKey("objects.key"), nullable=False),
+    Column("name", TEXT),
     Column("size", BigInteger, nullable=False),
-    Column("sign", Text, nullable=False),
-    Column("md5", Text, nullable=False),
+    Column("sign", TEXT, nullable=False),
+    Column("md5", TEXT, nullable=False),
     Index(None, "object_key"),
 )

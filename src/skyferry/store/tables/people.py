@@ -1,8 +1,8 @@
 """Tables of people who sign in to the console."""
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
+from sqlalchemy import Column, Index, Integer, LargeBinary, Table, UniqueConstraint
 
-from skyferry.store.tables.base import key, metadata, ref, time
+from skyferry.store.tables.base import TEXT, key, metadata, ref, time
 
 passwords = Table(
     "passwords",
@@ -10,7 +10,7 @@ passwords = Table(
     key(),
     ref("account_id", "accounts.id"),
     ref("ram_user_id", "ram_users.id", nullable=True),
-    Column("hash", Text, nullable=False),
+    Column("hash", TEXT, nullable=False),
     Column("totp_sealed", LargeBinary),
     Column("totp_step", Integer),
     time("changed_at"),
@@ -32,8 +32,8 @@ console_sessions = Table(
     key(),
     Column("token_hash", LargeBinary, nullable=False, unique=True),
     ref("password_id", "passwords.id"),
-    Column("source_address", Text, nullable=False),
-    Column("browser", Text, nullable=False),
+    Column("source_address", TEXT, nullable=False),
+    Column("browser", TEXT, nullable=False),
     time("created_at"),
     time("expires_at"),
     Index(None, "password_id"),

@@ -1,17 +1,17 @@
 """Tables of the keys that sign packages, and of the signed lists of packages (TUF)."""
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
+from sqlalchemy import Column, Index, Integer, LargeBinary, Table, UniqueConstraint
 
-from skyferry.store.tables.base import half_of_key, key, metadata, ref, time
+from skyferry.store.tables.base import TEXT, half_of_key, key, metadata, ref, time
 
 signing_keys = Table(
     "signing_keys",
     metadata,
     key(),
     ref("product_id", "products.id"),
-    Column("key_id", Text, nullable=False),
+    Column("key_id", TEXT, nullable=False),
     Column("private_sealed", LargeBinary, nullable=False),
-    Column("public_pem", Text, nullable=False),
+    Column("public_pem", TEXT, nullable=False),
     time("created_at"),
     time("retired_at", nullable=True),
     UniqueConstraint("product_id", "key_id"),
@@ -41,7 +41,7 @@ tuf_keys = Table(
     "tuf_keys",
     metadata,
     half_of_key("product_id", "products.id"),
-    Column("key_id", Text, primary_key=True),
+    Column("key_id", TEXT, primary_key=True),
     Column("private_sealed", LargeBinary, nullable=False),
     time("created_at"),
     sqlite_with_rowid=False,
@@ -52,7 +52,7 @@ tuf_metadata = Table(
     "tuf_metadata",
     metadata,
     half_of_key("product_id", "products.id"),
-    Column("role", Text, primary_key=True),
+    Column("role", TEXT, primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("body", LargeBinary, nullable=False),
     time("created_at"),

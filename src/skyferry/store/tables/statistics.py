@@ -1,8 +1,8 @@
 """Tables of counters: what statistics tell without reading tasks and devices one by one."""
 
-from sqlalchemy import Column, Index, Integer, SmallInteger, Table, Text
+from sqlalchemy import Column, Index, Integer, SmallInteger, Table
 
-from skyferry.store.tables.base import KEY, half_of_key, metadata
+from skyferry.store.tables.base import KEY, TEXT, half_of_key, metadata
 
 task_endings = Table(
     "task_endings",
@@ -10,7 +10,7 @@ task_endings = Table(
     half_of_key("job_id", "jobs.id"),
     Column("hour", Integer, primary_key=True),
     Column("status", SmallInteger, primary_key=True),
-    Column("cause", Text, primary_key=True),
+    Column("cause", TEXT, primary_key=True),
     Column("number", Integer, nullable=False),
     Index("ix_task_endings_hour", "hour"),
     sqlite_with_rowid=False,
@@ -23,8 +23,8 @@ version_counts = Table(
     "version_counts",
     metadata,
     half_of_key("product_id", "products.id"),
-    Column("module", Text, primary_key=True),
-    Column("version", Text, primary_key=True),
+    Column("module", TEXT, primary_key=True),
+    Column("version", TEXT, primary_key=True),
     Column("devices", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
