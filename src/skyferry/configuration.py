@@ -23,6 +23,7 @@ from skyferry.objects.limits import ObjectLimits, ServingLimits
 from skyferry.objects.local import LocalObjectStore
 from skyferry.ota.models import EngineLimits
 from skyferry.settings import Settings
+from skyferry.store.limits import PostgresqlLimits
 from skyferry.tls.contexts import ContextSources
 from skyferry.tls.files import PairFiles, TlsDirectory
 
@@ -49,6 +50,19 @@ def engine_limits(settings: Settings) -> EngineLimits:
         history_ms=settings.history_days * 86_400_000,
         most_packages=settings.most_packages,
         most_products=settings.most_products,
+    )
+
+
+def postgresql_limits(settings: Settings) -> PostgresqlLimits:
+    """Of what is taken of a PostgreSQL server."""
+    return PostgresqlLimits(
+        connections=settings.database_connections,
+        wait_seconds=settings.database_wait_seconds,
+        connect_seconds=settings.database_connect_seconds,
+        statement_seconds=settings.database_statement_seconds,
+        lock_seconds=settings.database_lock_seconds,
+        idle_seconds=settings.database_idle_seconds,
+        prepared=settings.database_prepared,
     )
 
 

@@ -165,6 +165,21 @@ class Settings(BaseSettings):
     """Authorities (PEM) whose client certificates devices may log in with, besides Skyferry's own."""
     database: str | None = None
     """`sqlite:///path` or `postgresql://…`; a SQLite file in the data directory when absent."""
+    database_connections: int = Field(default=20, ge=2, le=1_000)
+    """Connections of this process to PostgreSQL, at most."""
+    database_wait_seconds: float = Field(default=10.0, ge=0.1, le=600)
+    """How long a transaction waits for a free one of these."""
+    database_connect_seconds: float = Field(default=10.0, ge=0.1, le=600)
+    """How long a new connection to PostgreSQL may take."""
+    database_statement_seconds: float = Field(default=30.0, ge=1, le=3_600)
+    """How long a statement may run on PostgreSQL."""
+    database_lock_seconds: float = Field(default=10.0, ge=0.1, le=3_600)
+    """How long a statement may wait for a lock of PostgreSQL."""
+    database_idle_seconds: float = Field(default=60.0, ge=1, le=3_600)
+    """How long a transaction may stand still before PostgreSQL ends it."""
+    database_prepared: bool = True
+    """Whether statements are prepared once for each connection; not behind a pooler that parts statements from
+    connections and cannot follow them."""
     nats: Annotated[str | None, AfterValidator(_nats_url)] = None
     """`nats://HOST:PORT` for messages to the business server; with a PostgreSQL database also between processes."""
     roles: Annotated[frozenset[Role], NoDecode, BeforeValidator(_listed)] = frozenset(Role)

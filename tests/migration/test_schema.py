@@ -17,7 +17,7 @@ def differences(tx: Connection) -> list[object]:
 
 
 def indexes(tx: Connection) -> set[str]:
-    """Every index and trigger as the database tells it, conditions included: these are not compared by `differences`."""
+    """Every index and trigger as the database tells it, with conditions: `differences` does not compare these."""
     asked = {
         "sqlite": "SELECT sql FROM sqlite_master WHERE type IN ('index', 'trigger') AND sql IS NOT NULL",
         "postgresql": "SELECT indexdef FROM pg_indexes WHERE tablename <> 'alembic_version' AND schemaname = 'public'"

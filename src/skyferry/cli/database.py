@@ -47,7 +47,8 @@ def run(data_dir: Path, database: str | None, work: Work[T]) -> T:
     """Runs the work in one transaction; what goes wrong becomes a sentence and exit code 2."""
     ring = key_ring(data_dir)
     try:
-        return asyncio.run(_transaction(Store(database or str(DataDir(data_dir).database)), work, ring, data_dir))
+        store = Store(database or str(DataDir(data_dir).database), application="skyferry-command")
+        return asyncio.run(_transaction(store, work, ring, data_dir))
     except (AccountError, ApiError, KeyFileError, ValueError) as problem:
         fail(problem.text if isinstance(problem, ApiError) else str(problem))
     except (OperationalError, ProgrammingError) as problem:

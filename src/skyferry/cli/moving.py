@@ -171,7 +171,8 @@ async def _run(order: _Order, report: Report) -> None:
     directory, ring = DataDir(chosen.data_dir), key_ring(chosen.data_dir)
     box, clock = SecretBox(ring.derive("secrets")), SystemClock()
     objects = configuration.object_store(chosen, directory, owner=ring.derive("objects").hex())
-    store = Store(chosen.database or str(directory.database))
+    limits = configuration.postgresql_limits(chosen)
+    store = Store(chosen.database or str(directory.database), limits, application="skyferry-import")
     try:
         place = await store.read(_place, order.account, order.to_instance)
         target = Target(

@@ -26,7 +26,7 @@ from skyferry.ota.offers import OfferMaker
 from skyferry.rpc.origin import Origin, origin_of
 from skyferry.scheduler.downloads import DownloadCounts
 from skyferry.scheduler.withdrawals import Withdrawals
-from skyferry.settings import Settings
+from skyferry.settings import Role, Settings
 from skyferry.store import outbox, presence, subscriptions
 from skyferry.store.engine import Store
 from skyferry.tls.files import TlsDirectory
@@ -56,7 +56,12 @@ class Foundation:
         self.tls_directory = TlsDirectory(self.directory.tls)
         self.clock = SystemClock()
         self.process = process_name()
-        self.store = Store(settings.database or str(self.directory.database))
+        roles = "serve" if settings.roles == frozenset(Role) else "-".join(sorted(settings.roles))
+        self.store = Store(
+            settings.database or str(self.directory.database),
+            configuration.postgresql_limits(settings),
+            application=f"skyferry-{roles}",
+        )
         self.engine_limits = configuration.engine_limits(settings)
         self.object_limits = configuration.object_limits(settings)
         self.objects = configuration.object_store(settings, self.directory, owner=self.ring.derive("objects").hex())

@@ -176,7 +176,7 @@ def _parsed(url: str | URL) -> URL:
         url = URL.create("sqlite", database=url)
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise ValueError(
             "The database URL cannot be read: write sqlite:///PATH or postgresql://USER@HOST/NAME."
         ) from None

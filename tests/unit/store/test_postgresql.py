@@ -1,0 +1,155 @@
+"""What the store does with PostgreSQL, whatever the other tests run on."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Final
+
+import pytest
+from sqlalchemy import Connection, func, insert, make_url, select, text
+from sqlalchemy.exc import DBAPIError
+
+from skyferry.errors import UnavailableError
+from skyferry.store.engine import Store
+from skyferry.store.limits import PostgresqlLimits
+from skyferry.store.postgresql import connection_arguments
+from skyferry.store.tables import accounts, metadata
+from tests.support.postgresql import PostgresqlServer
+
+SHORT: Final = PostgresqlLimits(
+    connections=8, wait_seconds=0.3, statement_seconds=1, lock_seconds=0.3, idle_seconds=30, connect_seconds=5
+)
+MOST: Final = 5
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresqlServer]:
+    with PostgresqlServer() as started:
+        yield started
+
+
+@pytest.fixture
+async def store(server: PostgresqlServer) -> AsyncIterator[Store]:
+    opened = Store(server.url(), SHORT, application="skyferry-test")
+    await opened.write(metadata.drop_all)
+    await opened.write(metadata.create_all)
+    yield opened
+    await opened.close()
+
+
+def add(tx: Connection, name: str) -> None:
+    tx.execute(insert(accounts).values(uid=name, name=name, created_at=0))
+
+
+def count(tx: Connection) -> int:
+    return tx.execute(select(func.count()).select_from(accounts)).scalar_one()
+
+
+def add_if_room(tx: Connection, name: str) -> None:
+    """A rule over several rows, as there are many: it must hold whoever else writes."""
+    if count(tx) < MOST:
+        add(tx, name)
+
+
+async def test_writers_behave_as_if_they_took_turns(server: PostgresqlServer, store: Store) -> None:
+    other = Store(server.url(), PostgresqlLimits(connections=2))
+    names = [f"name-{number}" for number in range(8)]
+    await asyncio.gather(*(each.write(add_if_room, f"{name}-{id(each)}") for name in names for each in (store, other)))
+    assert await store.read(count) == MOST
+    await other.close()
+
+
+async def test_a_reader_cannot_write(store: Store) -> None:
+    with pytest.raises(DBAPIError, match="read-only"):
+        await store.read(add, "name")
+
+
+async def test_connections_have_a_name(store: Store) -> None:
+    asked = text("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'skyferry-test'")
+    assert await store.read(lambda tx: tx.execute(asked).scalar_one()) > 0
+
+
+async def test_a_lost_connection_is_replaced_before_the_work_is_done_again(
+    server: PostgresqlServer, store: Store
+) -> None:
+    ended: list[int] = []
+
+    def lose_once(tx: Connection) -> None:
+        add(tx, "name")
+        if not ended:
+            ended.append(tx.execute(text("SELECT pg_backend_pid()")).scalar_one())
+            server.run(f"SELECT pg_terminate_backend({ended[0]})")
+            tx.execute(text("SELECT 1"))
+
+    await store.write(lose_once)
+    assert await store.read(count) == 1
+
+
+async def test_connections_that_a_restart_has_ended_hinder_nobody(server: PostgresqlServer, store: Store) -> None:
+    await asyncio.gather(*(store.write(add, f"name-{number}") for number in range(8)))
+    server.restart()
+    await store.write(add, "after")
+    assert await store.read(count) == 9
+
+
+def sleep(tx: Connection) -> None:
+    tx.execute(text("SELECT pg_sleep(30)"))
+
+
+def wait_for_a_lock(tx: Connection) -> None:
+    tx.execute(text("SELECT pg_advisory_lock(7)"))
+
+
+@pytest.mark.parametrize(
+    ("work", "setting"), [(sleep, "database_statement_seconds"), (wait_for_a_lock, "database_lock_seconds")]
+)
+async def test_what_takes_too_long_is_unavailable(
+    server: PostgresqlServer, store: Store, work: Callable[[Connection], None], setting: str
+) -> None:
+    holder = Store(server.url())
+    await holder.read(lambda tx: tx.execute(text("SELECT pg_advisory_lock(7)")).close())
+    with pytest.raises(UnavailableError, match=setting):
+        await store.write(work)
+    await holder.close()
+
+
+async def test_who_finds_all_connections_in_use_is_told_so(server: PostgresqlServer) -> None:
+    narrow = Store(server.url(), PostgresqlLimits(connections=1, wait_seconds=0.1))
+    nap = text("SELECT pg_sleep(2)")
+    busy = asyncio.create_task(narrow.read(lambda tx: tx.execute(nap).close()))
+    await asyncio.sleep(0.3)
+    with pytest.raises(UnavailableError, match="database_connections"):
+        await narrow.check()
+    await busy
+    await narrow.close()
+
+
+async def test_a_server_that_is_not_there_is_unavailable() -> None:
+    store = Store("postgresql://nobody@127.0.0.1:1/none")
+    with pytest.raises(UnavailableError, match="does not answer"):
+        await store.check()
+    await store.close()
+
+
+async def test_without_prepared_statements_all_works(server: PostgresqlServer, store: Store) -> None:
+    plain = Store(server.url(), PostgresqlLimits(prepared=False))
+    for number in range(3):
+        await plain.write(add, f"name-{number}")
+    assert await plain.read(count) == 3
+    await plain.close()
+
+
+def test_options_are_those_of_libpq() -> None:
+    url = make_url(
+        "postgresql://u:p%40@h/n?sslmode=verify-full&sslrootcert=/ca.pem&connect_timeout=3&application_name=x"
+    )
+    given = connection_arguments(url, PostgresqlLimits(lock_seconds=1.5), "skyferry")
+    assert given["dsn"] == "postgresql://u:p%40@h/n?sslmode=verify-full&sslrootcert=%2Fca.pem"
+    assert given["timeout"] == 3
+    assert given["server_settings"]["application_name"] == "x"
+    assert given["server_settings"]["lock_timeout"] == "1500"
+
+
+@pytest.mark.parametrize("url", ["postgresql://h/n?sslmood=on", "postgresql://h:port/n"])
+def test_a_url_that_cannot_be_understood_is_refused_with_a_sentence(url: str) -> None:
+    with pytest.raises(ValueError, match="database URL"):
+        Store(url)
