@@ -12,7 +12,7 @@ from skyferry.errors import UnavailableError
 from skyferry.store.engine import Store
 from skyferry.store.limits import PostgresqlLimits
 from skyferry.store.postgresql import connection_arguments
-from skyferry.store.tables import accounts, metadata
+from skyferry.store.tables import accounts
 from tests.support.postgresql import PostgresqlServer
 
 SHORT: Final = PostgresqlLimits(
@@ -30,8 +30,8 @@ def server() -> Iterator[PostgresqlServer]:
 @pytest.fixture
 async def store(server: PostgresqlServer) -> AsyncIterator[Store]:
     opened = Store(server.url(), SHORT, application="skyferry-test")
-    await opened.write(metadata.drop_all)
-    await opened.write(metadata.create_all)
+    await opened.write(accounts.drop, checkfirst=True)
+    await opened.write(accounts.create)
     yield opened
     await opened.close()
 
