@@ -12,6 +12,7 @@ import structlog
 from skyferry.clock import Clock
 from skyferry.store import leases as statements
 from skyferry.store.engine import Store
+from skyferry.store.leases import Share
 
 _log = structlog.get_logger()
 
@@ -23,10 +24,13 @@ class LeaseLimits:
     Attributes:
         lease_ms: after so many milliseconds others may take what was not renewed; it is renewed when a third is over.
             The clocks of the processes should not differ by more than a small part of it.
+        short_ms: who has less than its share looks for more after so many milliseconds: work that another one gave up
+            does not lie for long.
         silent_ms: a process that was not heard of for so many milliseconds has no share.
     """
 
     lease_ms: int = 20_000
+    short_ms: int = 1_000
     silent_ms: int = 20_000
 
 
@@ -37,11 +41,13 @@ class _Kind:
     Attributes:
         names: the work that there was.
         held: the part of it that is this process's.
+        is_short: there will be more for it.
         looked_ms: when that was.
     """
 
     names: frozenset[str] = frozenset()
     held: frozenset[str] = frozenset()
+    is_short: bool = False
     looked_ms: int = 0
 
 
@@ -64,7 +70,9 @@ class Leases:
         self._kinds: dict[str, _Kind] = {}
 
     async def hold(self, names: Collection[str]) -> frozenset[str]:
-        """See `Claims.hold`. Looks into the database when a third of the lease is over or the names have changed.
+        """See `Claims.hold`.
+
+        Looks into the database when a third of the lease is over, the names have changed or there may be more to do.
 
         Raises:
             sqlalchemy.exc.SQLAlchemyError: the database is away.
@@ -74,12 +82,14 @@ class Leases:
             return wanted
         kind = self._kinds.setdefault(_kind_of(wanted), _Kind())
         now = self._clock.now_ms()
-        fresh = 0 <= now - kind.looked_ms < self._limits.lease_ms // 3
+        rest_ms = self._limits.short_ms if kind.is_short else self._limits.lease_ms // 3
+        fresh = 0 <= now - kind.looked_ms < rest_ms
         if not fresh or kind.names != wanted:
-            held = await self._share(kind, wanted, now)
+            share = await self._share(kind, wanted, now)
+            held = share.held
             if held != kind.held:
                 _log.info("leases.changed", taken=sorted(held - kind.held), lost=sorted(kind.held - held))
-            kind.names, kind.held, kind.looked_ms = wanted, held, now
+            kind.names, kind.held, kind.is_short, kind.looked_ms = wanted, held, share.is_short, now
         return kind.held
 
     async def release_all(self) -> None:
@@ -87,7 +97,7 @@ class Leases:
         await self._store.write(statements.release_all, self._process_id)
         self._kinds.clear()
 
-    async def _share(self, kind: _Kind, wanted: frozenset[str], now: int) -> frozenset[str]:
+    async def _share(self, kind: _Kind, wanted: frozenset[str], now: int) -> Share:
         gone = kind.names - wanted
         if gone:
             await self._store.write(statements.remove, sorted(gone), self._process_id)

@@ -1,6 +1,7 @@
 """Statements on leases: who does which work."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection, delete, or_, select, update
@@ -12,9 +13,20 @@ _WORKER: Final = "worker"
 _FREE_AT: Final = 0
 
 
-def share(
-    tx: Connection, names: Sequence[str], holder: str, *, now: int, until: int, heard_since: int
-) -> frozenset[str]:
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a process does of one kind of work.
+
+    Attributes:
+        held: the work that it does.
+        is_short: it would do more, and waits until others have given it up or have gone.
+    """
+
+    held: frozenset[str]
+    is_short: bool
+
+
+def share(tx: Connection, names: Sequence[str], holder: str, *, now: int, until: int, heard_since: int) -> Share:
     """Renews, gives up and takes leases so that the holder has its fair share, as far as others leave it some.
 
     Args:
@@ -32,12 +44,14 @@ def share(
     found = select(leases.c.name, leases.c.holder).where(leases.c.name.in_(names))
     holders: dict[str, str | None] = {row.name: row.holder for row in tx.execute(found)}
     _add(tx, [name for name in names if name not in holders])
-    most = -(-len(names) // max(_living_workers(tx, heard_since), 1))
+    workers = max(_living_workers(tx, heard_since), 1)
+    least, most = len(names) // workers, -(-len(names) // workers)
     mine = [name for name in names if holders.get(name) == holder]
     _give_up(tx, mine[most:], holder)
     kept = _renew(tx, mine[:most], holder, until)
     others = [name for name in names if name not in mine]
-    return kept | _take(tx, others, holder, now=now, until=until, most=most - len(kept))
+    held = kept | _take(tx, others, holder, now=now, until=until, most=most - len(kept))
+    return Share(held, is_short=len(held) < least)
 
 
 def remove(tx: Connection, names: Collection[str], holder: str) -> None:

@@ -10,10 +10,11 @@ from skyferry.cluster.claims import Alone
 from skyferry.cluster.leases import LeaseLimits, Leases
 from skyferry.store import leases as statements
 from skyferry.store.engine import Store
+from skyferry.store.leases import Share
 from skyferry.store.tables import leases, metadata, processes
 from tests.support.rows import START
 
-LIMITS = LeaseLimits(lease_ms=9_000, silent_ms=5_000)
+LIMITS = LeaseLimits(lease_ms=9_000, short_ms=500, silent_ms=5_000)
 PARTS = [f"reports:{number}" for number in range(4)]
 
 
@@ -44,7 +45,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     original = statements.share
 
-    def noting(tx: Connection, names: list[str], holder: str, **times: int) -> frozenset[str]:
+    def noting(tx: Connection, names: list[str], holder: str, **times: int) -> Share:
         seen.append(holder)
         return original(tx, names, holder, **times)
 
@@ -84,6 +85,21 @@ async def test_two_share_and_nothing_has_two_holders(store: Store, clock: Manual
     assert len(of_first) == len(of_second) == 2
     assert of_first | of_second == set(PARTS)
     assert await first.hold(PARTS) == of_first
+
+
+async def test_who_has_less_than_its_share_takes_soon_what_another_gives_up(
+    store: Store, clock: ManualClock, looks: list[str]
+) -> None:
+    first = await make(store, clock, "p1")
+    await first.hold(PARTS)
+    second = await make(store, clock, "p2")
+    assert await second.hold(PARTS) == set()
+    clock.now += LIMITS.lease_ms // 3
+    await first.hold(PARTS)
+    assert len(await second.hold(PARTS)) == 2
+    clock.now += LIMITS.short_ms
+    await second.hold(PARTS)
+    assert looks == ["p1", "p2", "p1", "p2"], "it has enough"
 
 
 async def test_shares_are_rounded_up_so_that_nothing_is_left(store: Store, clock: ManualClock) -> None:
