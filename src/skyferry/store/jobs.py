@@ -164,7 +164,6 @@ def next_selecting(tx: Connection) -> JobRecord | None:
         .where(jobs.c.selected_up_to < jobs.c.select_up_to, jobs.c.ended_at.is_(None))
         .order_by(jobs.c.id)
         .limit(1)
-        .with_for_update(skip_locked=True)
     )
     return rows.one_of(JobRecord, tx.execute(statement))
 

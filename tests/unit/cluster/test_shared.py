@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, func, select, update
 
 from skyferry.cluster.nonces import SharedNonces
 from skyferry.cluster.quota import SharedQuota
-from skyferry.store import call_windows, migrate
+from skyferry.store import call_windows, jobs, migrate
 from skyferry.store import used_nonces as statements
 from skyferry.store.engine import Store
 from skyferry.store.tables import call_windows as windows
@@ -52,6 +52,10 @@ def move(tx: Connection, ms: int) -> None:
 
 def fingerprints(tx: Connection) -> int:
     return tx.execute(select(func.count()).select_from(used_nonces)).scalar_one()
+
+
+async def test_the_next_job_to_select_for_is_read_where_nothing_can_be_locked(stores: list[Store]) -> None:
+    assert await stores[0].read(jobs.next_selecting) is None
 
 
 class TestQuota:
