@@ -36,7 +36,13 @@ class Scene:
         self.product = api.create_product("stormy")
         self.devices = api.registered(self.product, api.register_many(self.product, size), size)
         report_versions(server.mqtt, self.devices, OLD)
+        wait_until(lambda: self._known() == size, seconds=self.patience, what="the versions of the devices")
         self.job = api.create_job(api.create_package(self.product, CONTENT, NEW, NeedToVerify=False), self.product)
+
+    def _known(self) -> int:
+        """How many devices have told their version, as the server knows it: of several processes one may be behind."""
+        found = root(self.server.http).call("QueryOTAVersionDistribution", ProductKey=self.product)
+        return int(found["Data"]["Total"])
 
     def fleet(self, mqtt: Address, *, report_qos: int = 1) -> Fleet:
         """The devices: some fail, some lose their power, some are cut in their download."""
