@@ -28,7 +28,7 @@ async def show_list(page: Page) -> web.StreamResponse:
     )
 
 
-@pages.get("/events/new")
+@pages.get("/events/new", needs=["CreateEventSubscription"])
 async def show_new(page: Page) -> web.StreamResponse:
     """The form for a new subscription."""
     return _new(page, {"Kind": Kind.WEBHOOK}, (EventType.TASK_ENDED,))
@@ -92,7 +92,7 @@ async def _update(page: Page, notice: str, **changes: Any) -> web.StreamResponse
     return page.redirect(f"/events/{name}", notice)
 
 
-@pages.get("/events/{subscription}/secret")
+@pages.get("/events/{subscription}/secret", needs=["UpdateEventSubscription"])
 async def show_new_secret(page: Page) -> web.StreamResponse:
     """What another secret means."""
     return page.render("events/new_secret.html", subscription=await _subscription(page))
@@ -120,7 +120,7 @@ async def redeliver(page: Page) -> web.StreamResponse:
     return page.redirect(f"/events/{name}", sentence % {"num": count})
 
 
-@pages.get("/events/{subscription}/delete")
+@pages.get("/events/{subscription}/delete", needs=["DeleteEventSubscription"])
 async def show_delete(page: Page) -> web.StreamResponse:
     """What is lost with a subscription."""
     return page.render("events/delete.html", subscription=await _subscription(page), counted_up_to=COUNTED_UP_TO)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from multidict import MultiDict, MultiDictProxy
@@ -9,6 +10,7 @@ from multidict import MultiDict, MultiDictProxy
 from skyferry.console import named, reading
 from skyferry.console.languages import translate as _
 from skyferry.console.page import Page
+from skyferry.console.pages.uploads import SUFFIXES, package_ticket
 from skyferry.console.parameters import EMPTY
 from skyferry.console.problems import STATUS, Problem
 from skyferry.console.routing import Pages
@@ -29,9 +31,11 @@ async def show_new(page: Page) -> web.StreamResponse:
 
 @pages.post("/packages/new")
 async def add(page: Page) -> web.StreamResponse:
-    """Makes the package of uploaded files, or shows the form with another row for a file."""
+    """Makes the package of uploaded files, or shows the form with another row for a file, or how to upload one."""
     if page.form.get("do") == "more":
         return await _form(page, page.form, more=1)
+    if page.form.get("do") == "upload":
+        return await _upload_page(page)
     try:
         made = await page.call("CreateOTAFirmware", **package_parameters(page.form))
     except CallError as error:
@@ -69,8 +73,22 @@ async def _form(
         products=await page.products(),
         modules=modules["Data"] if modules else (),
         files=[*files, *[("", "")] * empty],
+        suffixes=SUFFIXES,
         can_have_more=len(files) + empty < _MOST_FILES,
     )
+
+
+async def _upload_page(page: Page) -> web.Response:
+    """A form that uploads one file without a script, and the way back to the package with what was typed."""
+    form = page.form
+    try:
+        ticket = await package_ticket(page, form.get("suffix", ""))
+    except CallError as error:
+        return await _form(page, form, problem=Problem.of(error))
+    typed = [(name, value) for name, value in form.items() if value and name not in {"do", "form_token", "suffix"}]
+    # The console's own origin serves uploads too, and browsers let forms go nowhere else.
+    path = urlsplit(ticket["host"]).path
+    return page.render("packages/upload.html", path=path, ticket=ticket, typed=typed)
 
 
 @pages.get("/packages/{firmware_id}/edit", needs=["ModifyOTAFirmware"])

@@ -1,6 +1,7 @@
 """Tickets with which a page's script uploads files from the browser."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -11,6 +12,8 @@ from skyferry.objects.tickets import DEFAULT_FIRMWARE_SUFFIX, FIRMWARE_SUFFIXES
 from skyferry.rpc.direct import CallError
 
 pages = Pages()
+SUFFIXES: Final = tuple(sorted(FIRMWARE_SUFFIXES, key=lambda suffix: (suffix != DEFAULT_FIRMWARE_SUFFIX, suffix)))
+"""What the file of a package may end with, the usual one first."""
 _LIST: Final = "list"
 
 
@@ -20,21 +23,33 @@ async def issue_ticket(page: Page) -> web.StreamResponse:
     try:
         if page.form.get("purpose") == _LIST:
             data = (await page.call("GenerateDeviceNameListURL"))["Data"]
-            access_key, url = data["AccessKeyId"], data["FileUrl"]
+            ticket = _ticket(data, data["AccessKeyId"], data["FileUrl"])
         else:
-            suffix = suffix_of(page.form.get("name", ""))
-            data = (await page.call("GenerateOTAUploadURL", FileSuffix=suffix))["Data"]
-            access_key, url = data["OSSAccessKeyId"], data["FirmwareUrl"]
+            ticket = await package_ticket(page, suffix_of(page.form.get("name", "")))
     except CallError as error:
         problem = Problem.of(error)
         return web.json_response({"problem": f"{problem.text} ({problem.code}, {problem.request_id})"}, status=STATUS)
+    return web.json_response(ticket)
+
+
+async def package_ticket(page: Page, suffix: str) -> Mapping[str, Any]:
+    """A ticket for a file of a package.
+
+    Raises:
+        skyferry.rpc.direct.CallError: the person may upload none.
+    """
+    data = (await page.call("GenerateOTAUploadURL", FileSuffix=suffix))["Data"]
+    return _ticket(data, data["OSSAccessKeyId"], data["FirmwareUrl"])
+
+
+def _ticket(data: Mapping[str, Any], access_key: str, url: str) -> Mapping[str, Any]:
     fields = {
         "key": data["Key"],
         "policy": data["Policy"],
         "OSSAccessKeyId": access_key,
         "Signature": data["Signature"],
     }
-    return web.json_response({"host": data["Host"], "fields": fields, "url": url})
+    return {"host": data["Host"], "fields": fields, "url": url}
 
 
 def suffix_of(name: str) -> str:
