@@ -58,7 +58,7 @@ def online(cluster: Cluster, scene: Scene) -> int:
 
 
 async def test_devices_of_a_dead_gateway_are_offline(robust: Cluster) -> None:
-    scene = await asyncio.to_thread(Scene, robust.processes["one"], 3)
+    scene = await asyncio.to_thread(Scene, robust.processes["one"], 3, "left")
     async with scene.fleet(robust.processes["two"].mqtt):
         await asyncio.to_thread(wait_until, lambda: online(robust, scene) == len(scene.devices))
         robust.processes["two"].kill()

@@ -27,13 +27,13 @@ def fleet_size(usual: int) -> int:
 class Scene:
     """A product with devices that have told their version, and a job for all of them."""
 
-    def __init__(self, server: Server, size: int) -> None:
+    def __init__(self, server: Server, size: int, name: str = "stormy") -> None:
         self.server = server
         self.size = size
         self.patience = _PATIENCE_SECONDS + size / 5
         """Seconds after which the fleet counts as stuck."""
         api = root(server.http)
-        self.product = api.create_product("stormy")
+        self.product = api.create_product(name)
         self.devices = api.registered(self.product, api.register_many(self.product, size), size)
         report_versions(server.mqtt, self.devices, OLD)
         wait_until(lambda: self._known() == size, seconds=self.patience, what="the versions of the devices")
