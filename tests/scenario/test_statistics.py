@@ -82,6 +82,7 @@ def test_versions_are_told_by_product_and_module_and_by_job(fleet: Fleet) -> Non
     assert (found["Total"], found["Others"]) == (7, 1)
     assert found["Versions"][0] == {"Version": "1.0.6", "Count": 2}
     assert len(found["Versions"]) == 5
+    assert len(distribution(fleet, ProductKey=fleet.product, TopVersions=50)["Versions"]) == 6
     assert found["Modules"] == [{"ModuleName": "default", "Count": 7}, {"ModuleName": "mcu", "Count": 1}]
     assert found["SourceTotal"] == 7
     assert found["SourceVersions"][0] == {"Version": "1.0.6", "Count": 2}
@@ -97,6 +98,8 @@ def test_versions_are_told_by_product_and_module_and_by_job(fleet: Fleet) -> Non
         ({"ProductKey": "nothing"}, "iot.prod.NotExistedProduct"),
         ({"JobId": "nothing"}, "iot.firmware.InvalidOTAJobId"),
         ({"JobId": " "}, "iot.firmware.NullOTAJobId"),
+        ({"ProductKey": "nothing", "TopVersions": 0}, "iot.common.InvalidFormattedParameter"),
+        ({"ProductKey": "nothing", "TopVersions": 51}, "iot.common.InvalidFormattedParameter"),
     ],
 )
 def test_versions_of_what_there_is_not_are_refused(fleet: Fleet, wrong: dict[str, Any], code: str) -> None:

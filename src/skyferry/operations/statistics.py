@@ -28,6 +28,7 @@ _HOURS: Final = {"HOUR": 1, "DAY": 24}
 _LONGEST_DAYS: Final = 31
 _MOST_CAUSES: Final = 20
 _TOP_VERSIONS: Final = 5
+_MOST_TOP_VERSIONS: Final = 50
 _MOST_MODULES: Final = 20
 _TASKS_LOOKED_AT: Final = 20_000
 _MOST_SOURCES: Final = 50
@@ -154,6 +155,8 @@ class QueryOTAVersionDistributionRequest(InstanceRequest):
     """The module whose versions are counted."""
     job_id: str | None = None
     """The job whose source versions are told."""
+    top_versions: int = _TOP_VERSIONS
+    """How many versions of the product's devices are told one by one: 1 to 50."""
 
 
 class ModuleCount(ResponseModel):
@@ -170,7 +173,7 @@ class DistributionInfo(ResponseModel):
     total: int
     """Devices of the product that have reported a version of the module; 0 without ProductKey."""
     versions: list[VersionCount]
-    """The five versions that most devices run."""
+    """The versions that most devices run, as many as TopVersions says."""
     others: int
     """Devices with other versions."""
     modules: list[ModuleCount]
@@ -194,7 +197,7 @@ def _versions(tx: Connection, instance_id: int, request: QueryOTAVersionDistribu
     if request.product_key:
         product = products.find(tx, instance_id, request.product_key)
         modules = statements.reported_modules(tx, product.id, _MOST_MODULES)
-        versions = statements.versions_by_devices(tx, product.id, request.module_name, _TOP_VERSIONS)
+        versions = statements.versions_by_devices(tx, product.id, request.module_name, request.top_versions)
         total = statements.count_reported(tx, product.id, request.module_name)
     sources: Sequence[tuple[str, int]] = ()
     looked_at = 0
@@ -225,6 +228,8 @@ async def query_ota_version_distribution(
     """
     if not request.product_key and not request.job_id:
         raise ApiError(codes.NULL_PRODUCT_KEY, "Give ProductKey, or JobId, or both.")
+    if not 1 <= request.top_versions <= _MOST_TOP_VERSIONS:
+        raise ApiError(codes.INVALID_FORMATTED_PARAMETER, f"TopVersions is 1 to {_MOST_TOP_VERSIONS}.")
     return QueryOTAVersionDistributionResponse(
         data=await call.services.store.read(_versions, call.instance.id, request)
     )

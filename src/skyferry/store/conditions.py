@@ -117,6 +117,17 @@ def narrowed(condition: Condition, instance_id: int) -> Iterator[ColumnElement[b
                 yield sorts_with(_COLUMNS[field], prefix)
 
 
+def running(condition: Condition) -> Iterator[Select[int]]:
+    """The devices of each version that must be theirs, of all instances: what leads to few devices, where they are few.
+
+    A version that many devices run leads to more than a page of them needs: `narrowed` leaves versions alone.
+    """
+    for part in condition.parts if isinstance(condition, Every) else (condition,):
+        match part:
+            case Belonging(value=Words(Field.MODULE_VERSION, Operator.EQUAL | Operator.IN)):
+                yield select(module_versions.c.device_id).where(*_held(part)).correlate(None)
+
+
 def _compared(column: ColumnElement[Any], operator: Operator, value: object) -> ColumnElement[bool]:
     """An absent value differs from every other, and is neither above nor below."""
     if operator is Operator.NOT_EQUAL:

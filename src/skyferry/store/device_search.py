@@ -59,7 +59,7 @@ def _in_order(order: Order) -> ColumnElement[int]:
 def count(tx: Connection, instance_id: int, statement: Statement) -> int:
     """How many devices of the instance the statement is about."""
     found = select(func.count()).select_from(devices).where(*_where(instance_id, statement.where))
-    return tx.execute(found).scalar_one()
+    return tx.execute(found.where(*_running(tx, statement.where))).scalar_one()
 
 
 def search(tx: Connection, instance_id: int, statement: Statement) -> list[FoundDevice]:
@@ -67,7 +67,7 @@ def search(tx: Connection, instance_id: int, statement: Statement) -> list[Found
     wanted = (
         select(products.c.product_key, *_DEVICE)
         .join(products, devices.c.product_id == products.c.id)
-        .where(*_where(instance_id, statement.where))
+        .where(*_where(instance_id, statement.where), *_running(tx, statement.where))
         .order_by(*map(_in_order, statement.order), devices.c.id.desc())
         .offset(statement.offset)
         .limit(statement.limit)
@@ -116,12 +116,21 @@ def _leading(
 
     Many devices need not be sorted to find the newest: going through the product's newest finds a page of them sooner.
     """
+    if running := list(_running(tx, condition)):
+        return running
     found = [*conditions.narrowed(condition, instance_id), *_states(condition)]
     if not found:
         return ()
     within = conditions.of_instance(instance_id) if product_id is None else devices.c.product_id == product_id
     one_more = select(devices.c.id).where(within, *found).offset(_FEW).limit(1)
     return () if tx.execute(one_more).first() else found
+
+
+def _running(tx: Connection, condition: Condition) -> Iterator[ColumnElement[bool]]:
+    """What leads to the devices of a version that few devices run."""
+    for found in conditions.running(condition):
+        if tx.execute(found.offset(_FEW).limit(1)).first() is None:
+            yield devices.c.id.in_(found)
 
 
 def _states(condition: Condition) -> Iterator[ColumnElement[bool]]:

@@ -131,7 +131,9 @@ def page(
 ) -> Sequence[tuple[DeviceRecord, ProductRecord]]:
     """Devices of the group that the filter lets through, newest first; `before` goes on after a device's key."""
     statement = _listed(select(*_DEVICE, *_PRODUCT), group, wanted)
+    # Members of a static group stand in this order in their table: a page of them is not sorted out of all.
+    key = devices.c.id if group.expression is not None else group_members.c.device_id
     if before is not None:
-        statement = statement.where(devices.c.id < before)
-    found = tx.execute(statement.order_by(devices.c.id.desc()).offset(offset).limit(limit))
+        statement = statement.where(key < before)
+    found = tx.execute(statement.order_by(key.desc()).offset(offset).limit(limit))
     return [(DeviceRecord(*row[: len(_DEVICE)]), ProductRecord(*row[len(_DEVICE) :])) for row in found]

@@ -32,6 +32,7 @@ PRODUCT = "products (product_key=?)"
 NEXT_DEVICES = "ix_devices_product_id_id"
 BY_STATE = "ix_devices_product_id_state_id"
 NAMES = "devices (product_id=? AND name>? AND name<?)"
+BY_VERSION = "ix_module_versions_version_device_id"
 TAGS = "ix_device_tags_search"
 MEMBERSHIPS = "ix_group_members_device_id"
 LISTED = {"ix_products_instance_id_id", MEMBERSHIPS}
@@ -87,6 +88,11 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
         lambda w: page_of(w, "tag.tag_name = 'a' AND tag.tag_value = 'b'", product=None),
         {TAGS, NEXT_DEVICES, *LISTED},
     ),
+    "page of a version": (
+        lambda w: page_of(w, "ota_module.version = '1.0.0'", product=None),
+        {BY_VERSION, NEXT_DEVICES, *LISTED},
+    ),
+    "search a version": (lambda w: search_for(w, "ota_module.version = '1.0.0'"), {BY_VERSION, *LISTED}),
     "page of a static group": (lambda w: memberships.page(w.tx, group(w), MemberFilter(), limit=10), set()),
     "sums of a static group": (lambda w: memberships.statistics(w.tx, group(w)), set()),
     "page of a dynamic group": (
@@ -145,3 +151,20 @@ def test_many_devices_of_a_beginning_are_not_sorted(world: World, monkeypatch: p
     steps = plan_of(world.tx, lambda: page_of(world, "name LIKE 'dev-%'"))
 
     assert NEXT_DEVICES in indexes(steps)
+
+
+def test_many_devices_of_a_version_are_not_listed_before_the_newest_are_found(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device_search, "_FEW", 0)
+    world.make_device("dev-2", version="1.0.0")
+
+    steps = plan_of(world.tx, lambda: page_of(world, "ota_module.version = '1.0.0'"))
+
+    assert any(NEXT_DEVICES in step and step.endswith("(product_id=? AND id<?)") for step in steps), steps
+
+
+def test_members_of_a_static_group_are_not_sorted(world: World) -> None:
+    steps = plan_of(world.tx, lambda: memberships.page(world.tx, group(world), MemberFilter(), limit=10))
+
+    assert "USE TEMP B-TREE FOR ORDER BY" not in steps

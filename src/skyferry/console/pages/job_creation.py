@@ -16,6 +16,9 @@ from skyferry.rpc.direct import CallError
 
 pages = Pages()
 _MOST_GROUPS: Final = 200
+_MOST_VERSIONS: Final = 10
+_MAY_GO_OUT: Final = frozenset({-1, 1})
+"""States of packages that need no verification or have passed it."""
 _ACTIONS: Final = {
     False: ("CreateOTAStaticUpgradeJob", "CreateOTARolloutJob"),
     True: ("CreateOTADynamicUpgradeJob", "CreateOTADynamicRolloutJob"),
@@ -80,14 +83,19 @@ async def update(page: Page) -> web.StreamResponse:
 
 @pages.get("/packages/{firmware_id}/versions")
 async def show_versions(page: Page) -> web.StreamResponse:
-    """Boxes for the commonest versions that devices would be updated from; nothing while the package may not go out."""
+    """Boxes for the commonest versions but the package's own; nothing while the package may not go out."""
     package = await named.package(page)
-    try:
-        found = await page.call("PreviewOTAJob", **job_forms.of(package), TargetSelection="ALL")
-    except CallError:
-        return page.render("packages/versions.html", versions=(), ticked=())
-    versions = [(item["Version"], item["Count"]) for item in found["Data"]["Versions"]]
-    return page.render("packages/versions.html", versions=versions, ticked=())
+    answer = None
+    if package["Status"] in _MAY_GO_OUT:
+        answer = await page.call_if_allowed(
+            "QueryOTAVersionDistribution",
+            ProductKey=package["ProductKey"],
+            ModuleName=package["ModuleName"],
+            TopVersions=_MOST_VERSIONS + 1,
+        )
+    found = answer["Data"]["Versions"] if answer else ()
+    versions = [(item["Version"], item["Count"]) for item in found if item["Version"] != package["DestVersion"]]
+    return page.render("packages/versions.html", versions=versions[:_MOST_VERSIONS], ticked=())
 
 
 async def _preview(page: Page, wanted: Mapping[str, str]) -> Mapping[str, Any] | None:

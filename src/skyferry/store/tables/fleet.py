@@ -173,6 +173,7 @@ module_versions = Table(
     Column("module", TEXT, primary_key=True),
     Column("version", TEXT, nullable=False),
     time("reported_at"),
+    Index("ix_module_versions_version_device_id", "version", "device_id"),
     sqlite_with_rowid=False,
 )
 """The version of each module as last reported by the device."""
