@@ -23,7 +23,7 @@ def count(tx: Connection) -> int:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = Store(databases.url(tmp_path / "new" / "skyferry.db"))
+    opened = Store(databases.url(tmp_path / "new" / "skyferry.db", empty=True))
     await opened.write(metadata.create_all)
     yield opened
     await opened.close()
