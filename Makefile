@@ -87,12 +87,16 @@ format: setup
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+EXTRACT := $(BIN)/pybabel --quiet extract --no-location --omit-header --sort-output
+ERRORS := $(addprefix src/skyferry/,error_codes.py ram_codes.py rpc/gateway_errors.py)
+
 translations: setup
-	$(BIN)/pybabel --quiet extract -k translate_number:1,2 --no-location --omit-header --sort-output -F $(CONSOLE)/babel.cfg -o $(CONSOLE)/locale/console.pot $(CONSOLE)
-	for language in zh; do \
-		$(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --omit-header --width 120 -D console -l $$language -d $(CONSOLE)/locale -i $(CONSOLE)/locale/console.pot; \
-	done
-	rm $(CONSOLE)/locale/console.pot
+	$(EXTRACT) -k translate_number:1,2 -F $(CONSOLE)/babel.cfg -o $(CONSOLE)/locale/console.pot $(CONSOLE)
+	$(EXTRACT) --no-default-keywords -k ErrorKind:2 -k _firmware:2 -o $(CONSOLE)/locale/errors.pot $(ERRORS)
+	for language in zh; do for domain in console errors; do \
+		$(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --omit-header --width 120 -D $$domain -l $$language -d $(CONSOLE)/locale -i $(CONSOLE)/locale/$$domain.pot; \
+	done; done
+	rm $(CONSOLE)/locale/*.pot
 
 docs: setup
 	$(BIN)/python -m docs.generate

@@ -14,14 +14,21 @@ class ErrorKind:
 
     Attributes:
         code: the code on the wire, such as `iot.firmware.FirmwareNotFound`.
-        text: the sentence for the caller when the place that raises has nothing better to say.
+        text: the sentence for the caller when the place that raises has nothing better to say. `{parameter}` stands in
+            it for the parameter.
         status: the HTTP status. 200 marks a business error (`Success: false`, text in `ErrorMessage`); anything else
             is a gateway error (text in `Message`).
+        parameter: the name on the wire of the parameter that the error is about, where the code is made of it.
     """
 
     code: str
     text: str
     status: int = 200
+    parameter: str = ""
+
+    def fill(self, text: str) -> str:
+        """The kind's sentence, or a translation of it, with the parameter's name."""
+        return text.replace("{parameter}", self.parameter)
 
     @property
     def is_business(self) -> bool:
@@ -46,7 +53,7 @@ class ApiError(Exception):
     retry_after_ms: int | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        self.text = self.text or self.kind.text
+        self.text = self.text or self.kind.fill(self.kind.text)
         super().__init__(f"{self.kind.code}: {self.text}")
 
 

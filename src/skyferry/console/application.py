@@ -17,8 +17,9 @@ from markupsafe import Markup
 from skyferry.console import assets, charts, formats, languages
 from skyferry.console.languages import translate as _
 from skyferry.console.navigation import navigation
-from skyferry.console.page import CONSOLE, LANGUAGE_COOKIE, ROOT, ZONE_COOKIE, Console, Page, sentence_of
+from skyferry.console.page import CONSOLE, LANGUAGE_COOKIE, ROOT, ZONE_COOKIE, Console, Page
 from skyferry.console.pages import PAGES
+from skyferry.console.problems import Problem
 from skyferry.console.routing import Route
 from skyferry.rpc import gateway_errors
 from skyferry.rpc.direct import CallError
@@ -141,9 +142,7 @@ def _expired(page: Page) -> web.Response:
         "error.html",
         status=403,
         title=_("This form is no longer valid"),
-        text=_("Go back, load the page anew and try again."),
-        code=None,
-        request_id=None,
+        problem=Problem(_("Go back, load the page anew and try again.")),
     )
 
 
@@ -152,9 +151,7 @@ def _not_there(page: Page) -> web.Response:
         "error.html",
         status=404,
         title=_("There is nothing here"),
-        text=_("What the address names does not exist, or no longer."),
-        code=None,
-        request_id=None,
+        problem=Problem(_("What the address names does not exist, or no longer.")),
     )
 
 
@@ -189,9 +186,7 @@ def _refused(page: Page, error: CallError) -> web.StreamResponse:
         template,
         status=200 if page.wants_fragment else status,  # htmx shows nothing of an answer with another status
         title=title,
-        text=sentence_of(error),
-        code=kind.code,
-        request_id=error.request_id,
+        problem=Problem.of(error),
     )
     if page.wants_fragment:
         response.headers.update({"HX-Retarget": "#notices", "HX-Reswap": "innerHTML"})

@@ -1,7 +1,7 @@
 """The languages of the console: which one a person reads, and the sentences in it.
 
 Templates and pages mark sentences with `_()`; `locale/LANGUAGE/LC_MESSAGES/console.po` has them in other languages than
-English.
+English, and `errors.po` the sentences of the API's errors, which the API itself says in English only.
 """
 
 import gettext
@@ -27,6 +27,11 @@ current: ContextVar[str] = ContextVar("language", default=DEFAULT)
 def translate(sentence: str) -> str:
     """The sentence in the language of the page."""
     return _translations(current.get()).gettext(sentence)
+
+
+def translate_error(sentence: str) -> str:
+    """The sentence of an `ErrorKind` in the language of the page."""
+    return _translations(current.get(), "errors").gettext(sentence)
 
 
 def translate_number(singular: str, plural: str, number: int) -> str:
@@ -59,8 +64,8 @@ def _preferred(header: str) -> Iterable[str]:
 
 
 @cache
-def _translations(language: str) -> gettext.NullTranslations:
-    path = _LOCALE / language / "LC_MESSAGES" / "console.po"
+def _translations(language: str, domain: str = "console") -> gettext.NullTranslations:
+    path = _LOCALE / language / "LC_MESSAGES" / f"{domain}.po"
     if not path.exists():
         return gettext.NullTranslations()
     compiled = io.BytesIO()

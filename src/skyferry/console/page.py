@@ -11,14 +11,13 @@ from multidict import MultiDict, MultiDictProxy
 
 from skyferry.clock import Clock
 from skyferry.console import languages
-from skyferry.console.languages import translate as _
 from skyferry.console.live import Live
 from skyferry.console.parameters import flat
 from skyferry.console.signing_in import SigningIn
 from skyferry.fleet.people import Person
 from skyferry.keys import SecretBox
 from skyferry.operations.services import Services
-from skyferry.rpc.direct import CallError, DirectCalls
+from skyferry.rpc.direct import DirectCalls
 from skyferry.rpc.origin import Origin
 from skyferry.store.engine import Store
 
@@ -183,8 +182,3 @@ class Page:
     def form_token(self) -> str:
         """What the page's forms must carry."""
         return self.console.signing_in.form_token(self.request)
-
-
-def sentence_of(error: CallError) -> str:
-    """What an error says, in the person's language where there is a translation."""
-    return _(error.error.text)

@@ -71,13 +71,18 @@ def missing(parameter: str) -> ApiError:
     Args:
         parameter: the name on the wire, such as `FirmwareId` or `MultiFiles.1.Url`.
     """
-    return ApiError(ErrorKind(f"Missing{parameter}", f"{parameter} is mandatory for this action.", 400))
+    return ApiError(ErrorKind(f"Missing{parameter}", "{parameter} is mandatory for this action.", 400, parameter))
 
 
 def missing_header(header: str) -> ApiError:
     """A required header is absent; headers have no `Missing<Param>` code, so the older form names it in the text."""
-    sentence = f'The input parameter "{header}" that is mandatory for processing this request is not supplied.'
-    return ApiError(ErrorKind("MissingParameter", sentence, 400))
+    kind = ErrorKind(
+        "MissingParameter",
+        'The input parameter "{parameter}" that is mandatory for processing this request is not supplied.',
+        400,
+        header,
+    )
+    return ApiError(kind)
 
 
 def invalid(parameter: str, reason: str = "") -> ApiError:
@@ -87,5 +92,5 @@ def invalid(parameter: str, reason: str = "") -> ApiError:
         parameter: the name on the wire.
         reason: what is expected instead, as a sentence.
     """
-    sentence = f"Specified parameter {parameter} is not valid."
-    return ApiError(ErrorKind(f"Invalid{parameter}", f"{sentence} {reason}".rstrip(), 400))
+    kind = ErrorKind(f"Invalid{parameter}", "Specified parameter {parameter} is not valid.", 400, parameter)
+    return ApiError(kind, f"{kind.fill(kind.text)} {reason}".rstrip())
