@@ -9,8 +9,11 @@ from tests.support.cluster import Cluster
 PROCESSES = {"one": "api,gateway", "two": "api,gateway", "first-worker": "worker", "second-worker": "worker"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A cluster that the tests of a file share; whoever kills a part of it starts it again."""
-    with Cluster(tmp_path_factory.mktemp("cluster"), PROCESSES) as started:
+    """A cluster that all tests share, with a PostgreSQL that writes as in production and three servers of NATS.
+
+    Who kills a part of it starts it again.
+    """
+    with Cluster(tmp_path_factory.mktemp("cluster"), PROCESSES, nats_nodes=3, crash_safe=True) as started:
         yield started

@@ -1,24 +1,15 @@
 """Processes and engines that die while a fleet updates: every task ends as its device knows it, none twice."""
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.conftest import PROCESSES
 from tests.support.api import root
 from tests.support.cluster import Cluster
 from tests.support.server import wait_until
 from tests.support.updating import Scene, fleet_size
 
 pytestmark = [pytest.mark.rule("devices"), pytest.mark.fault]
-
-
-@pytest.fixture(scope="module")
-def robust(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Three servers of NATS, and a PostgreSQL that writes as in production."""
-    with Cluster(tmp_path_factory.mktemp("robust"), PROCESSES, nats_nodes=3, crash_safe=True) as started:
-        yield started
 
 
 def lose_everything_in_turn(cluster: Cluster, scene: Scene) -> None:
@@ -41,13 +32,13 @@ def lose_everything_in_turn(cluster: Cluster, scene: Scene) -> None:
     cluster.processes["second-worker"].start()
 
 
-async def test_whatever_dies_every_task_ends_once(robust: Cluster) -> None:
-    scene = await asyncio.to_thread(Scene, robust.processes["one"], fleet_size(60))
-    fleet = scene.fleet(robust.processes["two"].mqtt)
+async def test_whatever_dies_every_task_ends_once(cluster: Cluster) -> None:
+    scene = await asyncio.to_thread(Scene, cluster.processes["one"], fleet_size(60), "losses")
+    fleet = scene.fleet(cluster.processes["two"].mqtt)
     async with fleet:
-        await asyncio.to_thread(lose_everything_in_turn, robust, scene)
+        await asyncio.to_thread(lose_everything_in_turn, cluster, scene)
     await asyncio.to_thread(scene.check, fleet)
-    assert "not_replicated" not in robust.logs()
+    assert "not_replicated" not in cluster.logs()
 
 
 def online(cluster: Cluster, scene: Scene) -> int:
@@ -57,10 +48,10 @@ def online(cluster: Cluster, scene: Scene) -> int:
     return sum(api.call("GetDeviceStatus", **each)["Data"]["Status"] == "ONLINE" for each in asked)
 
 
-async def test_devices_of_a_dead_gateway_are_offline(robust: Cluster) -> None:
-    scene = await asyncio.to_thread(Scene, robust.processes["one"], 3, "left")
-    async with scene.fleet(robust.processes["two"].mqtt):
-        await asyncio.to_thread(wait_until, lambda: online(robust, scene) == len(scene.devices))
-        robust.processes["two"].kill()
-        await asyncio.to_thread(wait_until, lambda: online(robust, scene) == 0, seconds=90)
-    await asyncio.to_thread(robust.processes["two"].start)
+async def test_devices_of_a_dead_gateway_are_offline(cluster: Cluster) -> None:
+    scene = await asyncio.to_thread(Scene, cluster.processes["one"], 3, "left")
+    async with scene.fleet(cluster.processes["two"].mqtt):
+        await asyncio.to_thread(wait_until, lambda: online(cluster, scene) == len(scene.devices))
+        cluster.processes["two"].kill()
+        await asyncio.to_thread(wait_until, lambda: online(cluster, scene) == 0, seconds=90)
+    await asyncio.to_thread(cluster.processes["two"].start)

@@ -1,6 +1,7 @@
 """A server of several processes on PostgreSQL, NATS and S3: which of them has which role, a test says."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -41,6 +42,7 @@ class Cluster:
         self._settings = dict(settings or {})
         self._stack = ExitStack()
         self.nats = NatsCluster(directory / "nats", nats_nodes)
+        self._key_file = directory / "master.key"
         self._crash_safe = crash_safe
         self.processes: dict[str, Server] = {}
 
@@ -50,6 +52,8 @@ class Cluster:
             self._stack.enter_context(self.nats)
             self.s3 = self._stack.enter_context(S3Server())
             self._bucket = self.s3.bucket()
+            self._key_file.write_bytes(_KEY)
+            self._key_file.chmod(0o600)
             self._start_processes()
         except BaseException:
             self._stack.close()
@@ -70,22 +74,30 @@ class Cluster:
         return "\n".join(f"=== {name}\n{process.logs()}" for name, process in self.processes.items())
 
     def _start_processes(self) -> None:
-        names = sorted(self._roles, key=lambda name: "api" not in self._roles[name])
-        for name in names:
-            data = self._directory / name / "data"
-            data.mkdir(parents=True, mode=0o700)
-            key = data / "master.key"
-            key.write_bytes(_KEY)
-            key.chmod(0o600)
-            process = Server(self._directory / name, self._settings_of(name))
-            self.processes[name] = self._stack.enter_context(process)
-            self._settings.setdefault("SKYFERRY_PUBLIC_URL", f"http://{process.http}")
+        """The first one makes the tables, and has the address that all the others are told."""
+        first, *others = sorted(self._roles, key=lambda name: "api" not in self._roles[name])
+        self._start(first)
+        self._settings.setdefault("SKYFERRY_PUBLIC_URL", f"http://{self.processes[first].http}")
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(self._start, others))
+
+    def _start(self, name: str) -> None:
+        process = Server(self._directory / name, self._settings_of(name))
+        self.processes[name] = process
+        self._stack.callback(_end, process)
+        process.start()
 
     def _settings_of(self, name: str) -> Mapping[str, str]:
         return {
             "SKYFERRY_DATABASE": self.postgresql.url(),
             "SKYFERRY_NATS": self.nats.url,
             "SKYFERRY_ROLES": self._roles[name],
+            "SKYFERRY_KEY_FILE": str(self._key_file),
             **self._bucket.settings(),
             **self._settings,
         }
+
+
+def _end(process: Server) -> None:
+    if process.is_running:
+        process.kill()

@@ -37,7 +37,9 @@ def match(tx: Connection, reported: Iterable[Reported], limits: EngineLimits, no
     made = 0
     for policy in statements.policies_of(tx, {device.product_id for device, _ in waiting}):
         fitting = [item for item in waiting if _fits(policy, *item)]
-        job = statements.by_id(tx, policy.job_id) if fitting else None
+        if not fitting or not statements.hold_matching(tx, policy.job_id):
+            continue
+        job = statements.by_id(tx, policy.job_id)
         if job is None:
             continue
         rule = dataclasses.replace(selection.rule_of(tx, job), device_ids={device.id for device, _ in fitting})

@@ -221,6 +221,12 @@ class Policy:
     group_id: str | None
 
 
+def hold_matching(tx: Connection, key: int) -> bool:
+    """Keeps a dynamic job from being stopped until the transaction ends; False when it matches no more devices."""
+    statement = select(jobs.c.id).where(jobs.c.id == key, job_is_matching).with_for_update(read=True)
+    return tx.execute(statement).first() is not None
+
+
 def policies_of(tx: Connection, product_ids: Collection[int]) -> Sequence[Policy]:
     """The running dynamic jobs of products, the one that was made last first."""
     statement = (

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, select, update
 
-from skyferry.store.dialect import upserting
+from skyferry.store.dialect import see_commits, upserting
 from skyferry.store.tables import report_positions
 
 
@@ -18,6 +18,11 @@ def make(tx: Connection, part: int) -> None:
 
 
 def advance(tx: Connection, part: int, *, before: int, after: int) -> bool:
-    """Moves a position; False when somebody else has moved it. The row is locked until the transaction ends."""
+    """Moves a position; False when somebody else has moved it. The row is locked until the transaction ends.
+
+    The first thing in a transaction. Workers that apply other parts at the same time meet on counters and take turns
+    there; what reports change of a task has the state that was read as its condition.
+    """
+    see_commits(tx)
     statement = update(report_positions).where(report_positions.c.part == part, report_positions.c.sequence == before)
     return tx.execute(statement.values(sequence=after)).rowcount == 1

@@ -1,7 +1,7 @@
 """Transactions on PostgreSQL: a pool of asyncpg connections; a function runs as a greenlet on the event loop.
 
 A transaction behaves as it does on SQLite, where writers take turns: writing ones are serializable, and PostgreSQL ends
-one of two that could not have run one after the other, which is then repeated (docs/adr/0004-serializable-writes.md).
+one of two that could not have run one after the other, which is then repeated (docs/adr/0006-serializable-writes.md).
 Reading ones see one state of the data throughout.
 """
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, and_, case, exists, func, or_, select, update
 
 from skyferry.store import rows
+from skyferry.store.dialect import see_commits
 from skyferry.store.jobs import COLUMNS, JobRecord, job_may_push
 from skyferry.store.tables import job_is_live, jobs, products, tasks
 
@@ -18,12 +19,16 @@ _can_hear = exists().where(products.c.id == jobs.c.product_id, products.c.device
 def due(tx: Connection, now: int, *, first: int, again: Collection[int]) -> Sequence[JobRecord]:
     """Jobs that have a push to send now, may push, and are allowed a push by their rate.
 
+    The first thing in a transaction: workers that look at the same time get different jobs, and each sees what the
+    others have sent.
+
     Args:
         tx: the transaction.
         now: the time.
         first: the state of tasks that were never pushed: those wait for the job's budget too.
         again: the states of tasks that are pushed another time.
     """
+    see_commits(tx)
 
     def waits(status: int) -> ColumnElement[bool]:
         return exists().where(tasks.c.job_id == jobs.c.id, tasks.c.status == status, tasks.c.dispatch_at <= now)
@@ -37,7 +42,7 @@ def due(tx: Connection, now: int, *, first: int, again: Collection[int]) -> Sequ
             or_(and_(_has_budget, waits(first)), *(waits(status) for status in again)),
         )
         .order_by(jobs.c.id)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)
     )
     return rows.all_of(JobRecord, tx.execute(statement))
 

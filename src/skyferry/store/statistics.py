@@ -1,5 +1,9 @@
-"""Statements on the counters: tasks that ended, by hour and cause; devices by version."""
+"""Statements on the counters: tasks that ended, by hour and cause; devices by version.
 
+Rows of counters are changed in the order of their keys: transactions that meet on several wait in one direction.
+"""
+
+import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -67,7 +71,7 @@ def add_endings(tx: Connection, endings: Mapping[EndingKey, int]) -> None:
         statement,
         [
             {"job_id": key.job_id, "hour": key.hour, "status": key.status, "cause": key.cause, "number": number}
-            for key, number in endings.items()
+            for key, number in sorted(endings.items(), key=lambda item: dataclasses.astuple(item[0]))
         ],
     )
 
@@ -102,7 +106,7 @@ def move_versions(tx: Connection, changes: Mapping[VersionKey, int]) -> None:
         statement,
         [
             {"product_id": key.product_id, "module": key.module, "version": key.version, "devices": number}
-            for key, number in changed.items()
+            for key, number in sorted(changed.items(), key=lambda item: dataclasses.astuple(item[0]))
         ],
     )
     fewer = [(key.product_id, key.module, key.version) for key, number in changed.items() if number < 0]
