@@ -100,7 +100,9 @@ def _announce(started: Started) -> None:
         print(f"root AccessKey, shown this once: {key.access_key_id} {key.secret}", flush=True)
     if started.new_root_password is not None:
         password = started.new_root_password
-        print(f"root password for {started.public_url}/console/, shown this once: {password}", flush=True)
+        print(
+            f"sign in to {started.public_url}/console/ as root; the password, shown this once: {password}", flush=True
+        )
     print(f"ready {started.endpoints}", flush=True)
 
 

@@ -1,6 +1,9 @@
 """The first page: what is going out, what fails and why, and how many devices are there."""
 
+import shlex
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from aiohttp import web
@@ -95,7 +98,14 @@ async def _first_steps(page: Page, devices: Mapping[str, Any] | None) -> Mapping
         "device": device,
         "package": package[0]["FirmwareId"] if package else None,
         "mqtt": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+        "program": _program(),
     }
+
+
+def _program() -> str:
+    """The command as this server was started, for who goes on in the same place: `.venv/bin/skyferry`."""
+    started_by = Path(sys.argv[0])
+    return shlex.quote(str(started_by)) if started_by.name == "skyferry" else "skyferry"
 
 
 async def _first_device(page: Page, product: str | None) -> Mapping[str, Any] | None:
