@@ -7,7 +7,8 @@ Reading ones see one state of the data throughout.
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final, TypeVar
 from uuid import uuid4
 
@@ -28,6 +29,9 @@ _REPEATED: Final = Counter("skyferry_store_repeated", "Transactions that were do
 
 _PAUSES: Final = (0.0, 0.01, 0.03, 0.1, 0.3, 0.5, 1.0)
 """Seconds before each repetition of a transaction that met another, before they are spread."""
+
+_BESIDE_OTHERS: Final = 2
+"""How often a transaction is tried beside others of this process before it runs alone."""
 
 _COLLISIONS: Final = frozenset({"40001", "40P01"})
 """serialization_failure and deadlock_detected: the transaction was rolled back, and may succeed right after."""
@@ -85,6 +89,7 @@ class Postgresql:
         )
         self._engine = engine
         self._limits = limits
+        self._turns = _Turns()
         self._writing = engine.execution_options(isolation_level="SERIALIZABLE")
         self._reading = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
@@ -94,10 +99,12 @@ class Postgresql:
         Raises:
             StoreUnavailableError: the database is away or too slow, or others were in the way each time.
         """
-        engine = self._writing if write else self._reading
-        for pause in _PAUSES:
+        for attempt, pause in enumerate(_PAUSES):
             try:
-                return await self._attempt(engine, work)
+                if not write:
+                    return await self._attempt(self._reading, work)
+                async with self._turn(attempt):
+                    return await self._attempt(self._writing, work)
             except _AgainError as again:
                 _REPEATED.labels(again.reason).inc()
                 cause = again
@@ -108,6 +115,9 @@ class Postgresql:
     async def close(self) -> None:
         """Closes all connections."""
         await self._engine.dispose()
+
+    def _turn(self, attempt: int) -> AbstractAsyncContextManager[None]:
+        return self._turns.beside_others() if attempt < _BESIDE_OTHERS else self._turns.alone()
 
     async def _attempt(self, engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
         connection = await self._connect(engine)
@@ -132,6 +142,40 @@ class Postgresql:
             raise StoreUnavailableError(reason, error) from error
         except (OSError, TimeoutError, DBAPIError, asyncpg.PostgresError) as error:
             raise _unreachable(error) from error
+
+
+class _Turns:
+    """Lets writers run beside each other until one has met others too often: then it runs alone in this process.
+
+    In small tables PostgreSQL takes whole pages for what a transaction has read, so that a few busy writers may end
+    each other again and again.
+    """
+
+    def __init__(self) -> None:
+        self._gate = asyncio.Lock()
+        self._running = 0
+        self._nobody = asyncio.Event()
+        self._nobody.set()
+
+    @asynccontextmanager
+    async def beside_others(self) -> AsyncIterator[None]:
+        """Waits only for a writer that runs, or is about to run, alone."""
+        async with self._gate:
+            self._running += 1
+            self._nobody.clear()
+        try:
+            yield
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._nobody.set()
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Lets nobody begin, and waits for those that have begun."""
+        async with self._gate:
+            await self._nobody.wait()
+            yield
 
 
 class _AgainError(Exception):

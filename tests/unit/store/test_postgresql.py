@@ -58,6 +58,18 @@ async def test_writers_behave_as_if_they_took_turns(server: PostgresqlServer, st
     await other.close()
 
 
+async def test_writers_that_always_meet_are_all_done(server: PostgresqlServer, store: Store) -> None:
+    def add_slowly(tx: Connection, name: str) -> None:
+        count(tx)
+        tx.execute(text("SELECT pg_sleep(0.02)"))
+        add(tx, name)
+
+    busy = Store(server.url(), PostgresqlLimits(connections=20))
+    await asyncio.gather(*(busy.write(add_slowly, f"name-{number}") for number in range(40)))
+    assert await store.read(count) == 40
+    await busy.close()
+
+
 async def test_a_reader_cannot_write(store: Store) -> None:
     with pytest.raises(DBAPIError, match="read-only"):
         await store.read(add, "name")
