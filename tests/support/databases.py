@@ -66,6 +66,12 @@ def url(path: Path, *, empty: bool = False) -> str:
     return _cluster().url(_names[path])
 
 
+def create_tables(tx: Connection | Engine) -> None:
+    """Makes the tables of a new database that `url` has named without `empty`: on PostgreSQL it has them already."""
+    if _chosen == "sqlite":
+        metadata.create_all(tx)
+
+
 def engine(path: Path) -> Engine:
     """The database of this path, for functions on a connection."""
     if _chosen == "sqlite":

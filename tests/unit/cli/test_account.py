@@ -12,7 +12,6 @@ from skyferry.fleet import principals
 from skyferry.keys import KeyRing, SecretBox
 from skyferry.ram.principal import Principal
 from skyferry.ram.tokens import SecurityTokens
-from skyferry.store.tables import metadata
 from tests.support import databases
 
 Run = Callable[..., Result]
@@ -22,7 +21,7 @@ Run = Callable[..., Result]
 def data_dir(tmp_path: Path) -> Path:
     KeyRing.load_or_create(tmp_path / "master.key")
     engine = databases.engine(tmp_path / "skyferry.db")
-    metadata.create_all(engine)
+    databases.create_tables(engine)
     engine.dispose()
     return tmp_path
 

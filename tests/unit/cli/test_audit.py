@@ -10,7 +10,6 @@ from typer.testing import CliRunner, Result
 
 from skyferry.cli import app
 from skyferry.keys import KeyRing
-from skyferry.store.tables import metadata
 from tests.support import databases
 
 Run = Callable[..., Result]
@@ -21,7 +20,7 @@ POLICY = '{"Version": "1", "Statement": {"Effect": "Allow", "Action": "iot:Get*"
 def run(tmp_path: Path) -> Run:
     KeyRing.load_or_create(tmp_path / "master.key")
     engine = databases.engine(tmp_path / "skyferry.db")
-    metadata.create_all(engine)
+    databases.create_tables(engine)
     engine.dispose()
     runner = CliRunner(
         env={

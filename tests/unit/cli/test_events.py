@@ -9,7 +9,6 @@ from typer.testing import CliRunner, Result
 from skyferry.cli.events import app
 from skyferry.fleet import accounts
 from skyferry.keys import KeyRing, SecretBox
-from skyferry.store.tables import metadata
 from tests.support import databases
 from tests.support.rows import START
 
@@ -20,7 +19,7 @@ Run = Callable[..., Result]
 def run(tmp_path: Path) -> Run:
     box = SecretBox(KeyRing.load_or_create(tmp_path / "master.key").derive("secrets"))
     engine = databases.engine(tmp_path / "skyferry.db")
-    metadata.create_all(engine)
+    databases.create_tables(engine)
     with engine.begin() as tx:
         accounts.ensure_root(tx, box, key_id="testid", secret="testsecret", now_ms=START)
     engine.dispose()

@@ -13,7 +13,8 @@ from skyferry.keys import KeyFileError, KeyRing, SecretBox
 from skyferry.store import migrate
 from skyferry.store.dialect import serialised
 from skyferry.store.engine import Store
-from skyferry.store.tables import installation, metadata
+from skyferry.store.tables import installation
+from tests.support import databases
 from tests.support.postgresql import PostgresqlServer
 from tests.support.rows import START
 
@@ -24,8 +25,8 @@ AT_ONCE = 4
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = Store(str(tmp_path / "skyferry.db"))
-    await opened.write(metadata.create_all)
+    opened = Store(databases.url(tmp_path / "skyferry.db"))
+    await opened.write(databases.create_tables)
     yield opened
     await opened.close()
 

@@ -11,7 +11,8 @@ from skyferry.cluster.leases import LeaseLimits, Leases
 from skyferry.store import leases as statements
 from skyferry.store.engine import Store
 from skyferry.store.leases import Share
-from skyferry.store.tables import leases, metadata, processes
+from skyferry.store.tables import leases, processes
+from tests.support import databases
 from tests.support.rows import START
 
 LIMITS = LeaseLimits(lease_ms=9_000, short_ms=500, silent_ms=5_000)
@@ -33,8 +34,8 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = Store(str(tmp_path / "skyferry.db"))
-    await opened.write(metadata.create_all)
+    opened = Store(databases.url(tmp_path / "skyferry.db"))
+    await opened.write(databases.create_tables)
     yield opened
     await opened.close()
 

@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 
 from skyferry.store.engine import Store
-from skyferry.store.tables import metadata
 from tests.support import databases
 
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     opened = Store(databases.url(tmp_path / "skyferry.db"))
-    await opened.write(metadata.create_all)
+    await opened.write(databases.create_tables)
     yield opened
     await opened.close()

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from skyferry.keys import SecretBox
 from skyferry.store.engine import Store
-from skyferry.store.tables import accounts, devices, instances, metadata, products
+from skyferry.store.tables import accounts, devices, instances, products
 from tests.support import databases
 
 PRODUCT_KEY: Final = "a1Stub00001"
@@ -77,7 +77,7 @@ def add_instance(tx: Connection, instance_id: int) -> None:
 
 def create(tx: Connection) -> None:
     """The schema, one account and its instance."""
-    metadata.create_all(tx)
+    databases.create_tables(tx)
     tx.execute(accounts.insert().values(id=1, uid="1", name="root", created_at=0))
     tx.execute(
         instances.insert().values(

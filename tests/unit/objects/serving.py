@@ -238,7 +238,7 @@ def add_package_of(tx: Connection, key: str, instance_id: int = 1) -> None:
 
 def prepare(tx: Connection, box: SecretBox) -> None:
     """The schema, and two instances: 1 has the keys of the recorded forms."""
-    tables.metadata.create_all(tx)
+    databases.create_tables(tx)
     add_instance(tx, box, PREFIX, "ossid", "osssecret")
     add_instance(tx, box, OTHER_PREFIX, "otherid", "othersecret")
 

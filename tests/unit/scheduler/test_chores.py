@@ -24,7 +24,7 @@ from skyferry.store import audit, disconnections
 from skyferry.store import objects as object_statements
 from skyferry.store.audit import AuditFilter
 from skyferry.store.engine import Store
-from skyferry.store.tables import devices, metadata, products
+from skyferry.store.tables import devices, products
 from skyferry.trust.signatures import DigestSigner
 from skyferry.trust.tuf.limits import TufLimits
 from skyferry.trust.tuf.repository import Repositories
@@ -35,7 +35,7 @@ from tests.support.rows import World
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     opened = Store(databases.url(tmp_path / "skyferry.db"))
-    await opened.write(metadata.create_all)
+    await opened.write(databases.create_tables)
     yield opened
     await opened.close()
 

@@ -12,7 +12,6 @@ from skyferry.scheduler.downloads import DownloadCounts
 from skyferry.store import downloads
 from skyferry.store.downloads import DownloadRecord
 from skyferry.store.engine import Store
-from skyferry.store.tables import metadata
 from tests.support import databases
 from tests.support.rows import START, World
 
@@ -22,7 +21,7 @@ GONE = 999
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     opened = Store(databases.url(tmp_path / "skyferry.db"))
-    await opened.write(metadata.create_all)
+    await opened.write(databases.create_tables)
     yield opened
     await opened.close()
 

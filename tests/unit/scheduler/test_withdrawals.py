@@ -12,7 +12,6 @@ from skyferry.ota import deadlines
 from skyferry.scheduler.withdrawals import Withdrawals
 from skyferry.store.devices import DeviceRecord
 from skyferry.store.engine import Store
-from skyferry.store.tables import metadata
 from tests.support import databases
 from tests.support.rows import World
 
@@ -22,7 +21,7 @@ Key = tuple[int, int]
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     opened = Store(databases.url(tmp_path / "skyferry.db"))
-    await opened.write(metadata.create_all)
+    await opened.write(databases.create_tables)
     yield opened
     await opened.close()
 

@@ -20,7 +20,7 @@ from skyferry.scheduler.chores import every
 from skyferry.scheduler.reports import ReportWorker, ReportWriter
 from skyferry.scheduler.runner import Runner
 from skyferry.store.engine import Store
-from skyferry.store.tables import metadata, module_versions
+from skyferry.store.tables import module_versions
 from skyferry.trust.signatures import DigestSigner
 from tests.support import databases
 from tests.support.rows import START, World
@@ -37,7 +37,7 @@ class ManualClock:
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     opened = Store(databases.url(tmp_path / "skyferry.db"))
-    await opened.write(metadata.create_all)
+    await opened.write(databases.create_tables)
     yield opened
     await opened.close()
 

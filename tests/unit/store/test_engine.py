@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, func, insert, select
 
 from skyferry.store.engine import Store, announce
-from skyferry.store.tables import accounts, metadata
+from skyferry.store.tables import accounts
 from tests.support import databases
 
 
@@ -23,8 +23,8 @@ def count(tx: Connection) -> int:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = Store(databases.url(tmp_path / "new" / "skyferry.db", empty=True))
-    await opened.write(metadata.create_all)
+    opened = Store(databases.url(tmp_path / "new" / "skyferry.db"))
+    await opened.write(databases.create_tables)
     yield opened
     await opened.close()
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select, update
 from skyferry.keys import SecretBox
 from skyferry.store import tuf as statements
 from skyferry.store.engine import Store
-from skyferry.store.tables import metadata, tuf_metadata
+from skyferry.store.tables import tuf_metadata
 from skyferry.trust.tuf import repository
 from skyferry.trust.tuf.ceremonies import Ceremony, RoleKeys
 from skyferry.trust.tuf.limits import TufLimits
@@ -37,7 +37,7 @@ class SetClock:
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     made = Store(databases.url(tmp_path / "trust.db"))
-    await made.write(metadata.create_all)
+    await made.write(databases.create_tables)
     yield made
     await made.close()
 
