@@ -122,12 +122,59 @@ def test_pages_with_data_have_no_serious_fault_of_accessibility(page: Page, flee
     )
 
 
-def test_the_preview_has_none_either(page: Page, fleet: tuple[str, str, str]) -> None:
+def test_pages_that_ask_before_they_change_something_have_none_either(
+    page: Page, fleet: tuple[str, str, str], root_application: Application
+) -> None:
+    api, (product, package, job) = root_application, fleet
+    unverified = api.create_package(product, b"other content", "3.0.0", NeedToVerify=True)
+    group = api.call("CreateDeviceGroup", GroupName="to_be_asked")["Data"]["GroupId"]
+    api.call("BatchAddDeviceGroupRelations", GroupId=group, Device=[{"ProductKey": product, "DeviceName": "device_4"}])
+    hook = api.call("CreateEventSubscription", Target="http://127.0.0.1:9/", Type=["task.ended"])["Data"]
+    task = next(item["TaskId"] for item in api.tasks(job) if item["TaskStatus"] == "IN_PROGRESS")
+    device, events = f"/devices/{product}/device_1", f"/events/{hook['SubscriptionId']}"
+
+    assert (
+        faults(
+            page,
+            (
+                f"/packages/{unverified}/verify",
+                f"/packages/{package}/edit",
+                f"/groups/static/{group}",
+                f"/groups/static/{group}/remove?device={product}%2Fdevice_4",
+                f"/groups/static/{group}/delete",
+                "/access/policies/new",
+                "/access/policies/System/AliyunIOTReadOnlyAccess",
+                f"/products/{product}/settings",
+                f"/products/{product}/delete",
+                f"/products/{product}/modules/battery/delete",
+                f"{device}/secret",
+                f"{device}/delete",
+                f"{device}/tasks/{task}",
+                f"{device}/tasks/{task}/cancel",
+                events,
+                f"{events}/secret",
+                f"{events}/delete",
+            ),
+        )
+        == []
+    )
+
+
+def test_the_wizard_has_none_in_any_of_its_forms_nor_its_preview(page: Page, fleet: tuple[str, str, str]) -> None:
     page.goto(f"/console/packages/{fleet[1]}/update")
+    found = []
+    for scope in ("SPECIFIC", "GRAY", "GROUP", "ALL"):
+        page.locator("[name=TargetSelection]").select_option(scope)
+        found += serious(page)
     page.get_by_role("button", name="Preview", exact=True).click()
     expect(page.locator("#preview")).to_be_visible()
+    found += serious(page)
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    found += serious(page, "color-contrast")
+    page.locator("[name=mode][value=DYNAMIC]").check()
+    found += serious(page)
 
-    assert serious(page) == []
+    assert found == []
 
 
 def test_the_sign_in_page_has_none_either(context: BrowserContext) -> None:
