@@ -1,15 +1,14 @@
 """A server whose disk is full says yes to nothing that is not stored, and goes on by itself once there is room."""
 
 import asyncio
-import itertools
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.support.api import Application, BusinessError, Device, GatewayError, root, send_form
+from tests.fault.support import register_until_refused, report_until_unheard
+from tests.support.api import root, send_form
 from tests.support.disks import LimitedFiles, SmallDisk
-from tests.support.mqtt import PUBACK, Wire, publish
 from tests.support.updating import Scene, fleet_size
 
 pytestmark = pytest.mark.fault
@@ -33,7 +32,7 @@ async def test_every_task_ends_right_though_the_disk_was_full(
             with server.full_disk():
                 registered, refusal = await asyncio.to_thread(register_until_refused, api, other)
                 upload = await asyncio.to_thread(send_form, ticket, _MORE_THAN_FITS)
-                acknowledged = await asyncio.to_thread(report_until_unheard, server, witness)
+                acknowledged = await asyncio.to_thread(report_until_unheard, server.mqtt, witness)
                 await asyncio.sleep(1)  # the fleet goes on meanwhile
             await asyncio.to_thread(scene.wait_for_ended, 1)
             await asyncio.to_thread(scene.check, fleet)
@@ -54,30 +53,3 @@ async def test_every_task_ends_right_though_the_disk_was_full(
         assert api.call("QueryProduct", ProductKey=other)["Data"]["DeviceCount"] == 1 + registered
         assert api.version(witness) == acknowledged
         assert api.upload(_MORE_THAN_FITS)
-
-
-def register_until_refused(api: Application, product: str) -> tuple[int, str]:
-    """Registers devices until nothing more is stored; tells how many were answered with success, and the refusal."""
-    for number in itertools.count():
-        try:
-            api.register(product, f"device-{number}")
-        except (GatewayError, BusinessError) as error:
-            return number, error.code
-    raise AssertionError
-
-
-def report_until_unheard(server: SmallDisk | LimitedFiles, device: Device) -> str:
-    """Reports versions at QoS 1, each on a connection of its own, until one is not acknowledged; gives the last one."""
-    topic = f"/ota/device/inform/{device.product_key}/{device.name}"
-    acknowledged = ""
-    for number in itertools.count():
-        version = f"0.{number}"
-        with Wire(server.mqtt) as wire:
-            wire.log_in(device)
-            wire.send(publish(topic, b'{"id":1,"params":{"version":"%s"}}' % version.encode(), 1))
-            try:
-                assert wire.packet().first == PUBACK
-            except ConnectionError:
-                return acknowledged
-        acknowledged = version
-    raise AssertionError
