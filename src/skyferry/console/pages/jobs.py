@@ -25,7 +25,7 @@ async def show(page: Page) -> web.StreamResponse:
     job = await named.job(page)
     if page.query.get("format") == "csv":
         return await export.stream(page, job["JobId"], _COLUMNS, _exported(page, job["JobId"]))
-    context = {"job": job, "live": job["JobStatus"] in _LIVE, **await _progress(page, job["JobId"])}
+    context = {"job": job, "live": job["JobStatus"] in _LIVE, "beside": False, **await _progress(page, job["JobId"])}
     if page.query.get("tab") == "information":
         held_back = (await page.call("QueryOTARollout", JobId=job["JobId"]))["Data"]
         return page.render("jobs/information.html", held_back=held_back, **context)
@@ -54,8 +54,9 @@ async def _results(page: Page, job: Mapping[str, Any]) -> Mapping[str, Any] | No
 
 @pages.get("/jobs/{job_id}/progress")
 async def show_progress(page: Page) -> web.StreamResponse:
-    """The part of the page that changes while the batch runs."""
-    return page.render("jobs/progress.html", **await _progress(page, page.name("job_id")))
+    """The part of the page that changes while the batch runs, with the numbers of the tabs that are shown beside it."""
+    beside = page.query.get("tab") == "devices"
+    return page.render("jobs/live.html", beside=beside, **await _progress(page, page.name("job_id")))
 
 
 async def _progress(page: Page, job_id: str) -> Mapping[str, Any]:

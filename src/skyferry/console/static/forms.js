@@ -2,9 +2,27 @@
 "use strict";
 
 (() => {
-  for (const place of document.querySelectorAll("[data-upload], [data-all]")) {
-    place.hidden = false;
+  function show() {
+    for (const place of document.querySelectorAll("[data-upload], [data-all]")) {
+      place.hidden = false;
+    }
   }
+  show();
+  document.addEventListener("htmx:afterSwap", show);
+
+  // A table that changes by itself waits while rows of it are selected, or something in it has the focus.
+  const isInUse = (place) =>
+    place.matches("[data-live]") && (place.querySelector(":checked") || place.contains(document.activeElement));
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (isInUse(event.target)) {
+      event.preventDefault();
+    }
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (isInUse(event.detail.target)) {
+      event.detail.shouldSwap = false;
+    }
+  });
 
   // Uploads: the server gives a ticket, the file goes straight to the object store, its URL into the field behind.
   const token = () => JSON.parse(document.body.getAttribute("hx-headers"))["X-Form-Token"];
