@@ -185,14 +185,20 @@ def _is_away(error: Exception) -> bool:
 async def _finished(work: Coroutine[Any, Any, None]) -> None:
     """Does the work to its end, even when this task is cancelled meanwhile: the answers to reports must go out."""
     task = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        task.exception()  # whoever reads the part next meets it too
+        raise asyncio.CancelledError
+    task.result()
 
 
 async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    """Cancels a task until it is over: before Python 3.12 a message that arrives just then swallows the request."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=_PAUSE_SECONDS)

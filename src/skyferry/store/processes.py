@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from skyferry.store.dialect import upserting
 from skyferry.store.tables import processes
@@ -33,10 +33,3 @@ def silent(tx: Connection, before: int) -> Sequence[tuple[str, int]]:
     """Processes that were last heard of before this moment, and when that was."""
     statement = select(processes.c.id, processes.c.heard_at).where(processes.c.heard_at < before)
     return [(process, heard_at) for process, heard_at in tx.execute(statement.order_by(processes.c.id))]
-
-
-def working(tx: Connection, role: str, since: int) -> int:
-    """How many processes have a role and were heard of since then."""
-    roles = "," + processes.c.roles + ","
-    statement = select(func.count()).where(processes.c.heard_at >= since, roles.contains(f",{role},"))
-    return tx.execute(statement).scalar_one()
