@@ -216,6 +216,7 @@ NAMING_NOTHING = {
     "ListEventSubscriptions",
     "ListOTAJobs",
     "QueryOTAStatistics",
+    "QueryServerStatus",  # of whom operates the server: test_server_status.py
     "QueryAuditRecords",  # of the account: test_console_access.py
     "AssumeRole",  # roles belong to accounts, not to instances: test_roles.py
     *(name for name, item in OPERATIONS.items() if item.action.startswith("ram:")),  # of accounts, too: test_ram.py

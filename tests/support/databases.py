@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 import asyncpg
-from sqlalchemy import Connection, Engine, create_engine, event, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
 from sqlalchemy.connectors import asyncio as connectors
 from sqlalchemy.dialects.postgresql import asyncpg as dialect
 from sqlalchemy.util import concurrency
@@ -67,8 +67,8 @@ def url(path: Path, *, empty: bool = False) -> str:
 
 
 def create_tables(tx: Connection | Engine) -> None:
-    """Makes the tables of a new database that `url` has named without `empty`: on PostgreSQL it has them already."""
-    if _chosen == "sqlite":
+    """Makes the tables of a new database that `url` has named without `empty`, unless it has them already."""
+    if _chosen == "sqlite" and not inspect(tx).has_table("tasks"):
         metadata.create_all(tx)
 
 

@@ -134,6 +134,8 @@ PRODUCT = "products (product_key=?)"
 PRODUCTS = "ix_products_instance_id_id"
 NEXT_DEVICES = "ix_devices_product_id_id"
 OPEN = "uq_tasks_open_device_id_module"
+VERSIONS = "ix_module_versions_version_device_id"
+SELECTION = {OPEN, NEXT_DEVICES, VERSIONS}
 BY_STATE = "ix_devices_product_id_state_id"
 OF_JOB = "ix_tasks_job_id_status_id"
 DUE = "ix_tasks_due"
@@ -186,13 +188,13 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
     "page of a state": (lambda s: tasks.page_of_job(s.tx, s.job.id, offset=0, limit=10, status=20), {OF_JOB}),
     "tasks of named devices": (lambda s: tasks.of_devices(s.tx, s.job.id, s.names), {DEVICE, "ix_tasks_device_id"}),
     "count by state": (lambda s: tasks.count_by_status(s.tx, s.job.id), set()),
-    "overwrite all": (lambda s: overwrite(s, any_module=True, named=False), {OPEN, NEXT_DEVICES}),
-    "overwrite all, one module": (lambda s: overwrite(s, any_module=False, named=False), {OPEN, NEXT_DEVICES}),
-    "overwrite named": (lambda s: overwrite(s, any_module=True, named=True), {OPEN, NEXT_DEVICES}),
-    "insert all": (lambda s: insert_tasks(s, any_module=True, named=False), {OPEN, NEXT_DEVICES}),
-    "insert named, one module": (lambda s: insert_tasks(s, any_module=False, named=True), {OPEN, NEXT_DEVICES}),
+    "overwrite all": (lambda s: overwrite(s, any_module=True, named=False), SELECTION),
+    "overwrite all, one module": (lambda s: overwrite(s, any_module=False, named=False), SELECTION),
+    "overwrite named": (lambda s: overwrite(s, any_module=True, named=True), SELECTION),
+    "insert all": (lambda s: insert_tasks(s, any_module=True, named=False), SELECTION),
+    "insert named, one module": (lambda s: insert_tasks(s, any_module=False, named=True), SELECTION),
     "end of chunk": (lambda s: selection.end_of_chunk(s.tx, s.rule(), 2), {NEXT_DEVICES}),
-    "any device": (lambda s: selection.any_device(s.tx, s.rule()), {NEXT_DEVICES}),
+    "any device": (lambda s: selection.any_device(s.tx, s.rule()), {NEXT_DEVICES, VERSIONS}),
     "jobs of a device": (
         lambda s: jobs.page_of_device(s.tx, s.job.package_id, 1, without="PLANNED", offset=0, limit=10),
         {"ix_tasks_device_id"},
