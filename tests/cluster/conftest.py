@@ -9,7 +9,7 @@ from tests.support.cluster import Cluster
 PROCESSES = {"one": "api,gateway", "two": "api,gateway", "first-worker": "worker", "second-worker": "worker"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster that all tests share, with a PostgreSQL that writes as in production and three servers of NATS.
 

@@ -81,7 +81,8 @@ class Scene:
         states = api.states(self.job)
         by_state = Counter(states.values())
         said = {each.identity.device_name: _end_of(each.version) for each in fleet.devices}
-        assert states == said
+        apart = {name: (states.get(name), ends) for name, ends in said.items() if states.get(name) != ends}
+        assert states == said, f"the server and the devices say of their tasks: {apart}"
         assert len(api.tasks(self.job)) == self.size
         assert self.counts(*ENDED, *_OPEN) == {state: by_state[state] for state in (*ENDED, *_OPEN)}
         told = [complaint for complaint in fleet.tally.complaints if "The connection broke" not in complaint]
