@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -12,7 +11,7 @@ from typing import Self
 
 import pytest
 
-from tests.support.server import wait_until
+from tests.support.server import free_port, wait_until
 
 
 class NatsServer:
@@ -70,7 +69,7 @@ class NatsCluster:
 
     def __init__(self, directory: Path, nodes: int) -> None:
         self._directory = directory
-        self._routes = [_free_port() for _ in range(nodes)]
+        self._routes = [free_port() for _ in range(nodes)]
         self.nodes: list[NatsServer] = []
         self._stack = ExitStack()
 
@@ -100,9 +99,3 @@ class NatsCluster:
         others = ",".join(f"nats-route://127.0.0.1:{port}" for port in self._routes if port != own)
         named = ("--name", f"node{number}", "--cluster_name", "skyferry-test")
         return (*named, "--cluster", f"nats://127.0.0.1:{own}", "--routes", others)
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])

@@ -4,7 +4,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,6 +13,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import pytest
+
+from tests.support.server import free_port
 
 _PROGRAMS: Final = Path("/usr/lib/postgresql")
 _TRIES: Final = 5
@@ -83,7 +84,7 @@ class PostgresqlServer:
     def start(self) -> None:
         """Starts it and waits until it answers."""
         for attempt in range(_TRIES):
-            port = self._port or _free_port()
+            port = self._port or free_port()
             options = (f"port={port}", f"unix_socket_directories={self._directory}", *self._settings)
             command = [str(self._programs / "postgres"), "-D", str(self._data), *(f"-c{each}" for each in options)]
             with (self._directory / "postgresql.log").open("ab") as log:
@@ -181,9 +182,3 @@ def _user() -> dict[str, Any]:
 
 def _children(pid: int) -> list[int]:
     return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])

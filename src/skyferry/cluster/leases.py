@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from skyferry.clock import Clock
+from skyferry.cluster.membership import SILENT_MS
 from skyferry.store import leases as statements
 from skyferry.store.engine import Store
 from skyferry.store.leases import Share
@@ -31,7 +32,7 @@ class LeaseLimits:
 
     lease_ms: int = 20_000
     short_ms: int = 1_000
-    silent_ms: int = 20_000
+    silent_ms: int = SILENT_MS
 
 
 @dataclass(slots=True)

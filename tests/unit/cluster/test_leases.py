@@ -13,18 +13,11 @@ from skyferry.store.engine import Store
 from skyferry.store.leases import Share
 from skyferry.store.tables import leases, processes
 from tests.support import databases
+from tests.support.clock import ManualClock
 from tests.support.rows import START
 
 LIMITS = LeaseLimits(lease_ms=9_000, short_ms=500, silent_ms=5_000)
 PARTS = [f"reports:{number}" for number in range(4)]
-
-
-class ManualClock:
-    def __init__(self) -> None:
-        self.now = START
-
-    def now_ms(self) -> int:
-        return self.now
 
 
 @pytest.fixture

@@ -9,15 +9,8 @@ from skyferry.cluster.membership import SILENT_MS, Member, Membership
 from skyferry.store import processes
 from skyferry.store.engine import Store
 from tests.support import databases
+from tests.support.clock import ManualClock
 from tests.support.rows import START
-
-
-class ManualClock:
-    def __init__(self) -> None:
-        self.now = START
-
-    def now_ms(self) -> int:
-        return self.now
 
 
 class World:

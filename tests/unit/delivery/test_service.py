@@ -17,6 +17,7 @@ from skyferry.store.outbox import Death
 from skyferry.store.subscriptions import SubscriptionRecord
 from skyferry.store.tables import outbox
 from skyferry.store.tables import subscriptions as subscription_table
+from tests.support.clock import ManualClock
 from tests.support.nats import NatsServer
 from tests.support.outbox import BOX, fill, is_empty, subscription, waiting
 from tests.support.receiver import Receiver
@@ -24,14 +25,6 @@ from tests.support.rows import START
 from tests.unit.delivery.waiting import stored, until
 
 LIMITS = DeliveryLimits(attempts=2, retry_ms=20, timeout_ms=5_000, keep_dead_ms=1_000)
-
-
-class ManualClock:
-    def __init__(self) -> None:
-        self.now = START
-
-    def now_ms(self) -> int:
-        return self.now
 
 
 class Told:

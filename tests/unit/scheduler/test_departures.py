@@ -14,16 +14,9 @@ from skyferry.store import presence, processes
 from skyferry.store.engine import Store
 from skyferry.store.presence import Arrival
 from tests.support import databases
+from tests.support.clock import ManualClock
 from tests.support.rows import START, World
 from tests.unit.devices.support import RecordingBus
-
-
-class ManualClock:
-    def __init__(self) -> None:
-        self.now = START
-
-    def now_ms(self) -> int:
-        return self.now
 
 
 def connect_devices(tx: Connection) -> tuple[int, int, int]:

@@ -23,15 +23,8 @@ from skyferry.store.engine import Store
 from skyferry.store.tables import module_versions
 from skyferry.trust.signatures import DigestSigner
 from tests.support import databases
+from tests.support.clock import ManualClock
 from tests.support.rows import START, World
-
-
-class ManualClock:
-    def __init__(self) -> None:
-        self.now = START
-
-    def now_ms(self) -> int:
-        return self.now
 
 
 @pytest.fixture
