@@ -1,5 +1,7 @@
 """Fixtures for tests that need a whole server."""
 
+import os
+import sys
 from collections.abc import Generator, Iterator
 from typing import Final
 
@@ -25,8 +27,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Says so to `tests.support.databases`."""
+    """Says so to `tests.support.databases`; lets the programs that tests start keep their bytecode."""
     databases.choose(config.getoption("--database"))
+    # Where the environment forbids it, each of some hundred servers would compile all its modules anew, for seconds.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 @pytest.fixture(scope="module")
