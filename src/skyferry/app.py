@@ -1,5 +1,6 @@
 """The composition root: settings in, the roles of this process out. Nothing else connects the parts."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -16,7 +17,7 @@ from skyferry.effective_settings import effective
 from skyferry.endpoints import AddressError, Endpoints
 from skyferry.fleet import accounts, people
 from skyferry.fleet.accounts import NewKey
-from skyferry.monitoring import Check, Health
+from skyferry.monitoring import Check, Health, Readiness
 from skyferry.objects import http as objects_http
 from skyferry.objects.cleaning import remove_strays
 from skyferry.operations.services import ServerFacts
@@ -35,6 +36,7 @@ from skyferry.trust.tuf import http as tuf_http
 from skyferry.web import WebServer
 
 _DEVICES_AT_ONCE: Final = 1_000
+_NOT_NEEDED: Final = frozenset({"objects", "membership"})
 _STRAY_MS: Final = 86_400_000
 """An upload of another process has a file before it has a row, but not for so long."""
 
@@ -104,6 +106,16 @@ class Server:
     def reload(self) -> None:
         """Reads certificates anew that have changed, soon."""
         self._tls.wake()
+
+    async def drain(self) -> None:
+        """Lets balancers send what is new elsewhere, and devices go one after the other.
+
+        May be cancelled at any time; `stop` does the rest.
+        """
+        self._readiness.drain()
+        await asyncio.sleep(self._settings.stop_delay_seconds)
+        if self._gateway is not None and self._settings.drain_seconds:
+            await self._gateway.drain(self._settings.drain_seconds)
 
     async def stop(self) -> None:
         """Closes the doors, finishes what was begun, and stores what devices have said."""
@@ -223,6 +235,7 @@ class Server:
     async def _start_web(self, endpoints: Endpoints) -> None:
         """Serves what the roles of this process offer over HTTP."""
         health = Health(self._checks())
+        self._readiness = Readiness(self._needs())
         api = ApiRole(self._foundation, self._facts(endpoints, health)) if Role.API in self._settings.roles else None
         routes = api.routes() if api else []
         if self._gateway is not None:
@@ -230,7 +243,8 @@ class Server:
         if Role.API in self._settings.roles or Role.GATEWAY in self._settings.roles:
             routes += self._file_routes()
         mqtt_port = (endpoints.mqtt.address if endpoints.mqtt else self._settings.mqtt).port
-        self._web = WebServer([*routes, *monitoring.routes(health)], console=api.console(mqtt_port) if api else None)
+        routes += monitoring.routes(health, self._readiness)
+        self._web = WebServer(routes, console=api.console(mqtt_port) if api else None)
         await self._web.start(endpoints, self._tls)
 
     def _file_routes(self) -> list[web.RouteDef]:
@@ -273,6 +287,16 @@ class Server:
         if self._membership is not None:
             checks["membership"] = self._membership.check
         return checks
+
+    def _needs(self) -> Mapping[str, Check]:
+        """What this process cannot do without. While only files are out of reach, it can do most of its work."""
+        store = self._foundation.store
+
+        async def check_schema() -> None:
+            await migrate.check(store)
+
+        needs = {name: check for name, check in self._checks().items() if name not in _NOT_NEEDED}
+        return {**needs, "schema": check_schema}
 
     async def _check_web(self) -> None:
         self._web.check()

@@ -252,6 +252,10 @@ class Settings(BaseSettings):
     push_backoff_seconds: float = Field(default=60.0, ge=0, le=21_600)
     """The wait before the fourth push of a task that came to nothing; each further one is twice as long, up to six
     hours; 0 for no waits."""
+    stop_delay_seconds: float = Field(default=0.0, ge=0, le=600)
+    """How long the server still takes what is new after it was told to stop; `/readyz` answers 503 meanwhile."""
+    drain_seconds: float = Field(default=0.0, ge=0, le=3_600)
+    """Over how long a stop spreads the ends of the devices' connections; 0 ends them all at once."""
     keepalive_most_seconds: float = Field(default=1_200.0, ge=30)
     """The longest keepalive of an MQTT connection."""
     keepalive_checked: bool = False

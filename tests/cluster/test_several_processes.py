@@ -13,15 +13,16 @@ from tests.support.updating import Scene
 pytestmark = pytest.mark.rule("devices")
 
 
-def health(process: Server) -> dict[str, str]:
-    with urllib.request.urlopen(f"http://{process.http}/healthz", timeout=30) as answer:
+def asked(process: Server, path: str) -> dict[str, str]:
+    with urllib.request.urlopen(f"http://{process.http}{path}", timeout=30) as answer:
         found: dict[str, str] = json.load(answer)
     return found
 
 
-def test_every_process_is_healthy(cluster: Cluster) -> None:
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_every_process_is_healthy_and_ready(cluster: Cluster, path: str) -> None:
     for process in cluster.processes.values():
-        assert health(process)["status"] == "ok"
+        assert asked(process, path)["status"] == "ok"
 
 
 async def test_an_update_goes_through_all_processes(cluster: Cluster) -> None:

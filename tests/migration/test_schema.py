@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
@@ -51,4 +52,20 @@ async def test_a_second_start_migrates_nothing(tmp_path: Path) -> None:
     assert await store.read(revision) == migrate.newest()
     tables = await store.read(lambda tx: inspect(tx).get_table_names())
     assert set(metadata.tables) <= set(tables)
+    await store.close()
+
+
+async def test_an_older_schema_under_a_running_server_is_noticed_and_a_later_one_is_not_minded(tmp_path: Path) -> None:
+    store = Store(databases.url(tmp_path / "skyferry.db", empty=True))
+    await migrate.upgrade(store)
+    await migrate.check(store)
+
+    def become(tx: Connection, revision: str) -> None:
+        tx.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+
+    await store.write(become, "9999")
+    await migrate.check(store)
+    await store.write(become, "0001")
+    with pytest.raises(migrate.SchemaError, match="older than this server"):
+        await migrate.check(store)
     await store.close()

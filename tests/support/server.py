@@ -140,6 +140,11 @@ class Server:
         code = self._end(signal.SIGTERM)
         assert code == 0, f"the server ended with {code} after SIGTERM\n{self.logs()}"
 
+    def tell_to_stop(self) -> None:
+        """Sends SIGTERM and waits for nothing."""
+        assert self._process
+        self._process.send_signal(signal.SIGTERM)
+
     def kill(self) -> None:
         """Ends the server without any chance to tidy up (SIGKILL)."""
         self._end(signal.SIGKILL)

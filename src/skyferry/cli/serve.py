@@ -2,8 +2,9 @@
 
 import asyncio
 import signal
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import uvloop
@@ -81,17 +82,31 @@ def serve(  # noqa: PLR0917 - typer passes options by name
 
 
 async def _run(chosen: Settings) -> None:
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    stop, hurry, loop = asyncio.Event(), asyncio.Event(), asyncio.get_running_loop()
+
+    def told() -> None:
+        (hurry if stop.is_set() else stop).set()
+
     for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stop.set)
+        loop.add_signal_handler(name, told)
     server = Server(chosen)
     started = await server.start()
     loop.add_signal_handler(signal.SIGHUP, server.reload)
     _announce(started)
     try:
         await stop.wait()
+        await _unless(hurry, server.drain())
     finally:
         await server.stop()
+
+
+async def _unless(told: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Does the work, but gives it up when the event comes before its end."""
+    tasks = asyncio.create_task(work), asyncio.create_task(told.wait())
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
 
 
 def _announce(started: Started) -> None:

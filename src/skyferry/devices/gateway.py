@@ -1,5 +1,6 @@
 """The device gateway: the role that holds the devices' connections. It keeps nothing that a restart would lose."""
 
+import asyncio
 import socket
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -25,6 +26,7 @@ from skyferry.devices import file_downloads, metrics
 from skyferry.devices.authentication import WRONG_CREDENTIALS, Authenticator
 from skyferry.devices.credentials import AuthType, Credentials, LoginRefusedError, parse_credentials
 from skyferry.devices.custom_topics import CustomTopics, Forward
+from skyferry.devices.draining import drain
 from skyferry.devices.file_downloads import FileDownloads
 from skyferry.devices.limits import GatewaySettings
 from skyferry.devices.mqtt.interface import Peer, Session
@@ -124,6 +126,11 @@ class DeviceGateway:
         for session in self._sessions.all():
             session.close(LET_GO)
 
+    async def drain(self, seconds: float) -> None:
+        """Lets nobody in any more, and ends the sessions of devices spread over so many seconds; may be cancelled."""
+        self._server.refuse()
+        await drain(self._sessions.on_own_connections, seconds, now=asyncio.get_running_loop().time)
+
     async def stop(self) -> None:
         """Ends all connections; what they had to report is stored, or has failed to be, when this returns."""
         await self._server.stop()
@@ -135,12 +142,12 @@ class DeviceGateway:
         await self._reports.drain()
 
     def check(self) -> None:
-        """Returns when devices can connect.
+        """Returns when devices can connect, or shall not any more.
 
         Raises:
             ConnectionError: they cannot.
         """
-        if not self._server.serving:
+        if not self._server.serving and not self._server.draining:
             raise ConnectionError("The MQTT endpoint is not open.")
 
     @property

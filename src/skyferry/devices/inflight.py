@@ -24,6 +24,11 @@ class InFlight:
         self._unacknowledged: dict[int, tuple[Outbox, int | None]] = {}
         self._waiting: dict[Outbox, None] | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether every push has its PUBACK."""
+        return not self._unacknowledged
+
     def serve(self, outbox: "Outbox") -> None:
         """Lets an outbox send what it holds: now, or when its turn comes."""
         if self._waiting is None:

@@ -54,6 +54,10 @@ class Sessions:
         """The sessions there are."""
         return list(self._by_device.values())
 
+    def on_own_connections(self) -> "Sequence[DeviceSession]":
+        """Those with a connection of their own, in the order of their log-ins."""
+        return [session for session in self._by_device.values() if isinstance(session, DeviceSession)]
+
     def enter(self, session: "LoggedInDevice") -> None:
         """Adds a session; an older one of the same device ends before (device-plane reference §1.2)."""
         older = self._by_device.get(session.device_id)
@@ -210,6 +214,11 @@ class DeviceSession(LoggedInDevice):
         self.encrypted = encrypted
         self.in_flight = InFlight(context.settings.pushes_in_flight)
         self.subdevices: SubDevices | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a message at QoS 1 is without its PUBACK on the connection, in either direction."""
+        return self._channel.is_storing or not self.in_flight.is_empty
 
     def opened(self, channel: Channel) -> None:
         """See `Session.opened`. A device with a certificate may know nothing else of itself: it is told its name."""

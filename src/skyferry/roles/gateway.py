@@ -74,6 +74,10 @@ class GatewayRole:
             if endpoint is not None:
                 await self._gateway.serve(endpoint.listening, tls=tls.devices, plain=plain)
 
+    async def drain(self, seconds: float) -> None:
+        """Lets no device in any more and sends those that are here away, spread over so many seconds."""
+        await self._gateway.drain(seconds)
+
     def close(self) -> None:
         """Ends the sessions of all devices: those on WebSockets are requests that the web server waits for."""
         self._gateway.close()

@@ -1,9 +1,11 @@
 """Brings the schema up to date by Alembic, at every start and by `skyferry db`."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
@@ -43,6 +45,32 @@ def _wait_for(tx: Connection, lock_timeout: str) -> None:
     if tx.dialect.name == "postgresql":
         tx.execute(text("SET LOCAL statement_timeout = 0"))
         tx.execute(text(f"SET LOCAL lock_timeout TO {lock_timeout}"))
+
+
+@cache
+def _older() -> frozenset[str]:
+    scripts = ScriptDirectory.from_config(_config())
+    return frozenset(script.revision for script in scripts.walk_revisions()) - {newest()}
+
+
+def _revision(tx: Connection) -> str | None:
+    return MigrationContext.configure(tx).get_current_revision()
+
+
+class SchemaError(Exception):
+    """The schema is not one that this version works with; the message says what to do."""
+
+
+async def check(store: Store) -> None:
+    """Returns when the schema is up to date; a later version of Skyferry may have brought it further.
+
+    Raises:
+        SchemaError: it is not: somebody has put an older database in its place.
+        sqlalchemy.exc.SQLAlchemyError: the database does not answer.
+    """
+    revision = await store.read(_revision)
+    if revision is None or revision in _older():
+        raise SchemaError("The database is older than this server: restart the server, which brings it up to date.")
 
 
 async def upgrade(store: Store) -> None:

@@ -40,7 +40,7 @@ from skyferry.keys import SecretBox
 from skyferry.store.engine import Store
 from tests.support import databases
 from tests.unit.devices.fleet import PRODUCT_KEY, add_devices, add_product, make_store
-from tests.unit.devices.support import NO_OBJECTS, Client, RecordingBus, until
+from tests.unit.devices.support import NO_OBJECTS, PATIENCE, Client, RecordingBus, until
 from tests.unit.devices.test_authentication import signed
 
 BOX = SecretBox(bytes(32))
@@ -434,3 +434,36 @@ async def test_a_client_library(world: World) -> None:
     await until(lambda: world.gateway.connections == 0)
     assert messages == [(f"{UPGRADE}/dev-1", OFFER)]
     assert world.bus.of(NoticeUndelivered) == []
+
+
+async def test_a_gateway_that_drains_lets_nobody_in_and_finishes_what_is_under_way(world: World) -> None:
+    async with world.client() as waiting, world.client() as resting:
+        await world.log_in(waiting, "dev-1")
+        await world.log_in(resting, "dev-2")
+        world.bus.hold = True
+        await waiting.send(Publish(f"{INFORM}/dev-1", SOURCE, 1, 4))
+        await until(lambda: len(world.bus.of(VersionReported)) == 1)
+        draining = asyncio.create_task(world.gateway.drain(PATIENCE))
+        assert await resting.closed() == []
+        world.gateway.check()
+        with pytest.raises(ConnectionRefusedError):
+            await world.client().__aenter__()
+        draining.cancel()
+        world.bus.store()
+        assert await waiting.receive() == PubAck(4)
+        assert world.gateway.connections == 1
+
+
+async def test_a_push_without_puback_keeps_a_connection_to_the_last(world: World) -> None:
+    async with world.client() as client:
+        await world.log_in(client, "dev-1", silent=False)
+        await client.send(Subscribe(1, ((f"{UPGRADE}/dev-1", 1),)))
+        assert await client.receive() == SubAck(1, (1,))
+        await world.gateway.on_commands([world.push("dev-1")])
+        assert await client.receive() == Publish(f"{UPGRADE}/dev-1", OFFER, 1, 1)
+        await world.gateway.drain(0.01)
+        assert world.gateway.connections == 1
+        await client.send(PubAck(1), PingReq())
+        assert await client.receive() == PingResp()
+        await world.gateway.drain(0.01)
+        assert await client.closed() == []

@@ -40,6 +40,10 @@ class FakeChannel:
         return 0
 
     @property
+    def is_storing(self) -> bool:
+        return False
+
+    @property
     def payloads(self) -> list[bytes]:
         return [payload for _, payload, _ in self.published]
 

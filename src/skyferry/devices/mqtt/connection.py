@@ -113,6 +113,11 @@ class Connection(asyncio.Protocol):
         """See `Channel.unread`."""
         return 0 if self._stage is _Stage.CLOSED else self._transport.get_write_buffer_size()
 
+    @property
+    def is_storing(self) -> bool:
+        """See `Channel.is_storing`."""
+        return bool(self._stored)
+
     def publish(self, topic: str, payload: bytes, packet_id: int = 0) -> None:
         """See `Channel.publish`."""
         self._send(encode(Publish(topic, payload, 1 if packet_id else 0, packet_id)))

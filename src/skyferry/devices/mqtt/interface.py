@@ -30,6 +30,11 @@ class Channel(Protocol):
         """Bytes that were sent and still wait for the client to read; 0 when the connection has ended."""
         ...
 
+    @property
+    def is_storing(self) -> bool:
+        """Whether a message of the client is being stored and has no PUBACK yet."""
+        ...
+
     def publish(self, topic: str, payload: bytes, packet_id: int = 0) -> None:
         """Sends a message at once: at QoS 1 under `packet_id`, or at QoS 0 when that is 0."""
         ...

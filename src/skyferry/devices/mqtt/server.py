@@ -25,6 +25,7 @@ class MqttServer:
         self.logins: set[asyncio.Task[None]] = set()
         self._listeners: list[Listener] = []
         self._sweeper: asyncio.Task[None] | None = None
+        self._refusing = False
         self._stopping = False
         self._empty = asyncio.Event()
 
@@ -65,11 +66,21 @@ class MqttServer:
         """True while connections are accepted."""
         return bool(self._listeners) and all(listener.serving for listener in self._listeners)
 
-    def close(self) -> None:
-        """Stops accepting and says goodbye to all clients; their sessions have been told when this returns."""
-        self._stopping = True
+    @property
+    def draining(self) -> bool:
+        """True between `refuse` and `close`."""
+        return self._refusing and not self._stopping
+
+    def refuse(self) -> None:
+        """Stops accepting; who is connected stays so."""
+        self._refusing = True
         for listener in self._listeners:
             listener.close()
+
+    def close(self) -> None:
+        """Stops accepting and says goodbye to all clients; their sessions have been told when this returns."""
+        self.refuse()
+        self._stopping = True
         for connection in list(self.connections):
             connection.close("server_stop")
 
@@ -91,7 +102,7 @@ class MqttServer:
     def made(self, connection: Connection) -> None:
         """A connection was accepted; one that was on its way while the server stopped is cut off."""
         self.connections.add(connection)
-        if self._stopping:
+        if self._refusing:
             connection.abort()
 
     def lost(self, connection: Connection) -> None:
