@@ -1,7 +1,12 @@
 """Parameters and answers as rows: from the models' fields, with the names of the wire."""
 
-from collections.abc import Iterator, Sequence
+import ast
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from textwrap import dedent
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
@@ -54,21 +59,38 @@ def answer(model: type[BaseModel]) -> list[Row]:
 
 
 def _rows(model: type[BaseModel], prefix: str, item: str) -> Iterator[Row]:
-    for info in model.model_fields.values():
+    texts = _texts(model)
+    for field, info in model.model_fields.items():
         kind, listed, optional = _taken_apart(info.annotation)
         name = f"{prefix}{info.alias}{item if listed else ''}"
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from _rows(kind, f"{name}.", item)
         else:
-            yield Row(name, _kind_name(kind), _is_required(info, optional=optional), _default(info), _text(info))
+            text = plain(texts.get(field) or _COMMON.get(info.alias or "", ""))
+            yield Row(name, _kind_name(kind), _is_required(info, optional=optional), _default(info), text)
 
 
 def _is_required(info: FieldInfo, *, optional: bool) -> bool:
     return info.is_required() and not optional
 
 
-def _text(info: FieldInfo) -> str:
-    return plain(info.description or _COMMON.get(info.alias or "", ""))
+@cache
+def _texts(model: type[BaseModel]) -> Mapping[str, str]:
+    """The text below each field, by the field's name: pydantic could keep them, but reads all sources at each start."""
+    texts: dict[str, str] = {}
+    for base in reversed(model.__mro__):
+        if issubclass(base, BaseModel) and base is not BaseModel:
+            [definition] = ast.parse(dedent(inspect.getsource(base))).body
+            assert isinstance(definition, ast.ClassDef)
+            texts |= dict(_documented(definition.body))
+    return texts
+
+
+def _documented(body: Sequence[ast.stmt]) -> Iterator[tuple[str, str]]:
+    for field, below in pairwise(body):
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                yield name, inspect.cleandoc(text)
 
 
 def _default(info: FieldInfo) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from skyferry.store import migrate
@@ -50,6 +51,7 @@ async def test_a_second_start_migrates_nothing(tmp_path: Path) -> None:
         return MigrationContext.configure(tx).get_current_revision()
 
     assert await store.read(revision) == migrate.newest()
+    assert migrate.newest() == ScriptDirectory.from_config(migrate._config()).get_current_head()
     tables = await store.read(lambda tx: inspect(tx).get_table_names())
     assert set(metadata.tables) <= set(tables)
     await store.close()

@@ -1,4 +1,4 @@
-"""`skyferry product`: what the API of the platform does not have of a product. Works while the server runs."""
+"""The product that a command is about."""
 
 from typing import Annotated
 

@@ -22,11 +22,12 @@ class RequestModel(BaseModel):
     """Parameters of an operation: Python names are the snake case of the wire's (`firmware_id` is `FirmwareId`).
 
     Models say types and presence only. A rule with a documented error code of its own is checked by the operation.
-    The text below a field is its sentence in the reference, bounds included.
+    The text below a field is its sentence in the reference, bounds included. Validators are built when an operation is
+    first called: there are some hundred models, and a server starts without them.
     """
 
     model_config = ConfigDict(
-        alias_generator=to_pascal, validate_by_name=True, frozen=True, extra="ignore", use_attribute_docstrings=True
+        alias_generator=to_pascal, validate_by_name=True, frozen=True, extra="ignore", defer_build=True
     )
 
 
@@ -37,7 +38,7 @@ class ResponseModel(BaseModel):
     """
 
     model_config = ConfigDict(
-        alias_generator=to_pascal, validate_by_name=True, serialize_by_alias=True, use_attribute_docstrings=True
+        alias_generator=to_pascal, validate_by_name=True, serialize_by_alias=True, defer_build=True
     )
 
 

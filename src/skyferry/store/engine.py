@@ -19,7 +19,6 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from skyferry.store.limits import PostgresqlLimits
-from skyferry.store.postgresql import Postgresql
 
 _BUSY_TIMEOUT_SECONDS: Final = 10
 _CACHE_KIB: Final = 65_536
@@ -67,7 +66,7 @@ class Store:
         self._backend: _Backend = (
             _Sqlite(self.url)
             if self.url.get_backend_name() == "sqlite"
-            else Postgresql(self.url, limits or PostgresqlLimits(), application)
+            else _postgresql(self.url, limits or PostgresqlLimits(), application)
         )
         self._listeners: dict[str, list[Listener]] = {}
         self._relayed: Collection[str] = ()
@@ -140,6 +139,13 @@ class _Sqlite:
         await asyncio.to_thread(self._reading.shutdown)
         self._writer.dispose()
         self._reader.dispose()
+
+
+def _postgresql(url: URL, limits: PostgresqlLimits, application: str) -> _Backend:
+    # With its driver a tenth of all modules of a server, which one with SQLite can start without.
+    from skyferry.store.postgresql import Postgresql  # noqa: PLC0415
+
+    return Postgresql(url, limits, application)
 
 
 def _bound(

@@ -12,8 +12,9 @@ from skyferry.cli import app
 
 def commands(found: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     yield path
-    for name, command in getattr(found, "commands", {}).items():
-        yield from commands(command, (*path, name))
+    if hasattr(found, "list_commands"):
+        for name in found.list_commands(None):
+            yield from commands(found.get_command(None, name), (*path, name))
 
 
 @pytest.mark.parametrize("command", list(commands(get_command(app))), ids=" ".join)
