@@ -56,6 +56,9 @@ $(VENDOR)/.ready: $(CONSOLE)/package.json $(CONSOLE)/package-lock.json requireme
 	@cp $(CONSOLE)/node_modules/htmx-ext-sse/dist/sse.min.js $(VENDOR)/sse.min.js
 	@cp $(CONSOLE)/node_modules/@picocss/pico/css/pico.min.css $(VENDOR)/pico.min.css
 	@cp $(CONSOLE)/node_modules/echarts/dist/echarts.simple.min.js $(VENDOR)/echarts.min.js
+	@cp $(CONSOLE)/node_modules/mqtt/dist/mqtt.min.js $(VENDOR)/mqtt.min.js
+	@cp $(CONSOLE)/node_modules/js-sha256/build/sha256.min.js $(VENDOR)/sha256.min.js
+	@cp $(CONSOLE)/node_modules/js-md5/build/md5.min.js $(VENDOR)/md5.min.js
 	@gzip -9 --keep --force $(VENDOR)/*.js $(VENDOR)/*.css
 	@touch $@
 

@@ -99,6 +99,7 @@ def test_pages_with_data_have_no_serious_fault_of_accessibility(page: Page, flee
                 f"/devices?product={product}&state=OFFLINE",
                 device,
                 f"{device}/disable",
+                f"{device}/simulate",
                 "/groups",
                 "/groups/new",
                 "/packages",

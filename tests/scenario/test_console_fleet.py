@@ -15,6 +15,7 @@ PRODUCTS = pytest.mark.rule("QueryProductList")
 SETTINGS = pytest.mark.rule("UpdateProductSettings")
 LIST = pytest.mark.rule("ListDevices")
 DEVICE = pytest.mark.rule("QueryDeviceDetail")
+LISTING = {"Effect": "Allow", "Action": ["iot:ListDevices", "iot:QueryProductList"], "Resource": "*"}
 
 
 @pytest.fixture
@@ -243,3 +244,28 @@ def test_who_may_only_look_is_offered_nothing_else_and_refused(looker: Browser, 
     )
     assert answer.status_code == 400
     assert fleet.status(device) == "UNACTIVE"
+
+
+@DEVICE
+def test_a_device_is_played_by_who_may_read_its_secret(
+    server: Server, looker: Browser, fleet: Fleet, accounts: Accounts
+) -> None:
+    device = fleet.device()
+    assert looker.open(f"{path_of(device)}/simulate") == 200
+    [identity] = looker.document.xpath("//@data-device")
+    assert json.loads(identity) == {
+        "productKey": device.product_key,
+        "deviceName": device.name,
+        "deviceSecret": device.secret,
+    }
+    assert looker.document.xpath("//noscript")
+
+    accounts.run("user", "create", "lister")
+    accounts.run("password", "set", "--user", "lister", given="lister password\n" * 2)
+    accounts.put_policy("root", "MayList", {"Version": "1", "Statement": [LISTING]})
+    accounts.run("policy", "attach", "MayList", "lister")
+    lister = Browser(server.http)
+    lister.sign_in("lister@root", "lister password")
+    assert lister.open("/devices") == 200
+    assert lister.open(f"{path_of(device)}/simulate") == 403
+    assert device.secret not in lister.response.text

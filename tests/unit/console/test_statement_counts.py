@@ -43,6 +43,7 @@ PAGES: Final[Mapping[str, int]] = {
     "/devices/new": 5,
     "/devices/{product}/device-0": 22,
     "/devices/{product}/device-0/live": 5,
+    "/devices/{product}/device-0/simulate": 5,
     "/devices/{product}/device-0/tasks/{task}": 6,
     "/devices/{product}/device-0/delete": 10,
     "/groups": 4,

@@ -1,14 +1,11 @@
 """The first page: what is going out, what fails and why, and how many devices are there."""
 
-import shlex
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from aiohttp import web
 
-from skyferry.console import charts
+from skyferry.console import charts, simulator
 from skyferry.console.page import Page
 from skyferry.console.routing import Pages
 
@@ -92,20 +89,12 @@ async def _first_steps(page: Page, devices: Mapping[str, Any] | None) -> Mapping
     product = newest[0]["ProductKey"] if newest else None
     device = await _first_device(page, product) if devices and devices["Data"]["deviceCount"] else None
     package: Sequence[Mapping[str, Any]] = packages["FirmwareInfo"]["SimpleFirmwareInfo"] if packages else ()
-    host, port = page.request.url.host or "localhost", page.console.mqtt_port
     return {
         "product": product,
         "device": device,
         "package": package[0]["FirmwareId"] if package else None,
-        "mqtt": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
-        "program": _program(),
+        "shell": simulator.shell_lines(page, device) if device else (),
     }
-
-
-def _program() -> str:
-    """The command as this server was started, for who goes on in the same place: `.venv/bin/skyferry`."""
-    started_by = Path(sys.argv[0])
-    return shlex.quote(str(started_by)) if started_by.name == "skyferry" else "skyferry"
 
 
 async def _first_device(page: Page, product: str | None) -> Mapping[str, Any] | None:
