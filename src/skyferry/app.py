@@ -19,7 +19,7 @@ from skyferry.fleet import accounts, people
 from skyferry.fleet.accounts import NewKey
 from skyferry.monitoring import Check, Health, Readiness
 from skyferry.objects import http as objects_http
-from skyferry.objects.cleaning import remove_strays
+from skyferry.objects.cleaning import remove_stray_archives, remove_strays
 from skyferry.operations.services import ServerFacts
 from skyferry.roles.api import ApiRole
 from skyferry.roles.foundation import Foundation
@@ -151,7 +151,8 @@ class Server:
         try:
             await objects.start()
             await objects.sweep()
-            await remove_strays(foundation.store, objects, foundation.object_limits, stored_before=stored_before)
+            for remove in (remove_strays, remove_stray_archives):
+                await remove(foundation.store, objects, foundation.object_limits, stored_before=stored_before)
         except OSError as error:
             await objects.close()
             raise StartError(f"Package files cannot be stored: {error}") from error

@@ -277,6 +277,8 @@ class Settings(BaseSettings):
     login_failures_per_address: int = Field(default=1_000, ge=1, le=1_000_000)
     """Wrong log-ins that an address may have at once, whatever the devices; five are forgiven in a second."""
 
+    task_retention_days: int | None = Field(default=None, ge=1, le=36_500)
+    """How long tasks stay in the database after their job's end; then they are archived; for ever when absent."""
     history_days: int = Field(default=365, ge=1, le=3_650)
     """How long what happened to each task is kept."""
     audit_days: int = Field(default=90, ge=1, le=3_650)

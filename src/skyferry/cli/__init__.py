@@ -13,6 +13,7 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "serve": "serve:serve",
     "demo": "demo:demo",
     "audit": "audit:audit",
+    "archive": "archive:app",
     "account": "account:app",
     "device": "device:app",
     "events": "events:app",

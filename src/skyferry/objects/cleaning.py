@@ -7,6 +7,7 @@ import structlog
 from skyferry.clock import Clock
 from skyferry.objects.interface import ObjectStore
 from skyferry.objects.limits import ObjectLimits
+from skyferry.store import archives
 from skyferry.store import objects as statements
 from skyferry.store.engine import Store
 from skyferry.store.objects import StoredObject
@@ -69,6 +70,24 @@ async def remove_strays(store: Store, objects: ObjectStore, limits: ObjectLimits
             removed += await _remove_unknown(store, objects, batch)
             batch.clear()
     return removed + await _remove_unknown(store, objects, batch)
+
+
+async def remove_stray_archives(store: Store, objects: ObjectStore, limits: ObjectLimits, *, stored_before: int) -> int:
+    """Removes files with archived tasks that no row names: of attempts that failed, and of deleted jobs.
+
+    Takes and returns what `remove_strays` does.
+    """
+    removed = 0
+    names = [blob.name async for blob in objects.archives() if blob.modified_ms < stored_before]
+    for start in range(0, len(names), limits.cleaning_batch):
+        batch = names[start : start + limits.cleaning_batch]
+        known = await store.read(archives.known, batch)
+        for name in batch:
+            if name not in known:
+                await objects.delete(name)
+                _log.info("stray archive removed", name=name)
+                removed += 1
+    return removed
 
 
 async def _remove_unknown(store: Store, objects: ObjectStore, names: list[str]) -> int:

@@ -125,7 +125,11 @@ class ObjectStore(Protocol):
         ...
 
     def blobs(self) -> AsyncIterator[Blob]:
-        """All blobs, in no order."""
+        """All blobs, in no order, but for archives."""
+        ...
+
+    def archives(self) -> AsyncIterator[Blob]:
+        """All files with archived tasks, in no order."""
         ...
 
     async def sweep(self) -> int:

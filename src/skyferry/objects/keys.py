@@ -12,6 +12,7 @@ BLOB_PATTERN: Final = PATTERN + r"\.[0-9a-f]{64}"
 LONGEST_BLOB: Final = 145
 """Characters of the longest such name."""
 
+_ARCHIVE: Final = re.compile(r"archive/[A-Za-z0-9]{1,64}/[0-9]{19}\.[0-9a-f]{64}\.jsonl\.gz", re.ASCII)
 _KEY: Final = re.compile(PATTERN, re.ASCII)
 _BLOB: Final = re.compile(BLOB_PATTERN, re.ASCII)
 _ALPHABET: Final = string.ascii_lowercase + string.digits
@@ -40,12 +41,22 @@ def is_blob(name: str) -> bool:
     return _BLOB.fullmatch(name) is not None
 
 
+def archive_name(job_id: str, first_task: int, sha256: str) -> str:
+    """The name of a file with archived tasks: of which job, from which task on, and the SHA-256 of what it says."""
+    return f"archive/{job_id}/{first_task:019d}.{sha256}.jsonl.gz"
+
+
+def is_archive(name: str) -> bool:
+    """True when the text is the name of a file with archived tasks."""
+    return _ARCHIVE.fullmatch(name) is not None
+
+
 def checked_blob(name: str) -> str:
-    """The name of a blob as it is: what anything else would lead to is never asked of a store.
+    """The name of a blob or an archive as it is: what anything else would lead to is never asked of a store.
 
     Raises:
         ValueError: it is no such name.
     """
-    if not is_blob(name):
+    if not is_blob(name) and not is_archive(name):
         raise ValueError(f"{name!r} is not the name of a blob.")
     return name

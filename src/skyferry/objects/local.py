@@ -10,7 +10,7 @@ import fcntl
 import os
 import secrets
 import threading
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -69,13 +69,23 @@ class LocalObjectStore:
 
     async def blobs(self) -> AsyncIterator[Blob]:
         """All blobs, in no order; files of other names are left alone."""
-        for folder in await asyncio.to_thread(_entries, self._directory / "ota"):
-            for blob in await asyncio.to_thread(_blobs_in, folder):
-                yield blob
+        async for blob in self._named("ota", keys.is_blob):
+            yield blob
+
+    async def archives(self) -> AsyncIterator[Blob]:
+        """All files with archived tasks, in no order."""
+        async for blob in self._named("archive", keys.is_archive):
+            yield blob
 
     async def sweep(self) -> int:
         """Removes what uploads of processes that are gone have left; returns how many files."""
         return await asyncio.to_thread(_sweep, self._directory / _INCOMING)
+
+    async def _named(self, kind: str, is_right: Callable[[str], bool]) -> AsyncIterator[Blob]:
+        for folder in await asyncio.to_thread(_entries, self._directory / kind):
+            for blob in await asyncio.to_thread(_files_in, folder):
+                if is_right(blob.name):
+                    yield blob
 
 
 class _LocalWriter:
@@ -169,15 +179,13 @@ def _entries(directory: Path) -> list[Path]:
         return []
 
 
-def _blobs_in(folder: Path) -> Iterable[Blob]:
+def _files_in(folder: Path) -> Iterable[Blob]:
     found = []
     for path in _entries(folder):
-        name = f"ota/{folder.name}/{path.name}"
-        if keys.is_blob(name):
-            try:
-                found.append(Blob(name, path.stat().st_mtime_ns // 1_000_000))
-            except FileNotFoundError:
-                continue
+        try:
+            found.append(Blob("/".join(path.parts[-3:]), path.stat().st_mtime_ns // 1_000_000))
+        except FileNotFoundError:
+            continue
     return found
 
 

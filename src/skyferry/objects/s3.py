@@ -10,7 +10,7 @@ whose it is, so that no other server does the same with its own.
 """
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 import structlog
@@ -22,6 +22,7 @@ from skyferry.objects.limits import S3Limits
 
 _INCOMING: Final = "incoming/"
 _BLOBS: Final = "ota/"
+_ARCHIVES: Final = "archive/"
 _MARK: Final = "skyferry-owner"
 _MOST_MARK_BYTES: Final = 200
 
@@ -108,10 +109,13 @@ class S3ObjectStore:
 
     async def blobs(self) -> AsyncIterator[Blob]:
         """All blobs, in no order; objects of other names are left alone."""
-        async for item in self._bucket.objects(self._key(_BLOBS)):
-            name = item.key.removeprefix(self._prefix)
-            if keys.is_blob(name):
-                yield Blob(name, item.modified_ms)
+        async for blob in self._named(_BLOBS, keys.is_blob):
+            yield blob
+
+    async def archives(self) -> AsyncIterator[Blob]:
+        """All files with archived tasks, in no order."""
+        async for blob in self._named(_ARCHIVES, keys.is_archive):
+            yield blob
 
     async def sweep(self) -> int:
         """Removes what uploads of processes that are gone have left; returns how many."""
@@ -122,6 +126,12 @@ class S3ObjectStore:
         for key in staged:
             await self._bucket.delete(key)
         return len(uploads) + len(staged)
+
+    async def _named(self, kind: str, is_right: Callable[[str], bool]) -> AsyncIterator[Blob]:
+        async for item in self._bucket.objects(self._key(kind)):
+            name = item.key.removeprefix(self._prefix)
+            if is_right(name):
+                yield Blob(name, item.modified_ms)
 
     def _key(self, name: str) -> str:
         return self._prefix + name

@@ -79,6 +79,7 @@ class ListOTATaskByJobResponse(ResponseModel):
     page_size: int
     page_count: int
     total: int
+    """Without tasks that were archived (`task_retention_days`), which are in no list any more."""
     data: TaskInfos
 
 
@@ -93,7 +94,7 @@ def _tasks_of_job(
     if request.device_names:
         found = statements.of_devices(tx, job.id, request.device_names, status=status)
         return job, package, len(found), found
-    counts = statements.count_by_status(tx, job.id)
+    counts = statements.count_by_status(tx, job.id, archived=False)
     total = sum(counts.values()) if status is None else counts.get(status, 0)
     page = statements.page_of_job(tx, job.id, offset=offset, limit=request.page_size, status=status)
     return job, package, total, page

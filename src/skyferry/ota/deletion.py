@@ -14,6 +14,7 @@ from skyferry import error_codes as codes
 from skyferry.errors import ApiError
 from skyferry.fleet import products
 from skyferry.ota import packages
+from skyferry.store import archives
 from skyferry.store import deletion as statements
 from skyferry.store import objects as object_statements
 from skyferry.store import packages as package_statements
@@ -86,11 +87,13 @@ class Portion:
         more: False when nothing was left to remove.
         objects: files that nothing refers to any more: their rows are gone.
         device_ids: keys of devices that may not stay connected.
+        archives: files with archived tasks of jobs that are gone.
     """
 
     more: bool = True
     objects: Sequence[StoredObject] = ()
     device_ids: Sequence[int] = ()
+    archives: Sequence[str] = ()
 
 
 def remove_portion(tx: Connection, limits: DeletionLimits) -> Portion:
@@ -113,8 +116,9 @@ def _remove_of_package(tx: Connection, package_id: int, limits: DeletionLimits) 
         return Portion()
     if statements.remove_tasks(tx, job_id, limits.tasks):
         return Portion()
+    archived = [record.name for record in archives.of_job(tx, job_id)]
     list_key = statements.remove_job(tx, job_id)
-    return Portion(objects=object_statements.delete_unused(tx, [list_key]) if list_key else ())
+    return Portion(objects=object_statements.delete_unused(tx, [list_key]) if list_key else (), archives=archived)
 
 
 def _remove_of_product(tx: Connection, product_id: int, limits: DeletionLimits) -> Portion:

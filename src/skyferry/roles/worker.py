@@ -8,6 +8,7 @@ from skyferry.cluster.membership import Membership
 from skyferry.delivery.service import Delivery
 from skyferry.monitoring import Check
 from skyferry.roles.foundation import Foundation
+from skyferry.scheduler.archiving import Archiving
 from skyferry.scheduler.chores import Chores, every, shared
 from skyferry.scheduler.departures import Departures
 from skyferry.scheduler.parts import PartsWorker
@@ -54,6 +55,7 @@ class WorkerRole:
             chore = every(_BURY_SECONDS, foundation.clock, departures.report)
             chores = {**chores, **shared({"report_departures": chore}, foundation.claims, "departures")}
         self._runner = Runner(foundation.store, foundation.clock, chores)
+        self._archiving = _archiving(foundation)
         self._reports: ReportWorker | None = None
         self._parts: PartsWorker | None = None
         if isinstance(foundation.bus, NatsBus):
@@ -74,9 +76,13 @@ class WorkerRole:
             await self._parts.start()
         self._runner.start()
         self._delivery.start()
+        if self._archiving is not None:
+            self._archiving.start()
 
     async def stop(self) -> None:
         """Finishes what was begun."""
+        if self._archiving is not None:
+            await self._archiving.stop()
         await self._runner.stop()
         if self._reports is not None:
             await self._reports.drain()
@@ -86,3 +92,12 @@ class WorkerRole:
     async def stop_delivery(self) -> None:
         """Ends the delivery, which has taken what the last reports brought."""
         await self._delivery.stop()
+
+
+def _archiving(foundation: Foundation) -> Archiving | None:
+    days = foundation.settings.task_retention_days
+    if days is None:
+        return None
+    return Archiving(
+        foundation.store, foundation.objects, foundation.clock, foundation.claims, kept_ms=days * 86_400_000
+    )

@@ -12,7 +12,7 @@ from skyferry.clock import Clock
 from skyferry.cluster.claims import Claims
 from skyferry.fleet import registrations
 from skyferry.keys import SecretBox
-from skyferry.objects.cleaning import remove_blobs, remove_orphans
+from skyferry.objects.cleaning import remove_blob, remove_blobs, remove_orphans
 from skyferry.objects.interface import ObjectStore
 from skyferry.objects.limits import ObjectLimits
 from skyferry.ota import deadlines, deletion, dispatch, listfile, listing, rollout, schedule, selection, stopping
@@ -202,6 +202,8 @@ class Chores:
         if portion.device_ids:
             await self.bus.command([DisconnectDevice(device_id, Cause.DELETED) for device_id in portion.device_ids])
         await remove_blobs(self.objects, portion.objects)
+        for name in portion.archives:
+            await remove_blob(self.objects, name)
         return portion.more
 
     async def clean_objects(self) -> bool:

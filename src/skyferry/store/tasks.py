@@ -9,7 +9,17 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from skyferry.store import rows
 from skyferry.store.jobs import job_may_push
-from skyferry.store.tables import OPEN_BELOW, devices, job_is_live, jobs, packages, task_counts, task_is_open, tasks
+from skyferry.store.tables import (
+    ARCHIVED_SLOT,
+    OPEN_BELOW,
+    devices,
+    job_is_live,
+    jobs,
+    packages,
+    task_counts,
+    task_is_open,
+    tasks,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +114,12 @@ def of_devices(
     return rows.all_of(TaskRecord, tx.execute(statement))
 
 
-def count_by_status(tx: Connection, job_id: int) -> dict[int, int]:
-    """How many tasks of a job are in each state."""
+def count_by_status(tx: Connection, job_id: int, *, archived: bool = True) -> dict[int, int]:
+    """How many tasks of a job are in each state; those that are archived count unless told otherwise."""
     number = func.sum(task_counts.c.tasks)
     statement = select(task_counts.c.status, number).where(task_counts.c.job_id == job_id)
+    if not archived:
+        statement = statement.where(task_counts.c.slot != ARCHIVED_SLOT)
     statement = statement.group_by(task_counts.c.status).having(number > 0)
     return {status: int(count) for status, count in tx.execute(statement)}
 

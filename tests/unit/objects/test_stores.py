@@ -125,6 +125,17 @@ async def test_blobs_lists_blobs_and_nothing_else(store: ObjectStore, storage: S
     assert found[NAME] == 1_234_000
 
 
+async def test_archives_are_listed_apart_from_blobs(store: ObjectStore, storage: Storage) -> None:
+    name = f"archive/{'aB3' * 8}02/{7:019d}.{'9e' * 32}.jsonl.gz"
+    await put(store, name, b"content")
+    storage.put("archive/x/y.gz", b"")
+    assert [item.name async for item in store.archives()] == [name]
+    assert [item async for item in store.blobs()] == []
+    assert await read(store, name, 0, 7) == b"content"
+    await store.delete(name)
+    assert [item async for item in store.archives()] == []
+
+
 async def test_check_is_content_with_a_store_that_works(store: ObjectStore) -> None:
     await store.check()
 

@@ -11,6 +11,7 @@ from skyferry.store.tables.accounts import (
     role_policies,
     roles,
 )
+from skyferry.store.tables.archives import task_archives
 from skyferry.store.tables.attributes import device_attributes
 from skyferry.store.tables.base import metadata
 from skyferry.store.tables.cluster import (
@@ -51,10 +52,17 @@ from skyferry.store.tables.jobs import (
 from skyferry.store.tables.packages import modules, objects, package_files, package_is_kept, packages
 from skyferry.store.tables.people import console_sessions, passwords
 from skyferry.store.tables.signing import signing_keys, tuf_keys, tuf_metadata, tuf_repositories
-from skyferry.store.tables.statistics import device_counts, task_counts, task_endings, version_counts
+from skyferry.store.tables.statistics import (
+    ARCHIVED_SLOT,
+    device_counts,
+    task_counts,
+    task_endings,
+    version_counts,
+)
 from skyferry.store.tables.triggers import COUNTERS
 
 __all__ = [
+    "ARCHIVED_SLOT",
     "COUNTERS",
     "OPEN_BELOW",
     "DeviceState",
@@ -103,6 +111,7 @@ __all__ = [
     "roles",
     "signing_keys",
     "subscriptions",
+    "task_archives",
     "task_counts",
     "task_downloads",
     "task_endings",

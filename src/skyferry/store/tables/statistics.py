@@ -1,5 +1,7 @@
 """Tables of counters: what statistics tell without reading tasks and devices one by one."""
 
+from typing import Final
+
 from sqlalchemy import Column, Index, Integer, SmallInteger, Table
 
 from skyferry.store.tables.base import KEY, TEXT, half_of_key, metadata
@@ -30,6 +32,9 @@ version_counts = Table(
 )
 """How many devices of a product have last reported a version of a module: what is in `module_versions`, counted."""
 
+ARCHIVED_SLOT: Final = -1
+"""The slot in which the tasks of a job are counted that were archived."""
+
 task_counts = Table(
     "task_counts",
     metadata,
@@ -39,9 +44,9 @@ task_counts = Table(
     Column("tasks", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
-"""How many tasks of a job are in a state: the sum over the slots. Triggers keep it (`skyferry.store.tables.triggers`),
-nothing else writes it. A foreign key would lock the job while its tasks change: another trigger removes the counts of a
-job with the job."""
+"""How many tasks of a job are in a state: the sum over the slots. Triggers keep it (`skyferry.store.tables.triggers`);
+nothing else writes it, but for the slot of tasks that were archived and are rows no more. A foreign key would lock the
+job while its tasks change: another trigger removes the counts of a job with the job."""
 
 device_counts = Table(
     "device_counts",
