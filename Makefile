@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 CLIENTS := client-v1 client-legacy device-linkkit
 CLIENT_ENVIRONMENTS := $(CLIENTS:%=.venvs/%/.ready)
+PEERS := goosebit
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11
 
 export UV_PYTHON_DOWNLOADS := never
@@ -113,7 +114,8 @@ fuzz: setup
 demo: setup
 	$(BIN)/skyferry demo $(if $(KEEP),--keep)
 
-bench: setup
+# What the server is measured beside, as the clients each in an environment of its own.
+bench: setup $(PEERS:%=.venvs/%/.ready)
 	$(BIN)/python -m bench.run $(BENCH)
 
 # Locks name versions and hashes and no host. Run it after a change of dependencies in pyproject.toml or requirements/*.in.
@@ -122,7 +124,7 @@ lock: $(VENV)/.ready
 	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/build.in -o requirements/build.lock
 	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/node.in -o requirements/node.lock
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --all-extras --group dev pyproject.toml -o requirements/dev.lock
-	set -e; for client in $(CLIENTS); do \
+	set -e; for client in $(CLIENTS) $(PEERS); do \
 		$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/$$client.in -o requirements/$$client.lock; \
 	done
 

@@ -18,19 +18,23 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from bench import mosquitto
+from bench import goosebit, mosquitto
 from bench.figures import Figure, Measure
 from bench.measures import (
+    assignment,
     blocks,
     cancel,
+    checkins,
     console,
     download,
+    listing,
     logins,
     matching,
     materialise,
     memory,
     million,
     notices,
+    polled_updates,
     reports,
     start,
     tls,
@@ -49,6 +53,10 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "cancel": cancel.measure,
     "notices": notices.measure,
     "updates": updates.measure,
+    "checkins": checkins.measure,
+    "assignment": assignment.measure,
+    "polled": polled_updates.measure,
+    "listing": listing.measure,
     "upload": upload.measure,
     "download": download.measure,
     "blocks": blocks.measure,
@@ -56,6 +64,7 @@ MEASURES: Final[Mapping[str, Measure]] = {
 WHEN_NAMED: Final[Mapping[str, Measure]] = {
     "idle": memory.measure_many,
     "fanout": notices.measure_many,
+    "assigned": assignment.measure_many,
     "million": million.measure,
     "console": console.measure,
 }
@@ -74,8 +83,9 @@ def main(
 ) -> None:
     """Measure a server on this machine and print what was found."""
     screen = Console()
-    if mosquitto.find() is None:
-        screen.print(f"{mosquitto.NAME} is not installed: nothing is compared with it.")
+    for peer in (mosquitto, goosebit):
+        if peer.find() is None:
+            screen.print(f"{peer.NAME} is not installed: nothing is compared with it.")
     results: dict[str, list[Figure]] = {}
     for name in names or MEASURES:
         began = time.monotonic()

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,8 +49,16 @@ class Server(MqttProcess):
 
 
 @asynccontextmanager
-async def serving(data: Path, *, database: str | None = None) -> AsyncIterator[Server]:
-    """A server on a data directory, from its ready line to its end."""
+async def serving(
+    data: Path, *, database: str | None = None, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Server]:
+    """A server on a data directory, from its ready line to its end.
+
+    Args:
+        data: the directory.
+        database: another database than that of the directory.
+        settings: of the server, by their names in the environment.
+    """
     command = [str(Path(sys.executable).with_name("skyferry")), "serve", "--data-dir", str(data)]
     if database:
         command += ["--database", database]
@@ -58,7 +66,7 @@ async def serving(data: Path, *, database: str | None = None) -> AsyncIterator[S
     with (data.parent / f"{data.name}.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             *command, "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0",
-            stdout=asyncio.subprocess.PIPE, stderr=log, env=_environment(),
+            stdout=asyncio.subprocess.PIPE, stderr=log, env=_environment(settings or {}),
         )  # fmt: skip
     try:
         async with asyncio.timeout(_START_SECONDS):
@@ -98,5 +106,6 @@ async def stop(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("SKYFERRY_")} | _SETTINGS
+def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("SKYFERRY_")}
+    return {**own, **_SETTINGS, **settings}
