@@ -18,7 +18,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from bench import goosebit, mosquitto
+from bench import goosebit, mosquitto, nginx
 from bench.figures import Figure, Measure
 from bench.measures import (
     assignment,
@@ -83,7 +83,7 @@ def main(
 ) -> None:
     """Measure a server on this machine and print what was found."""
     screen = Console()
-    for peer in (mosquitto, goosebit):
+    for peer in (mosquitto, nginx, goosebit):
         if peer.find() is None:
             screen.print(f"{peer.NAME} is not installed: nothing is compared with it.")
     results: dict[str, list[Figure]] = {}
