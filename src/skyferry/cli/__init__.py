@@ -15,6 +15,7 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "audit": "audit:audit",
     "archive": "archive:app",
     "account": "account:app",
+    "db": "db:app",
     "device": "device:app",
     "events": "events:app",
     "import": "moving:app",

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Annotated, Final, NamedTuple, NoReturn, TypeVar
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
+from skyferry import settings
 from skyferry.clock import SystemClock
 from skyferry.cluster.installation import check_key
 from skyferry.datadir import DataDir
@@ -123,6 +125,17 @@ async def _transaction(store: Store, work: Work[T], ring: KeyRing, data_dir: Pat
         return await store.write(work, SecretBox(ring.derive("secrets")))
     finally:
         await store.close()
+
+
+def server_settings(config: Path | None, **given: object) -> Settings:
+    """The server's settings: file, environment and options; a sentence and exit code 2 where one is wrong."""
+    try:
+        return settings.load(config, **given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        fail(f"The setting {'.'.join(map(str, first['loc']))} is not right: {first['msg']}.")
+    except (OSError, ValueError) as error:
+        fail(f"The settings cannot be used: {error}.")
 
 
 def database_sentence(problem: DBAPIError) -> str:

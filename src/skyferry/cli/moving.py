@@ -9,14 +9,13 @@ from typing import Annotated, Final
 
 import aiohttp
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from yarl import URL
 
-from skyferry import configuration, settings
-from skyferry.cli.database import Account, database_sentence, fail, key_ring, write_down
+from skyferry import configuration
+from skyferry.cli.database import Account, database_sentence, fail, key_ring, server_settings, write_down
 from skyferry.cli.moving_keys import access_key
 from skyferry.cli.moving_progress import MovingProgress, show_plan, show_report
 from skyferry.clock import SystemClock
@@ -120,7 +119,7 @@ def aliyun(
     Run it again at any time: it copies what is missing or has changed, and goes on where it was ended.
     """
     order = _Order(
-        settings=_settings(config, data_dir=data_dir, database=database, objects=objects),
+        settings=server_settings(config, data_dir=data_dir, database=database, objects=objects),
         account=account,
         to_instance=to_instance,
         key=access_key(keys),
@@ -222,16 +221,6 @@ def _note(tx: Connection, order: _Order) -> None:
     if order.instance is not None:
         parameters["IotInstanceId"] = order.instance
     write_down(tx, accounts.account_named(tx, order.account), "import aliyun", parameters)
-
-
-def _settings(config: Path | None, **given: object) -> Settings:
-    try:
-        return settings.load(config, **given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        fail(f"The setting {'.'.join(map(str, first['loc']))} is not right: {first['msg']}.")
-    except (OSError, ValueError) as error:
-        fail(f"The settings cannot be used: {error}.")
 
 
 def _endpoint(endpoint: str | None, region: str) -> str:

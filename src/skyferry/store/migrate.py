@@ -1,4 +1,4 @@
-"""Brings the schema up to date by Alembic, at every start.
+"""Brings the schema up to date by Alembic, at every start and by `skyferry db move`.
 
 Alembic is imported where there is something to migrate: it takes a tenth of a start that finds nothing to do.
 """
@@ -52,7 +52,8 @@ def _current(tx: Connection) -> str | None:
     return tx.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def _upgrade(tx: Connection) -> None:
+def upgrade_within(tx: Connection) -> None:
+    """Creates or migrates the schema in a transaction that has only read so far; see `upgrade`."""
     _wait_for(tx, "0")
     serialise(tx, "migrations")
     _wait_for(tx, "DEFAULT")
@@ -86,4 +87,4 @@ async def check(store: Store) -> None:
 
 async def upgrade(store: Store) -> None:
     """Creates or migrates the schema, in one transaction; another process that does so at the same time waits."""
-    await store.write(_upgrade)
+    await store.write(upgrade_within)
