@@ -11,9 +11,7 @@ import asyncpg
 import typer
 from rich.console import Console
 from rich.text import Text
-from sqlalchemy import make_url
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 
 from skyferry import configuration
 from skyferry.cli.database import fail, key_ring, server_settings
@@ -30,7 +28,6 @@ from skyferry.store.transfer.source import Source
 app = typer.Typer(help="The database (docs/guide/postgresql.md).", no_args_is_help=True)
 
 _INCOMPLETE: Final = 1
-_NO_TARGET: Final = "Say by --database where the data goes: postgresql://USER@HOST/NAME."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +70,12 @@ def move(
     Everything arrives or nothing does; the source stays as it is. Run it again when it was interrupted.
     """
     chosen = server_settings(config, data_dir=source, database=database, objects=objects)
-    url = _postgresql(chosen.database)
     directory = DataDir(source)
     if not directory.database.is_file():
         fail(f"There is no database {directory.database}: name the data directory of a server that uses SQLite.")
     try:
         with DataDirLock(directory), Source(directory.database) as opened, StepProgress(Console(stderr=True)) as bars:
-            moved = asyncio.run(_move(opened, url, chosen, bars))
+            moved = asyncio.run(_move(opened, chosen, bars))
     except DataDirError as problem:
         fail(f"{problem} Stop it first.")
     except (MoveError, ValueError, OSError) as problem:
@@ -94,8 +90,9 @@ def move(
         raise typer.Exit(_INCOMPLETE)
 
 
-async def _move(source: Source, url: URL, chosen: Settings, progress: StepProgress) -> _Moved:
+async def _move(source: Source, chosen: Settings, progress: StepProgress) -> _Moved:
     """Files first: they are harmless where the rows do not follow, and are not copied again."""
+    url = chosen.database or ""
     await moving.look(url)
     files, missing = await _copy_files(source, chosen, progress) if chosen.objects_bucket else (None, [])
     return _Moved(await moving.move(source, url, progress), files, missing)
@@ -128,17 +125,6 @@ async def _copy_all(
             missing.append(str(problem))
         progress.advance(1, "files")
     return copied, missing
-
-
-def _postgresql(text: str | None) -> URL:
-    """The URL of the target; a sentence and exit code 2 where it names none."""
-    try:
-        url = make_url(text or "sqlite://")
-        if url.get_backend_name() != "postgresql":
-            fail(_NO_TARGET)
-    except (ArgumentError, ValueError):
-        fail(_NO_TARGET)
-    return url
 
 
 def _tell(console: Console, chosen: Settings, moved: _Moved) -> None:

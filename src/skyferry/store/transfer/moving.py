@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from sqlalchemy.engine import URL
-
 from skyferry.store.tables import metadata
 from skyferry.store.transfer.errors import MoveError
 from skyferry.store.transfer.source import Source
@@ -24,18 +22,18 @@ class Progress(Protocol):
         ...
 
 
-async def look(url: URL) -> None:
+async def look(url: str) -> None:
     """Returns when the database can take the data, and leaves it as it was.
 
     Raises:
-        MoveError: it has data already.
+        MoveError: it is not PostgreSQL, or has data already.
         ValueError, OSError, asyncpg.PostgresError, sqlalchemy.exc.DBAPIError: as `opened`.
     """
     async with opened(url) as target:
         await target.refuse_data()
 
 
-async def move(source: Source, url: URL, progress: Progress) -> Mapping[str, int]:
+async def move(source: Source, url: str, progress: Progress) -> Mapping[str, int]:
     """Copies all rows, compares them, and commits only when both sides hold the same.
 
     Args:
@@ -47,7 +45,7 @@ async def move(source: Source, url: URL, progress: Progress) -> Mapping[str, int
         The number of rows by table.
 
     Raises:
-        MoveError: the target has data already, a row cannot be stored there, or the sides differ.
+        MoveError: the target is not PostgreSQL, has data already, cannot store a row, or differs in the end.
         ValueError, OSError, asyncpg.PostgresError, sqlalchemy.exc.DBAPIError: as `opened`.
     """
     total = sum(source.count(table) for table in metadata.sorted_tables)

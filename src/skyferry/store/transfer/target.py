@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import asyncpg
-from sqlalchemy import Connection, Table, inspect, select, text
+from sqlalchemy import Connection, Table, inspect, make_url, select, text
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -24,10 +25,11 @@ _PREFETCHED: Final = 2_000
 
 
 @asynccontextmanager
-async def opened(url: URL) -> AsyncIterator["Target"]:
+async def opened(url: str) -> AsyncIterator["Target"]:
     """A transaction on the database, which is committed at the end, or leaves nothing when something is raised.
 
     Raises:
+        MoveError: the URL is not one of PostgreSQL.
         ValueError: an option of the URL is unknown.
         OSError, asyncpg.PostgresError, sqlalchemy.exc.DBAPIError: the database cannot be used.
     """
@@ -36,7 +38,7 @@ async def opened(url: URL) -> AsyncIterator["Target"]:
         isolation_level="READ COMMITTED",
         poolclass=NullPool,
         json_deserializer=str,  # documents are compared as they are written
-        connect_args=connection_arguments(url, _LIMITS, "skyferry-command"),
+        connect_args=connection_arguments(_parsed(url), _LIMITS, "skyferry-command"),
     )
     async with engine.begin() as connection:
         yield Target(connection)
@@ -103,6 +105,17 @@ class Target:
         driver = raw.driver_connection
         assert isinstance(driver, asyncpg.Connection)
         return driver
+
+
+def _parsed(text: str) -> URL:
+    try:
+        url = make_url(text or "sqlite://")
+        is_right = url.get_backend_name() == "postgresql"
+    except (ArgumentError, ValueError):
+        is_right = False
+    if not is_right:
+        raise MoveError("Say by --database where the data goes: postgresql://USER@HOST/NAME.")
+    return url
 
 
 def _refuse_rows(tx: Connection) -> None:
