@@ -1,6 +1,7 @@
 """`skyferry db move`: what was in SQLite is in PostgreSQL, and goes on there."""
 
 import asyncio
+import gzip
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from itertools import count
@@ -14,6 +15,7 @@ from typer.testing import CliRunner, Result
 from skyferry.cli import app
 from skyferry.datadir import DataDir, DataDirLock
 from skyferry.keys import KeyRing
+from skyferry.objects import keys
 from skyferry.store import migrate
 from skyferry.store.engine import Store
 from skyferry.store.tables import (
@@ -23,6 +25,7 @@ from skyferry.store.tables import (
     metadata,
     objects,
     products,
+    task_archives,
     task_counts,
     tasks,
 )
@@ -220,6 +223,13 @@ def test_package_files_go_to_a_bucket(source: DataDir, url: str) -> None:
     path = source.objects / f"{key}.{digest}"
     path.parent.mkdir(parents=True)
     path.write_bytes(CONTENT)
+    lines = b'{"a": "line"}\n'
+    archive = keys.archive_name("job", 1, sha256(lines).hexdigest())
+    broken = keys.archive_name("job", 2, sha256(b"").hexdigest())
+    for first, name in enumerate((archive, broken), 1):
+        change(source, update(task_archives).where(task_archives.c.first_task == first).values(name=name))
+        (source.objects / name).parent.mkdir(parents=True, exist_ok=True)
+        (source.objects / name).write_bytes(gzip.compress(lines))
     with S3Server() as server:
         bucket = server.bucket()
         environment = {
@@ -228,7 +238,9 @@ def test_package_files_go_to_a_bucket(source: DataDir, url: str) -> None:
             "SKYFERRY_OBJECTS_S3_SECRET_ACCESS_KEY": SECRET,
         }
         said = move(source, url, "--objects", f"s3://{bucket.name}/files", code=1, **environment)
-        assert f"1 package files are in s3://{bucket.name}/files." in said
+        assert f"2 files of packages and archives are in s3://{bucket.name}/files." in said
         assert f"The file {gone}.{digest} is not in {source.objects}." in said
+        assert f"The file {broken} is damaged." in said
         assert bucket.content(f"files/{key}.{digest}") == CONTENT
+        assert gzip.decompress(bucket.content(f"files/{archive}")) == lines
     assert jobs.name in rows_of(url)

@@ -36,8 +36,8 @@ class _Moved:
 
     Attributes:
         rows: the number of rows by table.
-        files: package files in the bucket; None where they stay in the data directory.
-        missing: why files of packages could not be copied.
+        files: how many files of packages and archives are in the bucket; None where they stay in the data directory.
+        missing: why others could not be copied.
     """
 
     rows: Mapping[str, int]
@@ -114,7 +114,7 @@ async def _copy_all(
 ) -> tuple[int, list[str]]:
     copied, missing = 0, []
     names = list(source.blobs())
-    progress.begin("Package files", len(names))
+    progress.begin("Files", len(names))
     for name in names:
         try:
             await copy_blob(local, bucket, name)
@@ -123,7 +123,7 @@ async def _copy_all(
             missing.append(f"The file {name} is not in {DataDir(source.path.parent).objects}.")
         except DamagedBlobError as problem:
             missing.append(str(problem))
-        progress.advance(1, "files")
+        progress.advance(1, "packages and archives")
     return copied, missing
 
 
@@ -134,7 +134,7 @@ def _tell(console: Console, chosen: Settings, moved: _Moved) -> None:
     tables = sum(number > 0 for number in moved.rows.values())
     _say(console, f"{sum(moved.rows.values())} rows in {tables} tables: the same on both sides.", "green")
     if moved.files is not None:
-        _say(console, f"{moved.files} package files are in {chosen.objects}.")
+        _say(console, f"{moved.files} files of packages and archives are in {chosen.objects}.")
     for problem in moved.missing:
         _say(console, problem, "yellow")
     _say(console, "Not in the database, and needed by the server:")
@@ -142,7 +142,7 @@ def _tell(console: Console, chosen: Settings, moved: _Moved) -> None:
     if directory.tls.is_dir():
         _say(console, f"    {directory.tls}: certificates and their keys.")
     if moved.files is None:
-        _say(console, f"    {directory.objects}: the package files.")
+        _say(console, f"    {directory.objects}: the files of packages and archives.")
     _say(console, "On this machine start skyferry serve with the same data directory and --database; on another one")
     _say(console, "copy these first. Do not start it without --database any more: the old data would come back.")
 

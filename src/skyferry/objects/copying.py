@@ -1,8 +1,14 @@
-"""Copying package files from one object store to another."""
+"""Copying package files and archives from one object store to another."""
 
 import hashlib
+import zlib
+from collections.abc import Callable
+from typing import Final
 
+from skyferry.objects import keys
 from skyferry.objects.interface import ObjectReader, ObjectStore
+
+_GZIP: Final = 16 + zlib.MAX_WBITS
 
 
 class DamagedBlobError(OSError):
@@ -47,13 +53,20 @@ async def _has(store: ObjectStore, name: str, size: int) -> bool:
 
 
 async def _copy(reader: ObjectReader, target: ObjectStore, name: str) -> None:
-    digest, writer = hashlib.sha256(), await target.create()
+    digest, told, writer = hashlib.sha256(), _told(name), await target.create()
     try:
         async for block in reader.blocks(0, reader.size):
-            digest.update(block)
+            digest.update(told(block))
             await writer.write(block)
-        if not name.endswith(digest.hexdigest()):
+        if f".{digest.hexdigest()}" not in name:
             raise DamagedBlobError(f"The file {name} is damaged.")
         await writer.commit(name)
+    except zlib.error as error:
+        raise DamagedBlobError(f"The file {name} is damaged: {error}.") from error
     finally:
         await writer.abort()
+
+
+def _told(name: str) -> Callable[[bytes], bytes]:
+    """What of the content the SHA-256 in a name is of: that of an archive tells what it holds, not how it is packed."""
+    return zlib.decompressobj(_GZIP).decompress if keys.is_archive(name) else bytes

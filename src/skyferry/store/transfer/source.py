@@ -87,9 +87,11 @@ class Source:
             yield portion
 
     def blobs(self) -> Iterator[str]:
-        """The names of all package files in the object store."""
+        """The names of all package files and archives in the object store."""
         for key, sha256 in self._connection.execute("SELECT key, sha256 FROM objects ORDER BY key"):
             yield f"{key}.{sha256}"
+        for (name,) in self._connection.execute("SELECT name FROM task_archives ORDER BY name"):
+            yield name
 
     def _rows(self, table: Table) -> Iterator[tuple[Any, ...]]:
         names = ", ".join(f'"{column.name}"' for column in table.columns)
