@@ -56,12 +56,34 @@ def test_pages_follow_each_other_by_their_tokens(fleet: Fleet) -> None:
 
 
 @LIST
+def test_names_that_begin_alike_follow_each_other_in_their_order(fleet: Fleet) -> None:
+    for name in ("pump-2", "lamp-1", "pump-10", "pump-1"):
+        fleet.api.register(fleet.product, name)
+    twin = fleet.api.create_product(f"{fleet.product}_twin")
+    fleet.api.register(twin, "pump-10")
+
+    first, token = listed(fleet, NamePrefix="pump-", PageSize=2)
+    last, end = listed(fleet, NamePrefix="pump-", PageSize=2, NextToken=token)
+    assert [first, last, end] == [["pump-1", "pump-10"], ["pump-2"], None]
+    assert listed(fleet, PageSize=2, NamePrefix="pump-2", NextToken=token) == (["pump-2"], None)
+    assert fleet.api.refusal("ListDevices", NextToken=token) == "iot.common.InvalidPageParams"
+
+    told, token = [], None
+    for _ in range(2):
+        answer = fleet.api.call("ListDevices", NamePrefix="pump-10", PageSize=1, NextToken=token)
+        told += [device["ProductKey"] for device in items(answer["Data"], "Device")]
+        token = answer.get("NextToken")
+    assert (told, token) == ([fleet.product, twin], None)
+
+
+@LIST
 def test_what_is_asked_for_holds_together(fleet: Fleet) -> None:
     fleet.device("pump-1")
     for name in ("pump-2", "lamp-1"):
         fleet.api.register(fleet.product, name)
 
-    assert listed(fleet, NamePrefix="p")[0] == ["pump-2", "pump-1"]
+    assert listed(fleet, NamePrefix="p")[0] == ["pump-1", "pump-2"]
+    assert listed(fleet, NamePrefix="p", Condition="name LIKE 'pump%'")[0] == ["pump-2", "pump-1"]
     assert listed(fleet, Status="UNACTIVE")[0] == ["lamp-1", "pump-2"]
     assert listed(fleet, Condition='ota_module.version = "1.0.0"')[0] == ["pump-1"]
     assert listed(fleet, Condition='name = "pump-2" AND status = "UNACTIVE"', NamePrefix="pump")[0] == ["pump-2"]
@@ -87,6 +109,7 @@ def test_the_devices_of_all_products_are_listed(fleet: Fleet) -> None:
         ({"Status": "AWAY"}, "iot.common.InvalidFormattedParameter"),
         ({"PageSize": 201}, "iot.common.InvalidPageParams"),
         ({"NextToken": "else"}, "iot.common.InvalidPageParams"),
+        ({"NextToken": "NTA=", "NamePrefix": "pump"}, "iot.common.InvalidPageParams"),
         ({"Condition": "name ="}, "iot.devicesearch.InvalidSQLError"),
         ({"Condition": 'colour = "red"'}, "iot.devicesearch.InvalidSQLFieldError"),
     ],

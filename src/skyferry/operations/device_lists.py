@@ -29,7 +29,7 @@ class ListDevicesRequest(InstanceRequest):
     product_key: str | None = None
     """Only devices of this product; those of all products when absent."""
     name_prefix: str | None = None
-    """Only devices whose names begin so."""
+    """Only devices whose names begin so; in the order of names, unless Status or Condition is given too."""
     status: str | None = None
     """`ONLINE`, `OFFLINE`, `UNACTIVE` or `DISABLE`."""
     condition: str | None = None
@@ -37,7 +37,7 @@ class ListDevicesRequest(InstanceRequest):
     page_size: int = _DEFAULT_PAGE
     """1 to 200."""
     next_token: str | None = None
-    """Goes on after the page that answered it."""
+    """Goes on after the page that answered it, when the same is asked for."""
 
 
 class ListedDevice(ResponseModel):
@@ -85,30 +85,45 @@ def _conditions(request: ListDevicesRequest) -> Iterator[Condition]:
         yield from condition.parts if isinstance(condition, Every) else (condition,)
 
 
-def _page(tx: Connection, instance_id: int, request: ListDevicesRequest, before: int | None) -> Sequence[FoundDevice]:
-    parts = tuple(_conditions(request))
+def _page(tx: Connection, instance_id: int, request: ListDevicesRequest) -> Sequence[FoundDevice]:
     product = products.find(tx, instance_id, request.product_key) if request.product_key else None
+    product_id, limit = product.id if product else None, request.page_size + 1
+    if _is_by_name(request):
+        after = formats.name_and_key_of(request.next_token) if request.next_token else None
+        return device_search.page_by_name(
+            tx, instance_id, request.name_prefix or "", product_id=product_id, limit=limit, after=after
+        )
+    parts = tuple(_conditions(request))
     return device_search.page(
         tx,
         instance_id,
         Every(parts) if len(parts) > 1 else next(iter(parts), None),
-        product_id=product.id if product else None,
-        limit=request.page_size + 1,
-        before=before,
+        product_id=product_id,
+        limit=limit,
+        before=formats.key_of(request.next_token) if request.next_token else None,
     )
+
+
+def _is_by_name(request: ListDevicesRequest) -> bool:
+    return bool(request.name_prefix) and not request.status and not request.condition
 
 
 @operation("ListDevices", qps=10, access=Access.READ, vendor=False)
 async def list_devices(call: Call, request: ListDevicesRequest) -> ListDevicesResponse:
     """Pages the devices of a product or of all, newest first, with their tags and the versions of their modules."""
-    _, before = formats.place(1, request.page_size, request.next_token, most=_LARGEST_PAGE)
-    found = await call.services.store.read(_page, call.instance.id, request, before)
+    formats.offset(1, request.page_size, most=_LARGEST_PAGE)
+    found = await call.services.store.read(_page, call.instance.id, request)
     page = found[: request.page_size]
     return ListDevicesResponse(
         page_size=request.page_size,
-        next_token=formats.next_token(page[-1].device.id) if len(found) > len(page) else None,
+        next_token=_token_after(page[-1], request) if len(found) > len(page) else None,
         data=ListedDevices(device=[_told(item) for item in page]),
     )
+
+
+def _token_after(found: FoundDevice, request: ListDevicesRequest) -> str:
+    device = found.device
+    return formats.next_named_token(device.name, device.id) if _is_by_name(request) else formats.next_token(device.id)
 
 
 def _told(found: FoundDevice) -> ListedDevice:

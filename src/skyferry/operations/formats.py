@@ -1,7 +1,6 @@
 """How the dialect writes times and pages (control-plane reference §1.5)."""
 
 import base64
-import binascii
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
@@ -52,7 +51,16 @@ def china_exact(ms: int | None) -> str | None:
 
 def next_token(key: int) -> str:
     """The `NextToken` that leads on after the item of this key."""
-    return base64.urlsafe_b64encode(str(key).encode()).decode()
+    return _token(str(key))
+
+
+def next_named_token(name: str, key: int) -> str:
+    """The `NextToken` of a list in the order of names that leads on after the item of this name and key."""
+    return _token(f"{key} {name}")
+
+
+def _token(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode()
 
 
 def place(current_page: int, page_size: int, token: str | None, *, most: int) -> tuple[int, int | None]:
@@ -84,13 +92,37 @@ def key_of(token: str) -> int:
     Raises:
         ApiError: the token was not made by `next_token`.
     """
-    try:
-        key = int(base64.urlsafe_b64decode(token.encode()))
-    except (ValueError, binascii.Error):
-        key = -1
-    if not 0 <= key < _KEYS:
-        raise ApiError(codes.INVALID_PAGE_PARAMS, "NextToken is not one that the operation answered.")
+    key, name = _key_and_name(token)
+    if name is not None:
+        raise _not_answered()
     return key
+
+
+def name_and_key_of(token: str) -> tuple[str, int]:
+    """Name and key of the item after which a list in the order of names goes on.
+
+    Raises:
+        ApiError: the token was not made by `next_named_token`.
+    """
+    key, name = _key_and_name(token)
+    if name is None:
+        raise _not_answered()
+    return name, key
+
+
+def _key_and_name(token: str) -> tuple[int, str | None]:
+    try:
+        digits, blank, name = base64.urlsafe_b64decode(token.encode()).decode().partition(" ")
+        key = int(digits)
+    except ValueError:  # no base64, no UTF-8 or no number
+        raise _not_answered() from None
+    if not 0 <= key < _KEYS:
+        raise _not_answered()
+    return key, name if blank else None
+
+
+def _not_answered() -> ApiError:
+    return ApiError(codes.INVALID_PAGE_PARAMS, "NextToken is not one that the operation answered.")
 
 
 def offset(current_page: int, page_size: int, *, most: int, deepest: int | None = None) -> int:

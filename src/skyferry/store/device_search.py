@@ -5,12 +5,13 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from skyferry.search.syntax import Condition, Every, Field, Order, Statement, Words
 from skyferry.store import conditions, rows
 from skyferry.store.devices import DeviceRecord
+from skyferry.store.dialect import begins_with, sorts_with
 from skyferry.store.tables import (
     device_tags,
     devices,
@@ -23,6 +24,7 @@ from skyferry.store.tables import (
 from skyferry.store.tags import HIDDEN_KEY
 
 _DEVICE = rows.columns(DeviceRecord, devices)
+_LISTED: Final = devices.alias()
 _FEW: Final = 10_000
 """So many devices are sorted to find the newest of them."""
 
@@ -96,17 +98,43 @@ def page(
         limit: how many at most.
         before: the key of the device after which the list goes on.
     """
-    listed = devices.alias()
     leading = _leading(tx, instance_id, condition, product_id) if condition else ()
-    newest = _newest(condition, leading, before).limit(limit).correlate(products)
+    newest = _newest(condition, leading, before).limit(limit)
+    return _found(tx, _merged(instance_id, product_id, newest).order_by(_LISTED.c.id.desc()).limit(limit))
+
+
+def page_by_name(
+    tx: Connection, instance_id: int, prefix: str, *, product_id: int | None, limit: int, after: tuple[str, int] | None
+) -> list[FoundDevice]:
+    """The devices of the instance whose names begin so, in the order of names.
+
+    That is the order of an index, so that a page costs the same however many names begin so.
+
+    Args:
+        tx: the transaction.
+        instance_id: whose devices.
+        prefix: what their names begin with.
+        product_id: the key of their product; None means all products.
+        limit: how many at most.
+        after: name and key of the device after which the list goes on.
+    """
+    name, key = devices.c.name, devices.c.id
+    lead = sorts_with(name, prefix, first=after[0] if after else "")
+    found = select(key).where(devices.c.product_id == products.c.id, lead, begins_with(name, prefix))
+    found = found.order_by(name, key).limit(limit)
+    if after:
+        found = found.where(or_(name > after[0], key > after[1]))
+    return _found(tx, _merged(instance_id, product_id, found).order_by(_LISTED.c.name, _LISTED.c.id).limit(limit))
+
+
+def _merged(instance_id: int, product_id: int | None, found: Select[int]) -> Select[Any]:
+    """The devices whose keys a statement finds for each of the instance's products, or for one of them."""
     wanted = (
-        select(products.c.product_key, *rows.columns(DeviceRecord, listed))
-        .select_from(products.join(listed, listed.c.id.in_(newest)))
+        select(products.c.product_key, *rows.columns(DeviceRecord, _LISTED))
+        .select_from(products.join(_LISTED, _LISTED.c.id.in_(found.correlate(products))))
         .where(products.c.instance_id == instance_id, product_is_kept)
-        .order_by(listed.c.id.desc())
-        .limit(limit)
     )
-    return _found(tx, wanted if product_id is None else wanted.where(products.c.id == product_id))
+    return wanted if product_id is None else wanted.where(products.c.id == product_id)
 
 
 def _leading(

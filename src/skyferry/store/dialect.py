@@ -52,10 +52,16 @@ def begins_with(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
     return func.substr(column, 1, len(prefix)) == prefix
 
 
-def sorts_with(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
-    """What follows from `begins_with` and leads the database to the texts by an index."""
+def sorts_with(column: ColumnElement[str], prefix: str, *, first: str = "") -> ColumnElement[bool]:
+    """What follows from `begins_with` and leads the database to the texts by an index.
+
+    Args:
+        column: the texts.
+        prefix: what they begin with.
+        first: texts before this one are left out.
+    """
     after = _after(prefix)
-    return and_(column >= prefix, true() if after is None else column < after)
+    return and_(column >= max(prefix, first), true() if after is None else column < after)
 
 
 def _after(prefix: str) -> str | None:

@@ -50,6 +50,12 @@ def page_of(world: World, condition: str | None = None, *, product: int | None =
     return device_search.page(world.tx, world.instance.id, wanted, product_id=product, limit=51, before=1_000)
 
 
+def page_of_names(world: World, *, product: int | None = 1) -> object:
+    return device_search.page_by_name(
+        world.tx, world.instance.id, "dev-", product_id=product, limit=51, after=("dev-1", 1)
+    )
+
+
 def count_of(world: World, condition: str) -> object:
     statement = parse_statement(f"SELECT count(*) FROM device WHERE {condition}")
     return device_search.count(world.tx, world.instance.id, statement)
@@ -83,6 +89,8 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
     "page of a product": (page_of, {NEXT_DEVICES, MEMBERSHIPS}),
     "page of a product's state": (lambda w: page_of(w, "status = 'ONLINE'"), {BY_STATE, MEMBERSHIPS}),
     "page of a product's beginnings": (lambda w: page_of(w, "name LIKE 'dev-%'"), {NAMES, MEMBERSHIPS}),
+    "page of a product's names": (page_of_names, {NAMES, MEMBERSHIPS}),
+    "page of all names": (lambda w: page_of_names(w, product=None), {NAMES, *LISTED}),
     "page of a product's disabled devices": (lambda w: page_of(w, "status = 'DISABLE'"), {BY_STATE, MEMBERSHIPS}),
     "page of a tag": (
         lambda w: page_of(w, "tag.tag_name = 'a' AND tag.tag_value = 'b'", product=None),
