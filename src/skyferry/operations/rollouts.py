@@ -225,6 +225,8 @@ class PreviewInfo(ResponseModel):
     """Devices that would get a task."""
     busy: int
     """Candidates with another open task."""
+    busy_is_exact: bool
+    """False when there are more: of all devices of a product, 10,000 of them are counted."""
     unknown_names: int
     """Names in the list file that no device has."""
     complete: bool
@@ -261,6 +263,7 @@ async def preview_ota_job(call: Call, request: CreateOTARolloutJobRequest) -> Pr
             candidates=found.candidates,
             selected=found.selected,
             busy=found.busy,
+            busy_is_exact=found.busy_is_exact,
             unknown_names=found.unknown,
             complete=found.complete,
             versions=[VersionCount(version=version, count=count) for version, count in found.versions],

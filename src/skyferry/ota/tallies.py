@@ -13,6 +13,7 @@ from skyferry.store.statistics import EndingKey
 
 HOUR_MS: Final = 3_600_000
 _LONGEST_CAUSE: Final = 128
+NO_CAUSE: Final = ""
 _CAUSES_PER_HOUR: Final = 20
 """Devices say in their own words why they failed: beyond so many causes of a job in an hour, failures have none."""
 _COUNTED: Final = frozenset({TaskStatus.SUCCEEDED, TaskStatus.FAILED})
@@ -42,7 +43,7 @@ def note_endings(tx: Connection, endings: Iterable[Ending]) -> None:
     found: Counter[EndingKey] = Counter()
     for ending in endings:
         if ending.status in _COUNTED and ending.number:
-            cause = ending.description[:_LONGEST_CAUSE] if ending.status is TaskStatus.FAILED else ""
+            cause = ending.description[:_LONGEST_CAUSE] if ending.status is TaskStatus.FAILED else NO_CAUSE
             found[EndingKey(ending.job_id, ending.at // HOUR_MS, ending.status, cause)] += ending.number
     if any(key.cause for key in found):
         found = _bounded(tx, found)
@@ -61,7 +62,7 @@ def _bounded(tx: Connection, found: Mapping[EndingKey, int]) -> Counter[EndingKe
         place = key.job_id, key.hour
         if key.cause and key not in known:
             if room[place] <= 0:
-                bounded[EndingKey(key.job_id, key.hour, key.status, "")] += number
+                bounded[EndingKey(key.job_id, key.hour, key.status, NO_CAUSE)] += number
                 continue
             room[place] -= 1
         bounded[key] += number

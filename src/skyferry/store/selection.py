@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     Connection,
@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import ColumnElement
 
 from skyferry.store import rows
-from skyferry.store.tables import OPEN_BELOW, devices, module_versions, task_is_open, tasks
+from skyferry.store.tables import OPEN_BELOW, devices, jobs, module_versions, task_is_open, tasks
 from skyferry.store.tasks import ChangedTask
 
 
@@ -99,6 +99,8 @@ class AskedFor:
     up_to_date: int
 
 
+_FEW: Final = 10_000
+"""So many devices are sorted to find the first of them."""
 _SPREAD = 7_919
 """A prime: neighbours in the table are pushed at times far from each other."""
 
@@ -185,10 +187,46 @@ def count_busy(tx: Connection, rule: SelectionRule, *, any_module: bool) -> int:
     return int(tx.execute(_devices(rule, func.count()).where(busy)).scalar_one())
 
 
+def count_busy_of_product(tx: Connection, rule: SelectionRule, *, any_module: bool, most: int) -> int:
+    """As `count_busy` for a rule over a whole product, up to a number: by its open tasks, not by its devices."""
+    same_module = and_(module_versions.c.device_id == tasks.c.device_id, module_versions.c.module == rule.module)
+    busy = (
+        select(tasks.c.device_id)
+        .select_from(tasks.join(module_versions, same_module))
+        .where(
+            tasks.c.job_id.in_(select(jobs.c.id).where(jobs.c.product_id == rule.product_id)),
+            task_is_open,
+            module_versions.c.version != rule.dest_version,
+        )
+        .distinct()
+        .limit(most)
+    )
+    if rule.src_versions:
+        busy = busy.where(module_versions.c.version.in_(rule.src_versions))
+    if not any_module:
+        busy = busy.where(tasks.c.module == rule.module)
+    return tx.execute(select(func.count()).select_from(busy.subquery())).scalar_one()
+
+
 def first_names(tx: Connection, rule: SelectionRule, limit: int) -> Sequence[str]:
     """The names of the first devices that the rule selects."""
     statement = _devices(rule, devices.c.name).order_by(devices.c.id).limit(limit)
     return tx.execute(statement).scalars().all()
+
+
+def first_names_by_version(
+    tx: Connection, rule: SelectionRule, versions: Collection[str], limit: int
+) -> Sequence[str] | None:
+    """As `first_names`, by way of those who run one of the versions; None when these are many, in all products.
+
+    It finds a few devices that stand behind many others.
+    """
+    running = select(module_versions.c.device_id).where(module_versions.c.version.in_(versions))
+    if tx.execute(running.offset(_FEW).limit(1)).first() is not None:
+        return None
+    # In a form that the index over keys does not serve: it would go through the product's devices.
+    statement = _devices(rule, devices.c.name).where(devices.c.id.in_(running)).order_by(devices.c.id + 0)
+    return tx.execute(statement.limit(limit)).scalars().all()
 
 
 def end_of_chunk(tx: Connection, rule: SelectionRule, size: int) -> int:

@@ -87,6 +87,14 @@ def causes_of(tx: Connection, job_ids: Collection[int], hours: Collection[int]) 
     return found
 
 
+def has_cause(tx: Connection, job_id: int, status: int, causes: Collection[str]) -> bool:
+    """True when a task of the job has ended in the state by one of the causes."""
+    found = select(task_endings.c.job_id).where(
+        task_endings.c.job_id == job_id, task_endings.c.status == status, task_endings.c.cause.in_(causes)
+    )
+    return tx.execute(found.limit(1)).first() is not None
+
+
 def move_versions(tx: Connection, changes: Mapping[VersionKey, int]) -> None:
     """Counts devices that have another version now.
 
@@ -166,8 +174,10 @@ def endings_by_cause(tx: Connection, wanted: EndingFilter, *, status: int, limit
     return [(cause, int(count)) for cause, count in tx.execute(statement)]
 
 
-def versions_by_devices(tx: Connection, product_id: int, module: str, limit: int) -> Sequence[tuple[str, int]]:
-    """The versions of a module that most devices of a product have, and how many."""
+def versions_by_devices(
+    tx: Connection, product_id: int, module: str, limit: int | None = None
+) -> Sequence[tuple[str, int]]:
+    """The versions of a module that most devices of a product have, and how many; all of them without a limit."""
     statement = (
         select(counts.c.version, counts.c.devices)
         .where(counts.c.product_id == product_id, counts.c.module == module, counts.c.devices > 0)

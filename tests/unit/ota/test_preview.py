@@ -1,11 +1,15 @@
 """PreviewOTAJob tells what the job does."""
 
+from collections.abc import Sequence
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skyferry.ota import preview
 from skyferry.ota.models import NameList, NewStaticJob
 from skyferry.ota.preview import Preview
+from skyferry.store import selection
 from tests.support.rows import World
 from tests.support.rows import world as make_world
 
@@ -57,3 +61,37 @@ def test_a_job_updates_whom_its_preview_named(devices: int, share: int) -> None:
         names = [task.device_name for task in world.tasks(job)]
         assert found.selected == len(names)
         assert list(found.names) == names[:20] or devices * share < 100_000
+
+
+VERSIONS = (None, "0.9.0", "1.0.0", "2.0.0")
+
+
+@settings(max_examples=15)
+@given(st.lists(st.sampled_from(VERSIONS), max_size=8), st.sets(st.integers(0, 7)), st.sampled_from([(), ("1.0.0",)]))
+def test_a_whole_product_is_told_from_counters_as_from_its_devices(
+    reported: Sequence[str | None], busy: set[int], wanted: tuple[str, ...]
+) -> None:
+    with make_world() as world, pytest.MonkeyPatch.context() as patch:
+        for number, version in enumerate(reported):
+            world.make_device(f"dev{number}", version=version)
+        if named := [f"dev{number}" for number in busy if number < len(reported) and reported[number]]:
+            world.make_job(world.make_package("3.0.0"), named)
+        firmware = world.make_package()
+        found = look(world, firmware, src_versions=list(wanted))
+        patch.setattr(selection, "_FEW", 0)
+        assert look(world, firmware, src_versions=list(wanted)) == found
+        patch.setattr(preview, "_is_whole", lambda _rule: False)
+        assert look(world, firmware, src_versions=list(wanted)) == found
+
+
+def test_devices_with_open_tasks_are_counted_up_to_a_number(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["dev0", "dev1", "dev2"]
+    for name in names:
+        world.make_device(name)
+    world.make_job(world.make_package("3.0.0"), names)
+    firmware = world.make_package()
+
+    monkeypatch.setattr(preview, "_MOST_BUSY", 3)
+    assert (look(world, firmware).busy, look(world, firmware).busy_is_exact) == (3, True)
+    monkeypatch.setattr(preview, "_MOST_BUSY", 2)
+    assert (look(world, firmware).busy, look(world, firmware).busy_is_exact) == (2, False)

@@ -6,6 +6,7 @@ from skyferry.errors import ApiError
 from skyferry.ota import rollout
 from skyferry.ota.controls import Controls, Window
 from skyferry.ota.states import JobStatus
+from skyferry.store import tasks as task_statements
 from skyferry.store.devices import DeviceRecord
 from skyferry.store.jobs import JobRecord
 from tests.support.rows import World
@@ -63,6 +64,18 @@ def test_devices_that_were_busy_do_not_halt_a_job(world: World) -> None:
     job = job_with(world, halt_failure_percent=1)
     assert halted(world, job) is None
     assert rollout.counts_of(world.tx, job.id).total == 2
+
+
+def test_failures_are_counted_without_a_look_at_the_tasks_while_no_device_was_busy(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    devices = online(world, 5)
+    job = job_with(world, halt_failure_count=5)
+    for device in devices[:2]:
+        world.say_progress(device, -1)
+    monkeypatch.setattr(task_statements, "count_failed", lambda *_args, **_named: pytest.fail("tasks were counted"))
+
+    assert rollout.counts_of(world.tx, job.id).failed == 2
 
 
 def test_a_halted_job_goes_on_and_halts_only_on_new_failures(world: World) -> None:
