@@ -125,6 +125,12 @@ class PostgresqlServer:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
+    def tool(self, name: str, *arguments: str) -> None:
+        """Runs one of PostgreSQL's programs, such as pg_dump, as the operator."""
+        command = [str(self._programs / name), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stderr
+
     def _initialise(self) -> None:
         if os.geteuid() == 0:
             shutil.chown(self._directory, user=_owner().pw_uid, group=_owner().pw_gid)

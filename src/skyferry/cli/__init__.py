@@ -14,6 +14,8 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "demo": "demo:demo",
     "audit": "audit:audit",
     "archive": "archive:app",
+    "backup": "backup:backup",
+    "restore": "backup:restore",
     "account": "account:app",
     "db": "db:app",
     "device": "device:app",

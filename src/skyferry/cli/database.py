@@ -105,7 +105,7 @@ def write_down(tx: Connection, account: AccountRecord, action: str, parameters: 
 
 def key_ring(data_dir: Path) -> KeyRing:
     """The server's keys; a sentence and exit code 2 where there are none."""
-    path = _key_file(data_dir)
+    path = key_file(data_dir)
     if path == DataDir(data_dir).key and not path.is_file():
         fail(f"{data_dir} is not a data directory yet: start skyferry serve --data-dir {data_dir} once.")
     try:
@@ -114,14 +114,15 @@ def key_ring(data_dir: Path) -> KeyRing:
         fail(str(problem))
 
 
-def _key_file(data_dir: Path) -> Path:
+def key_file(data_dir: Path) -> Path:
+    """Where the master key of a data directory is."""
     named = os.environ.get("SKYFERRY_KEY_FILE")
     return Path(named) if named else DataDir(data_dir).key
 
 
 async def _transaction(store: Store, work: Work[T], ring: KeyRing, data_dir: Path) -> T:
     try:
-        await store.write(check_key, ring, _key_file(data_dir))
+        await store.write(check_key, ring, key_file(data_dir))
         return await store.write(work, SecretBox(ring.derive("secrets")))
     finally:
         await store.close()

@@ -173,8 +173,3 @@ def known(tx: Connection, names: Collection[str]) -> frozenset[str]:
     for chunk in rows.chunks(names):
         found.update(tx.execute(select(task_archives.c.name).where(task_archives.c.name.in_(chunk))).scalars())
     return frozenset(found)
-
-
-def all_names(tx: Connection) -> Sequence[str]:
-    """The names of all files with archived tasks."""
-    return tx.execute(select(task_archives.c.name).order_by(task_archives.c.name)).scalars().all()

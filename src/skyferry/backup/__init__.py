@@ -1,0 +1,1 @@
+"""Backups of a data directory on SQLite, made while the server runs, checked, and put back."""
