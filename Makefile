@@ -95,7 +95,7 @@ EXTRACT := $(BIN)/pybabel --quiet extract --no-location --omit-header --sort-out
 ERRORS := $(addprefix src/skyferry/,error_codes.py ram_codes.py rpc/gateway_errors.py)
 
 translations: setup
-	$(EXTRACT) -k translate_number:1,2 -F $(CONSOLE)/babel.cfg -o $(CONSOLE)/locale/console.pot $(CONSOLE)
+	$(EXTRACT) -k translate_number:1,2 -k Said -F $(CONSOLE)/babel.cfg -o $(CONSOLE)/locale/console.pot $(CONSOLE)
 	$(EXTRACT) --no-default-keywords -k ErrorKind:2 -k _firmware:2 -o $(CONSOLE)/locale/errors.pot $(ERRORS)
 	for language in zh; do for domain in console errors; do \
 		$(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --omit-header --width 120 -D $$domain -l $$language -d $(CONSOLE)/locale -i $(CONSOLE)/locale/$$domain.pot; \

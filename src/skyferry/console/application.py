@@ -21,6 +21,7 @@ from skyferry.console.page import CONSOLE, LANGUAGE_COOKIE, ROOT, ZONE_COOKIE, C
 from skyferry.console.pages import PAGES
 from skyferry.console.problems import Problem
 from skyferry.console.routing import Route
+from skyferry.console.said import said
 from skyferry.rpc import gateway_errors
 from skyferry.rpc.direct import CallError
 from skyferry.rpc.origin import Network, origin_of
@@ -72,6 +73,7 @@ def application(console: Console, *, public_url: str, trusted_proxies: Sequence[
         size=formats.size,
         time=formats.time,
         duration=formats.duration,
+        said=said,
     )
     environment.globals.update(
         asset=assets.url,

@@ -38,7 +38,7 @@ PAGES: Final[Mapping[str, int]] = {
     "/devices": 9,
     "/devices?product={product}": 10,
     "/devices?product={product}&state=UNACTIVE": 11,
-    "/devices?product={product}&name=device-1": 11,
+    "/devices?product={product}&name=device-1": 10,
     "/devices?product={product}&where=ota_module.version+%3D+%221.0.5%22": 11,
     "/devices/new": 5,
     "/devices/{product}/device-0": 22,

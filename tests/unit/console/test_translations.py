@@ -20,7 +20,7 @@ from skyferry.rpc import gateway_errors
 from skyferry.rpc.direct import CallError
 
 CONSOLE: Final = Path(languages.__file__).parent
-KEYWORDS: Final = {**DEFAULT_KEYWORDS, "translate_number": (1, 2)}
+KEYWORDS: Final = {**DEFAULT_KEYWORDS, "translate_number": (1, 2), "Said": None}
 """What marks sentences; the same as in the Makefile's `translations`."""
 ERROR_MODULES: Final = (error_codes, ram_codes, gateway_errors)
 ERROR_KEYWORDS: Final = {"ErrorKind": (2,), "_firmware": (2,)}
