@@ -105,6 +105,15 @@ class ReportStream:
             num_replicas=replicas,
         )
 
+    async def last_sequence(self) -> int:
+        """The sequence of the last message that the stream has ever had; a stream that is gone is made anew.
+
+        Raises:
+            nats.errors.Error: JetStream refuses, or is not there.
+        """
+        await self.ensure()
+        return int((await self._jetstream.stream_info(self._names.stream)).state.last_seq)
+
     async def publish(self, part: int, body: bytes, message_id: str) -> int:
         """Returns when the stream has stored the message: its sequence there.
 

@@ -111,13 +111,27 @@ class _Part:
         self._purge_at = 0.0
 
     async def read(self) -> None:
-        self._position = self._purged = await self._store.read(positions.of_part, self._part)
+        self._position = self._purged = await self._find_position()
         reader = await self._bus.stream.reader(self._part, self._position)
         try:
             while True:
                 await self._take(reader)
         finally:
             await reader.close()
+
+    async def _find_position(self) -> int:
+        """From where on to read: from the beginning of a stream that is younger than the position.
+
+        NATS may have lost its data. The new stream counts from 1, and what is in it has never been applied.
+        """
+        position = await self._store.read(positions.of_part, self._part)
+        last = await self._bus.stream.last_sequence()
+        if position <= last:
+            return position
+        _log.warning("reports.stream_lost", part=self._part, position=position, last=last)
+        if not await self._store.write(positions.advance, self._part, before=position, after=0):
+            raise OvertakenError(f"Position {position} of part {self._part} was moved.")
+        return 0
 
     async def _take(self, reader: PartReader) -> None:
         parcels = await reader.next()

@@ -122,6 +122,25 @@ async def test_another_worker_goes_on_where_one_has_stopped(scene: Scene, monkey
     ]
 
 
+async def test_a_stream_that_was_lost_and_made_anew_is_read_from_its_beginning(scene: Scene) -> None:
+    devices = await scene.devices(PARTS)
+    worker = scene.worker()
+    await worker.start()
+    await scene.say(devices, "1.0.0")
+    await scene.say(devices, "2.0.0")
+    await scene.wait_for(devices, "2.0.0")
+    await worker.stop()
+
+    stream = scene.bus.stream
+    await stream._jetstream.delete_stream(stream._names.stream)
+    await stream.ensure()
+    await scene.say(devices, "3.0.0")
+    worker = scene.worker()
+    await worker.start()
+    await scene.wait_for(devices, "3.0.0")
+    await worker.stop()
+
+
 async def test_two_workers_on_a_part_apply_each_report_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     counted: list[int] = []
     original = ReportWriter._apply
