@@ -187,6 +187,8 @@ class PartReader:
         self._most = most
         self._asked = 0
         self._seen = 0
+        self.pending = 0
+        """Messages that JetStream has beyond those that `next` gave."""
 
     async def next(self) -> Sequence[Parcel]:
         """Waits for messages, and takes those that are there; none when there were none for a while.
@@ -237,7 +239,8 @@ class PartReader:
         if metadata.sequence.consumer != self._seen:
             raise ReaderBrokenError(f"Message {metadata.sequence.consumer} came in place of {self._seen}.")
         found.append(Parcel(metadata.sequence.stream, message.data))
-        return metadata.num_pending
+        self.pending = int(metadata.num_pending)
+        return self.pending
 
     @staticmethod
     def _end_of_request(headers: dict[str, str]) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from skyferry.clock import Clock
+from skyferry.cluster import metrics
 from skyferry.cluster.membership import SILENT_MS
 from skyferry.store import leases as statements
 from skyferry.store.engine import Store
@@ -91,12 +92,14 @@ class Leases:
             if held != kind.held:
                 _log.info("leases.changed", taken=sorted(held - kind.held), lost=sorted(kind.held - held))
             kind.names, kind.held, kind.is_short, kind.looked_ms = wanted, held, share.is_short, now
+            metrics.HELD.labels(_kind_of(wanted)).set(len(held))
         return kind.held
 
     async def release_all(self) -> None:
         """Lets others take over at once all that this process does."""
         await self._store.write(statements.release_all, self._process_id)
         self._kinds.clear()
+        metrics.HELD.clear()
 
     async def _share(self, kind: _Kind, wanted: frozenset[str], now: int) -> Share:
         gone = kind.names - wanted

@@ -16,7 +16,7 @@ from skyferry.store.engine import announce
 from skyferry.store.tasks import ChangedTask
 
 MOVED: Final = "ota.tasks_moved"
-"""What a transaction announces in which something happened to tasks."""
+"""What a transaction announces in which something happened to tasks, with event and state for each."""
 ENDED: Final = "ota.tasks_ended"
 """What a transaction announces that ended tasks, with key of the device and key of the task for each."""
 
@@ -74,7 +74,7 @@ def follow(tx: Connection, changes: Sequence[TaskChange], now: int, *, seen: Seq
         ],
     )
     if changes:
-        announce(tx, MOVED)
+        announce(tx, MOVED, *((change.event.name, change.status.name) for change in changes))
     publishing.publish(tx, [*seen, *_moves(changes)], now)
     ended = [change for change in changes if not change.status.is_open]
     if ended:

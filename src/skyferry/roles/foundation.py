@@ -1,6 +1,6 @@
 """What every process has, whatever its roles: the store, the bus, the object store, the keys."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -21,6 +21,7 @@ from skyferry.identifiers import process_name, process_of
 from skyferry.keys import SecretBox
 from skyferry.objects.downloads import Downloads, Served
 from skyferry.objects.urls import DownloadUrls
+from skyferry.ota import metrics
 from skyferry.ota.changes import MOVED
 from skyferry.ota.offers import OfferMaker
 from skyferry.rpc.origin import Origin, origin_of
@@ -62,6 +63,7 @@ class Foundation:
             configuration.postgresql_limits(settings),
             application=f"skyferry-{roles}",
         )
+        self.store.listen(MOVED, _count)
         self.engine_limits = configuration.engine_limits(settings)
         self.object_limits = configuration.object_limits(settings)
         self.objects = configuration.object_store(settings, self.directory, owner=self.ring.derive("objects").hex())
@@ -129,3 +131,8 @@ class Foundation:
     async def _whereabouts(self, device_ids: Collection[int]) -> Mapping[int, str]:
         connections = await self.store.read(presence.connections_of, device_ids)
         return {device_id: process_of(connection) for device_id, connection in connections.items()}
+
+
+def _count(happened: Sequence[tuple[str, str]]) -> None:
+    for event, status in happened:
+        metrics.HAPPENED.labels(event, status).inc()

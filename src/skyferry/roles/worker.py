@@ -11,6 +11,7 @@ from skyferry.roles.foundation import Foundation
 from skyferry.scheduler.archiving import Archiving
 from skyferry.scheduler.chores import Chores, every, shared
 from skyferry.scheduler.departures import Departures
+from skyferry.scheduler.measuring import measuring
 from skyferry.scheduler.parts import PartsWorker
 from skyferry.scheduler.reports import ReportWorker, ReportWriter
 from skyferry.scheduler.runner import Runner
@@ -50,6 +51,7 @@ class WorkerRole:
             repositories=Repositories(foundation.store, foundation.box, foundation.clock, TufLimits()),
             claims=foundation.claims,
         ).all()
+        chores = {**chores, "measure": measuring(foundation.store, foundation.clock)}
         if membership is not None:
             departures = Departures(foundation.store, foundation.bus, foundation.clock, membership)
             chore = every(_BURY_SECONDS, foundation.clock, departures.report)

@@ -114,6 +114,7 @@ class Archiving:
             now=self._clock.now_ms(),
         )
         if moved:
+            metrics.ARCHIVED.inc(len(portion.task_ids))
             _log.info("tasks archived", job=portion.job.job_id, tasks=len(portion.task_ids), file=portion.name)
 
     async def _put(self, name: str, content: bytes) -> None:

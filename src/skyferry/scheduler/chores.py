@@ -19,6 +19,7 @@ from skyferry.ota import deadlines, deletion, dispatch, listfile, listing, rollo
 from skyferry.ota.deletion import DeletionLimits
 from skyferry.ota.models import EngineLimits
 from skyferry.ota.offers import OfferMaker
+from skyferry.scheduler import metrics
 from skyferry.store import audit, disconnections, history, jobs, used_nonces
 from skyferry.store.engine import Store
 from skyferry.store.jobs import JobRecord
@@ -137,6 +138,7 @@ class Chores:
         """Sends pushes that are due."""
         claimed = await self.store.write(dispatch.claim_due, self.maker, self.clock.now_ms(), _PUSHES_AT_ONCE)
         if claimed:
+            metrics.PUSHES.inc(len(claimed))
             await self.bus.command(claimed)
         return len(claimed) == _PUSHES_AT_ONCE
 

@@ -117,6 +117,8 @@ class _Part:
             while True:
                 await self._take(reader)
         finally:
+            with suppress(KeyError):
+                metrics.PENDING.remove(self._part)
             await reader.close()
 
     async def _find_position(self) -> int:
@@ -135,6 +137,7 @@ class _Part:
 
     async def _take(self, reader: PartReader) -> None:
         parcels = await reader.next()
+        metrics.PENDING.labels(self._part).set(len(parcels) + reader.pending)
         if parcels:
             await _finished(self._store_parcels(parcels))
         await self._purge()
@@ -149,6 +152,7 @@ class _Part:
 
         await self._write(batch, advance)
         self._position = after
+        metrics.PENDING.labels(self._part).dec(len(parcels))
         await self._bus.applied(self._part, after)
 
     async def _write(self, batch: Sequence[Report], advance: Before) -> None:

@@ -1,5 +1,6 @@
 """Stores device reports by group commit: one transaction for all that arrived while the previous one ran."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
@@ -35,11 +36,18 @@ class ReportWriter:
     async def write(self, batch: Sequence[Report], before: Before | None = None) -> None:
         """Stores reports in one transaction."""
         metrics.BATCHES.observe(len(batch))
-        await self._follow(*await self._store.write(self._apply, batch, before))
+        outcome = await self._store.write(self._apply, batch, before)
+        self._count(batch)
+        await self._follow(*outcome)
 
     async def write_what_can_be(self, batch: Sequence[Report], before: Before) -> None:
         """Stores reports in one transaction, without those that cannot be stored: these are lost."""
         await self._follow(*await self._store.write(self._apply_singly, batch, before))
+
+    def _count(self, batch: Sequence[Report]) -> None:
+        metrics.AGE.observe(max(self._clock.now_ms() - min(report.at for report in batch), 0) / 1_000)
+        for kind, number in Counter(map(type, batch)).items():
+            metrics.REPORTS.labels(kind.__name__).inc(number)
 
     async def _follow(self, answers: Sequence[Command], push_due: bool) -> None:
         if answers:

@@ -1,6 +1,7 @@
 """The worker's loop: wakes for a reason or by the clock, and does every chore until nothing is left of it."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
@@ -65,6 +66,7 @@ class Runner:
                 await self._sleep()
 
     async def _do(self, name: str, chore: Chore) -> bool:
+        began = time.perf_counter()
         try:
             return await chore()
         except Exception:  # noqa: BLE001 - whatever it was, the other chores go on
@@ -72,6 +74,8 @@ class Runner:
             _log.exception("worker.chore_failed", chore=name)
             await asyncio.sleep(_TICK_SECONDS)
             return False
+        finally:
+            metrics.CHORE_SECONDS.labels(name).inc(time.perf_counter() - began)
 
     async def _sleep(self) -> None:
         due_at = await self._next_due_at()

@@ -7,6 +7,7 @@ docs/adr/0001-sqlite-in-threads.md.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,9 +16,10 @@ from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from skyferry.store import metrics
 from skyferry.store.limits import PostgresqlLimits
 
 _BUSY_TIMEOUT_SECONDS: Final = 10
@@ -31,6 +33,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+_SECONDS: Final = {mode: metrics.TRANSACTIONS.labels(mode) for mode in ("read", "write")}
 _ANNOUNCED: Final = "skyferry.announced"
 
 
@@ -87,11 +90,11 @@ class Store:
 
     async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs `work` in a transaction that only reads: it sees one state of the data throughout."""
-        return await self._backend.run(_bound(work, args, kwargs), write=False)
+        return await self._run(_bound(work, args, kwargs), write=False)
 
     async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs `work` in a transaction that is committed at the end, or rolled back when `work` raises."""
-        result, announced = await self._backend.run(_listening(_bound(work, args, kwargs)), write=True)
+        result, announced = await self._run(_listening(_bound(work, args, kwargs)), write=True)
         for subject, items in announced.items():
             for listener in self._listeners.get(subject, ()):
                 listener(items)
@@ -106,6 +109,16 @@ class Store:
             sqlalchemy.exc.SQLAlchemyError: it does not.
         """
         await self.read(_ping)
+
+    async def _run(self, work: Callable[[Connection], T], *, write: bool) -> T:
+        mode, began = "write" if write else "read", time.perf_counter()
+        try:
+            return await self._backend.run(work, write=write)
+        except SQLAlchemyError:
+            metrics.FAILURES.labels(mode).inc()
+            raise
+        finally:
+            _SECONDS[mode].observe(time.perf_counter() - began)
 
     async def close(self) -> None:
         """Waits for running transactions and closes all connections."""

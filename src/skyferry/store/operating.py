@@ -30,6 +30,29 @@ class Work:
     waiting_since: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class WaitingEvents:
+    """Messages to business servers, not counted further than was asked for.
+
+    Attributes:
+        number: how many have not arrived.
+        since: when the oldest of them was made; None when none waits.
+        dead: how many could not be delivered and are kept.
+    """
+
+    number: int
+    since: int | None
+    dead: int
+
+
+def waiting_events(tx: Connection, most: int) -> WaitingEvents:
+    """What waits for business servers, and what was given up; no more than `most` of each are looked at."""
+    waiting = select(outbox.c.created_at).where(outbox.c.dead_at.is_(None)).order_by(outbox.c.id).limit(most).subquery()
+    dead = select(outbox.c.id).where(outbox.c.dead_at.is_not(None)).limit(most).subquery()
+    number, since = tx.execute(select(func.count(), func.min(waiting.c.created_at)).select_from(waiting)).one()
+    return WaitingEvents(number, since, tx.execute(select(func.count()).select_from(dead)).scalar_one())
+
+
 def work(tx: Connection, most_waiting: int) -> Work:
     """What there is now; of waiting messages no more than `most_waiting` are looked at."""
     some = select(outbox.c.created_at).where(outbox.c.dead_at.is_(None)).limit(most_waiting).subquery()

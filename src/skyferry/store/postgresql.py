@@ -14,18 +14,16 @@ from uuid import uuid4
 
 import asyncpg
 import structlog
-from prometheus_client import Counter
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from skyferry.store import metrics
 from skyferry.store.errors import StoreUnavailableError
 from skyferry.store.limits import PostgresqlLimits
 
 _log = structlog.get_logger()
-
-_REPEATED: Final = Counter("skyferry_store_repeated", "Transactions that were done again, by the reason.", ["reason"])
 
 _PAUSES: Final = (0.0, 0.01, 0.03, 0.1, 0.3, 0.5, 1.0)
 """Seconds before each repetition of a transaction that met another, before they are spread."""
@@ -106,7 +104,7 @@ class Postgresql:
                 async with self._turn(attempt):
                     return await self._attempt(self._writing, work)
             except _AgainError as again:
-                _REPEATED.labels(again.reason).inc()
+                metrics.REPEATED.labels(again.reason).inc()
                 cause = again
             await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - it hides nothing
         _log.warning("store.gave_up", reason=cause.reason, attempts=len(_PAUSES))
