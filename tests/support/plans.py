@@ -35,7 +35,7 @@ def plan_of(tx: Connection, run: Callable[[], object]) -> list[str]:
     steps: list[str] = []
 
     def explain(_tx: Connection, cursor: Any, statement: str, parameters: Any, _context: object, many: bool) -> None:
-        if statement.split(maxsplit=1)[0] in {"SELECT", "UPDATE", "INSERT", "DELETE"}:
+        if statement.split(maxsplit=1)[0] in {"SELECT", "UPDATE", "INSERT", "DELETE", "WITH"}:
             given = parameters[0] if many else parameters
             rows = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", given)
             steps.extend(detail for *_, detail in rows)

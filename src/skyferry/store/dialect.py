@@ -12,9 +12,18 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def upserting(tx: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+Upsert = sqlite.Insert | postgresql.Insert
+"""An INSERT that can say `on_conflict_do_update`."""
+
+
+def upserting(tx: Connection, table: Table) -> Upsert:
     """An INSERT that can say `on_conflict_do_update`."""
-    return postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
+    return upserting_in(tx.dialect.name, table)
+
+
+def upserting_in(dialect: str, table: Table) -> Upsert:
+    """The same in the dialect of this name, for statements that are put together once."""
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
 def see_commits(tx: Connection) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, case, exists, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, exists, func, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from skyferry.store import rows
@@ -102,9 +102,12 @@ def find(tx: Connection, instance_id: int, job_id: str, *, for_change: bool = Fa
     return rows.one_of(JobRecord, tx.execute(statement))
 
 
+_BY_ID: Final = select(*COLUMNS).where(jobs.c.id == bindparam("key"))
+
+
 def by_id(tx: Connection, key: int) -> JobRecord | None:
     """The job of this key."""
-    return rows.one_of(JobRecord, tx.execute(select(*COLUMNS).where(jobs.c.id == key)))
+    return rows.one_of(JobRecord, tx.execute(_BY_ID, {"key": key}))
 
 
 def count_of_package(tx: Connection, package_id: int) -> int:
@@ -301,6 +304,36 @@ class EndedJob:
     moved: bool
 
 
+_CANCELING: Final = jobs.c.ending_event == bindparam("canceling")
+_CANCELED: Final = bindparam("canceled", type_=jobs.c.status.type)
+_COMPLETED: Final = bindparam("completed", type_=jobs.c.status.type)
+_END_FINISHED: Final = (
+    update(jobs)
+    .where(
+        jobs.c.id.in_(bindparam("keys", expanding=True)),
+        or_(job_is_live, and_(job_is_planned, jobs.c.target_selection == "SPECIFIC", _CANCELING)),
+        or_(jobs.c.selection == "STATIC", ~job_is_running),
+        jobs.c.selected_up_to >= jobs.c.select_up_to,
+        ~exists().where(tasks.c.job_id == jobs.c.id, task_is_open),
+    )
+    .values(
+        status=case(
+            (or_(job_is_running, job_is_planned), case((_CANCELING, _CANCELED), else_=_COMPLETED)),
+            else_=jobs.c.status,
+        ),
+        ended_at=bindparam("now"),
+        modified_at=bindparam("now"),
+    )
+    .returning(
+        jobs.c.id,
+        jobs.c.package_id,
+        jobs.c.type,
+        or_(jobs.c.status != _CANCELED, func.coalesce(jobs.c.ending_event, "") == bindparam("canceling")),
+    )
+)
+"""Put together once: it runs whenever a task ends, and building it costs more than running it."""
+
+
 def end_finished(
     tx: Connection, keys: Collection[int], *, completed: str, canceled: str, canceling: str, now: int
 ) -> Sequence[EndedJob]:
@@ -316,30 +349,10 @@ def end_finished(
         canceling: which is so when its `ending_event` is this one.
         now: the time.
     """
-    outcome = case((jobs.c.ending_event == canceling, canceled), else_=completed)
-    open_tasks = exists().where(tasks.c.job_id == jobs.c.id, task_is_open)
-    emptied = and_(job_is_planned, jobs.c.target_selection == "SPECIFIC", jobs.c.ending_event == canceling)
-    moves = or_(job_is_running, job_is_planned)
+    values = {"completed": completed, "canceled": canceled, "canceling": canceling, "now": now}
     found: list[EndedJob] = []
     for chunk in rows.chunks(keys):
-        statement = (
-            update(jobs)
-            .where(
-                jobs.c.id.in_(chunk),
-                or_(job_is_live, emptied),
-                or_(jobs.c.selection == "STATIC", ~job_is_running),
-                jobs.c.selected_up_to >= jobs.c.select_up_to,
-                ~open_tasks,
-            )
-            .values(status=case((moves, outcome), else_=jobs.c.status), ended_at=now, modified_at=now)
-            .returning(
-                jobs.c.id,
-                jobs.c.package_id,
-                jobs.c.type,
-                or_(jobs.c.status != canceled, func.coalesce(jobs.c.ending_event, "") == canceling),
-            )
-        )
-        found += rows.all_of(EndedJob, tx.execute(statement))
+        found += rows.all_of(EndedJob, tx.execute(_END_FINISHED, {**values, "keys": chunk}))
     return found
 
 

@@ -1,10 +1,13 @@
-"""Statements for devices that ask over HTTP: who they are, what waits for them, and what a task brings."""
+"""Statements for devices that ask over HTTP: who they are, what waits for them, and what a task brings.
+
+What every poll runs is put together once: building a statement costs more than running it.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
 
 from skyferry.store import rows
 from skyferry.store.jobs import job_may_push
@@ -77,6 +80,21 @@ class Polled:
     task: PolledTask | None
 
 
+_COUNTS: Final = or_(task_is_open, and_(tasks.c.status == bindparam("cancelled"), tasks.c.notified_at.is_not(None)))
+_LOOK_UP: Final = (
+    select(*_PRODUCT, *_DEVICE, *_TASK)
+    .select_from(products)
+    .outerjoin(
+        devices,
+        and_(devices.c.product_id == products.c.id, devices.c.name.in_(bindparam("names", expanding=True))),
+    )
+    .outerjoin(tasks, and_(tasks.c.device_id == devices.c.id, _COUNTS))
+    .outerjoin(jobs, tasks.c.job_id == jobs.c.id)
+    .where(products.c.product_key == bindparam("product_key"), product_is_kept)
+    .order_by(tasks.c.id)
+)
+
+
 def look_up(tx: Connection, product_key: str, names: Collection[str], *, cancelled: int) -> list[Polled]:
     """The named devices of a product with their tasks, in the order of the tasks.
 
@@ -86,19 +104,10 @@ def look_up(tx: Connection, product_key: str, names: Collection[str], *, cancell
         names: of devices; unknown ones are absent, and a product without any of them stands alone.
         cancelled: the state of cancelled tasks; they count while `notified_at` says that the device was told of them.
     """
-    counts = or_(task_is_open, and_(tasks.c.status == cancelled, tasks.c.notified_at.is_not(None)))
     found: list[Polled] = []
     for chunk in rows.chunks(names):
-        statement = (
-            select(*_PRODUCT, *_DEVICE, *_TASK)
-            .select_from(products)
-            .outerjoin(devices, and_(devices.c.product_id == products.c.id, devices.c.name.in_(chunk)))
-            .outerjoin(tasks, and_(tasks.c.device_id == devices.c.id, counts))
-            .outerjoin(jobs, tasks.c.job_id == jobs.c.id)
-            .where(products.c.product_key == product_key, product_is_kept)
-            .order_by(tasks.c.id)
-        )
-        found += [_polled(row) for row in tx.execute(statement)]
+        values = {"product_key": product_key, "names": chunk, "cancelled": cancelled}
+        found += [_polled(row) for row in tx.execute(_LOOK_UP, values)]
     return found
 
 
@@ -132,23 +141,38 @@ class TaskOfDevice:
     newest: bool
 
 
+_OTHERS: Final = tasks.alias()
+_NEWEST: Final = select(func.max(_OTHERS.c.id)).where(
+    _OTHERS.c.device_id == bindparam("device_id"), _OTHERS.c.module == tasks.c.module
+)
+_TASK_OF_DEVICE: Final = (
+    select(
+        *[tasks.c[name] for name in TaskOfDevice.__dataclass_fields__ if name in tasks.c],
+        packages.c.name,
+        packages.c.dest_version,
+        tasks.c.id == _NEWEST.scalar_subquery(),
+    )
+    .join(packages, tasks.c.package_id == packages.c.id)
+    .where(tasks.c.id == bindparam("task_id"), tasks.c.device_id == bindparam("device_id"))
+)
+
+
 def task_of_device(tx: Connection, device_id: int, task_id: int) -> TaskOfDevice | None:
     """A task, if it is one of the device's."""
-    others = tasks.alias()
-    newest = select(func.max(others.c.id)).where(others.c.device_id == device_id, others.c.module == tasks.c.module)
-    own = [tasks.c[name] for name in TaskOfDevice.__dataclass_fields__ if name in tasks.c]
-    statement = (
-        select(*own, packages.c.name, packages.c.dest_version, tasks.c.id == newest.scalar_subquery())
-        .join(packages, tasks.c.package_id == packages.c.id)
-        .where(tasks.c.id == task_id, tasks.c.device_id == device_id)
-    )
-    return rows.one_of(TaskOfDevice, tx.execute(statement))
+    return rows.one_of(TaskOfDevice, tx.execute(_TASK_OF_DEVICE, {"task_id": task_id, "device_id": device_id}))
+
+
+_TASK_OF_PACKAGE: Final = (
+    select(tasks.c.id)
+    .where(tasks.c.id.in_(bindparam("task_ids", expanding=True)), tasks.c.package_id == bindparam("package_id"))
+    .order_by(tasks.c.id)
+    .limit(1)
+)
 
 
 def task_of_package(tx: Connection, task_ids: Collection[int], package_id: int) -> int | None:
     """The first of these tasks that brings a package."""
-    statement = select(tasks.c.id).where(tasks.c.id.in_(task_ids), tasks.c.package_id == package_id)
-    return tx.execute(statement.order_by(tasks.c.id).limit(1)).scalar()
+    return tx.execute(_TASK_OF_PACKAGE, {"task_ids": list(task_ids), "package_id": package_id}).scalar()
 
 
 def history_of(tx: Connection, task_id: int, limit: int) -> list[str]:
@@ -179,22 +203,24 @@ class Artifact:
         return f"{self.key}.{self.sha256}"
 
 
+_ARTIFACTS: Final = (
+    select(
+        objects.c.key,
+        package_files.c.name,
+        objects.c.size,
+        objects.c.md5,
+        objects.c.sha256,
+        objects.c.sha1,
+    )
+    .join(package_files, package_files.c.object_key == objects.c.key)
+    .where(package_files.c.package_id == bindparam("package_id"))
+    .order_by(package_files.c.position)
+)
+
+
 def artifacts_of(tx: Connection, package_id: int) -> list[Artifact]:
     """The files of a package in their order."""
-    statement = (
-        select(
-            objects.c.key,
-            package_files.c.name,
-            objects.c.size,
-            objects.c.md5,
-            objects.c.sha256,
-            objects.c.sha1,
-        )
-        .join(package_files, package_files.c.object_key == objects.c.key)
-        .where(package_files.c.package_id == package_id)
-        .order_by(package_files.c.position)
-    )
-    return rows.all_of(Artifact, tx.execute(statement))
+    return rows.all_of(Artifact, tx.execute(_ARTIFACTS, {"package_id": package_id}))
 
 
 def note_sha1(tx: Connection, key: str, sha256: str, sha1: str) -> bool:

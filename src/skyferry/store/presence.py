@@ -1,12 +1,17 @@
-"""Statements on what devices say of themselves: presence and module versions."""
+"""Statements on what devices say of themselves: presence and module versions.
+
+What every batch of reports runs is put together once: building a statement costs more than running it.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Final
 
 from sqlalchemy import Connection, bindparam, func, select, update
 
 from skyferry.store import rows
-from skyferry.store.dialect import begins_with, upserting
+from skyferry.store.dialect import Upsert, begins_with, upserting_in
 from skyferry.store.tables import devices, module_versions
 
 
@@ -39,21 +44,23 @@ class ReportedVersion:
     at: int
 
 
+_NOTE_ARRIVALS: Final = (
+    update(devices)
+    .where(devices.c.id == bindparam("device"))
+    .values(
+        connection_id=bindparam("connection"),
+        address=bindparam("source"),
+        online_at=bindparam("at"),
+        status_at=bindparam("at"),
+        activated_at=func.coalesce(devices.c.activated_at, bindparam("at")),
+    )
+)
+
+
 def note_arrivals(tx: Connection, arrivals: Sequence[Arrival]) -> None:
     """Marks devices online, on their newest connection."""
-    statement = (
-        update(devices)
-        .where(devices.c.id == bindparam("device"))
-        .values(
-            connection_id=bindparam("connection"),
-            address=bindparam("source"),
-            online_at=bindparam("at"),
-            status_at=bindparam("at"),
-            activated_at=func.coalesce(devices.c.activated_at, bindparam("at")),
-        )
-    )
     tx.execute(
-        statement,
+        _NOTE_ARRIVALS,
         [
             {"device": item.device_id, "connection": item.connection_id, "source": item.address, "at": item.at}
             for item in arrivals
@@ -61,15 +68,17 @@ def note_arrivals(tx: Connection, arrivals: Sequence[Arrival]) -> None:
     )
 
 
+_NOTE_DEPARTURES: Final = (
+    update(devices)
+    .where(devices.c.id == bindparam("device"), devices.c.connection_id == bindparam("connection"))
+    .values(connection_id=None, status_at=bindparam("at"))
+)
+
+
 def note_departures(tx: Connection, departures: Sequence[Departure]) -> None:
     """Marks devices offline, unless they have a newer connection."""
-    statement = (
-        update(devices)
-        .where(devices.c.id == bindparam("device"), devices.c.connection_id == bindparam("connection"))
-        .values(connection_id=None, status_at=bindparam("at"))
-    )
     tx.execute(
-        statement,
+        _NOTE_DEPARTURES,
         [{"device": item.device_id, "connection": item.connection_id, "at": item.at} for item in departures],
     )
 
@@ -130,35 +139,47 @@ class DevicePresence:
     disabled: bool
 
 
+_OF_DEVICES: Final = select(*rows.columns(DevicePresence, devices)).where(
+    devices.c.id.in_(bindparam("device_ids", expanding=True))
+)
+
+
 def of_devices(tx: Connection, device_ids: Collection[int]) -> dict[int, DevicePresence]:
     """The presence of devices; devices that do not exist any more are absent."""
     found: dict[int, DevicePresence] = {}
     for chunk in rows.chunks(device_ids):
-        statement = select(*rows.columns(DevicePresence, devices)).where(devices.c.id.in_(chunk))
-        found.update((item.id, item) for item in rows.all_of(DevicePresence, tx.execute(statement)))
+        result = tx.execute(_OF_DEVICES, {"device_ids": chunk})
+        found.update((item.id, item) for item in rows.all_of(DevicePresence, result))
     return found
+
+
+_VERSIONS_OF: Final = select(module_versions.c.device_id, module_versions.c.module, module_versions.c.version).where(
+    module_versions.c.device_id.in_(bindparam("device_ids", expanding=True))
+)
 
 
 def versions_of(tx: Connection, device_ids: Collection[int]) -> dict[tuple[int, str], str]:
     """The versions of devices as last reported, by device and module."""
     found: dict[tuple[int, str], str] = {}
     for chunk in rows.chunks(device_ids):
-        statement = select(module_versions.c.device_id, module_versions.c.module, module_versions.c.version).where(
-            module_versions.c.device_id.in_(chunk)
-        )
-        found.update(((device_id, module), version) for device_id, module, version in tx.execute(statement))
+        result = tx.execute(_VERSIONS_OF, {"device_ids": chunk})
+        found.update(((device_id, module), version) for device_id, module, version in result)
     return found
+
+
+@cache
+def _noting_versions(dialect: str) -> Upsert:
+    statement = upserting_in(dialect, module_versions)
+    return statement.on_conflict_do_update(
+        index_elements=[module_versions.c.device_id, module_versions.c.module],
+        set_={"version": statement.excluded.version, "reported_at": statement.excluded.reported_at},
+    )
 
 
 def note_versions(tx: Connection, versions: Sequence[ReportedVersion]) -> None:
     """Writes reported versions; each device and module occurs once."""
-    statement = upserting(tx, module_versions)
-    statement = statement.on_conflict_do_update(
-        index_elements=[module_versions.c.device_id, module_versions.c.module],
-        set_={"version": statement.excluded.version, "reported_at": statement.excluded.reported_at},
-    )
     tx.execute(
-        statement,
+        _noting_versions(tx.dialect.name),
         [
             {"device_id": item.device_id, "module": item.module, "version": item.version, "reported_at": item.at}
             for item in versions

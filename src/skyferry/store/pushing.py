@@ -1,11 +1,27 @@
 """Statements on what lets jobs push: their rate, their budget, their controls.
 
-Devices that ask over HTTP are never pushed to: they are told when they come by.
+Devices that ask over HTTP are never pushed to: they are told when they come by. What the worker runs whenever it wakes
+is put together once: building a statement costs more than running it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, and_, case, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    Select,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from skyferry.store import rows
 from skyferry.store.dialect import see_commits
@@ -14,6 +30,26 @@ from skyferry.store.tables import job_is_live, jobs, products, tasks
 
 _has_budget = or_(jobs.c.push_budget.is_(None), jobs.c.push_budget > 0)
 _can_hear = exists().where(products.c.id == jobs.c.product_id, products.c.device_protocol == "link")
+
+
+@cache
+def _due(first: int, again: frozenset[int]) -> Select[Any]:
+    now: ColumnElement[int] = bindparam("now", type_=tasks.c.dispatch_at.type)
+
+    def waits(status: int) -> ColumnElement[bool]:
+        return exists().where(tasks.c.job_id == jobs.c.id, tasks.c.status == status, tasks.c.dispatch_at <= now)
+
+    return (
+        select(*COLUMNS)
+        .where(
+            job_may_push,
+            jobs.c.next_push_at <= now,
+            _can_hear,
+            or_(and_(_has_budget, waits(first)), *(waits(status) for status in again)),
+        )
+        .order_by(jobs.c.id)
+        .with_for_update(skip_locked=True, key_share=True)
+    )
 
 
 def due(tx: Connection, now: int, *, first: int, again: Collection[int]) -> Sequence[JobRecord]:
@@ -29,22 +65,17 @@ def due(tx: Connection, now: int, *, first: int, again: Collection[int]) -> Sequ
         again: the states of tasks that are pushed another time.
     """
     see_commits(tx)
+    return rows.all_of(JobRecord, tx.execute(_due(first, frozenset(again)), {"now": now}))
 
-    def waits(status: int) -> ColumnElement[bool]:
-        return exists().where(tasks.c.job_id == jobs.c.id, tasks.c.status == status, tasks.c.dispatch_at <= now)
 
-    statement = (
-        select(*COLUMNS)
-        .where(
-            job_may_push,
-            jobs.c.next_push_at <= now,
-            _can_hear,
-            or_(and_(_has_budget, waits(first)), *(waits(status) for status in again)),
-        )
-        .order_by(jobs.c.id)
-        .with_for_update(skip_locked=True, key_share=True)
-    )
-    return rows.all_of(JobRecord, tx.execute(statement))
+@cache
+def _next_due_at(first: int, again: frozenset[int]) -> Select[Any]:
+    def earliest(status: int) -> ScalarSelect[int | None]:
+        of_state = (tasks.c.job_id == jobs.c.id, tasks.c.status == status, tasks.c.dispatch_at.is_not(None))
+        return select(func.min(tasks.c.dispatch_at)).where(*of_state).scalar_subquery()
+
+    times = [case((_has_budget, earliest(first)), else_=None), *(earliest(status) for status in again)]
+    return select(jobs.c.next_push_at, *times).where(job_may_push, _can_hear)
 
 
 def next_due_at(tx: Connection, *, first: int, again: Collection[int]) -> int | None:
@@ -55,17 +86,18 @@ def next_due_at(tx: Connection, *, first: int, again: Collection[int]) -> int | 
         first: as for `due`.
         again: as for `due`.
     """
-
-    def earliest(status: int) -> ScalarSelect[int | None]:
-        of_state = (tasks.c.job_id == jobs.c.id, tasks.c.status == status, tasks.c.dispatch_at.is_not(None))
-        return select(func.min(tasks.c.dispatch_at)).where(*of_state).scalar_subquery()
-
-    times = [case((_has_budget, earliest(first)), else_=None), *(earliest(status) for status in again)]
-    statement = select(jobs.c.next_push_at, *times).where(job_may_push, _can_hear)
+    statement = _next_due_at(first, frozenset(again))
     waiting = [
         max(due_at, push_at) for push_at, *moments in tx.execute(statement) for due_at in moments if due_at is not None
     ]
     return min(waiting, default=None)
+
+
+_SPEND: Final = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("key"))
+    .values(next_push_at=bindparam("next"), push_budget=jobs.c.push_budget - bindparam("first_pushes"))
+)
 
 
 def spend(tx: Connection, key: int, *, next_push_at: int, first_pushes: int) -> None:
@@ -77,8 +109,7 @@ def spend(tx: Connection, key: int, *, next_push_at: int, first_pushes: int) -> 
         next_push_at: when its next push may go out.
         first_pushes: how many of the pushes were a device's first.
     """
-    budget = jobs.c.push_budget - first_pushes
-    tx.execute(update(jobs).where(jobs.c.id == key).values(next_push_at=next_push_at, push_budget=budget))
+    tx.execute(_SPEND, {"key": key, "next": next_push_at, "first_pushes": first_pushes})
 
 
 def steered(tx: Connection) -> Sequence[JobRecord]:

@@ -6,12 +6,13 @@ Rows of counters are changed in the order of their keys: transactions that meet 
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, delete, func, select, tuple_, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, select, tuple_, update
 
 from skyferry.store import rows
-from skyferry.store.dialect import upserting
+from skyferry.store.dialect import Upsert, upserting_in
 from skyferry.store.tables import devices, jobs, module_versions, task_endings
 from skyferry.store.tables import version_counts as counts
 
@@ -60,15 +61,19 @@ _CHUNK: Final = 1_000
 """Keys of several columns that one statement lists."""
 
 
-def add_endings(tx: Connection, endings: Mapping[EndingKey, int]) -> None:
-    """Counts tasks that ended."""
-    statement = upserting(tx, task_endings)
-    statement = statement.on_conflict_do_update(
+@cache
+def _adding_endings(dialect: str) -> Upsert:
+    statement = upserting_in(dialect, task_endings)
+    return statement.on_conflict_do_update(
         index_elements=list(task_endings.primary_key),
         set_={"number": task_endings.c.number + statement.excluded.number},
     )
+
+
+def add_endings(tx: Connection, endings: Mapping[EndingKey, int]) -> None:
+    """Counts tasks that ended."""
     tx.execute(
-        statement,
+        _adding_endings(tx.dialect.name),
         [
             {"job_id": key.job_id, "hour": key.hour, "status": key.status, "cause": key.cause, "number": number}
             for key, number in sorted(endings.items(), key=lambda item: dataclasses.astuple(item[0]))
@@ -95,6 +100,20 @@ def has_cause(tx: Connection, job_id: int, status: int, causes: Collection[str])
     return tx.execute(found.limit(1)).first() is not None
 
 
+@cache
+def _moving_versions(dialect: str) -> Upsert:
+    statement = upserting_in(dialect, counts)
+    return statement.on_conflict_do_update(
+        index_elements=list(counts.primary_key),
+        set_={"devices": counts.c.devices + statement.excluded.devices},
+    )
+
+
+_FORGET_EMPTY: Final = delete(counts).where(
+    tuple_(*counts.primary_key).in_(bindparam("keys", expanding=True)), counts.c.devices <= 0
+)
+
+
 def move_versions(tx: Connection, changes: Mapping[VersionKey, int]) -> None:
     """Counts devices that have another version now.
 
@@ -105,13 +124,8 @@ def move_versions(tx: Connection, changes: Mapping[VersionKey, int]) -> None:
     changed = {key: number for key, number in changes.items() if number}
     if not changed:
         return
-    statement = upserting(tx, counts)
-    statement = statement.on_conflict_do_update(
-        index_elements=list(counts.primary_key),
-        set_={"devices": counts.c.devices + statement.excluded.devices},
-    )
     tx.execute(
-        statement,
+        _moving_versions(tx.dialect.name),
         [
             {"product_id": key.product_id, "module": key.module, "version": key.version, "devices": number}
             for key, number in sorted(changed.items(), key=lambda item: dataclasses.astuple(item[0]))
@@ -119,7 +133,7 @@ def move_versions(tx: Connection, changes: Mapping[VersionKey, int]) -> None:
     )
     fewer = [(key.product_id, key.module, key.version) for key, number in changed.items() if number < 0]
     for chunk in rows.chunks(fewer, _CHUNK):
-        tx.execute(delete(counts).where(tuple_(*counts.primary_key).in_(chunk), counts.c.devices <= 0))
+        tx.execute(_FORGET_EMPTY, {"keys": chunk})
 
 
 def forget_versions_of(tx: Connection, device_id: int) -> None:

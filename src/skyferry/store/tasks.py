@@ -2,9 +2,23 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, Final
 
-from sqlalchemy import BigInteger, Connection, Select, case, func, literal, null, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    null,
+    select,
+    update,
+)
 from sqlalchemy.sql.elements import ColumnElement
 
 from skyferry.store import rows
@@ -220,10 +234,11 @@ def end_of_job(
         .where(tasks.c.job_id == job_id, tasks.c.status.in_(sources))
         .limit(limit)
         .with_for_update(skip_locked=True)
+        .cte("found")  # in its own right: PostgreSQL runs a subquery again for each row when it finds that cheaper
     )
     statement = (
         update(tasks)
-        .where(tasks.c.id.in_(found), tasks.c.status.in_(sources))
+        .where(tasks.c.id.in_(select(found.c.id)), tasks.c.status.in_(sources))
         .values(status=target, description=description, dispatch_at=None, retry_at=None, modified_at=now)
         .returning(*_CHANGED)
     )
@@ -236,45 +251,70 @@ def any_of_job(tx: Connection, job_id: int, statuses: Collection[int]) -> bool:
     return tx.execute(statement).first() is not None
 
 
+_OPEN_OF_DEVICES: Final = (
+    select(
+        *[tasks.c[name] for name in OpenTask.__dataclass_fields__ if name in tasks.c],
+        packages.c.dest_version,
+        packages.c.type,
+        jobs.c.need_push,
+        jobs.c.retry_interval_minutes,
+        jobs.c.retry_count,
+        jobs.c.started_at.is_not(None),
+        job_is_live,
+        job_may_push,
+    )
+    .join(packages, tasks.c.package_id == packages.c.id)
+    .join(jobs, tasks.c.job_id == jobs.c.id)
+    .where(tasks.c.device_id.in_(bindparam("device_ids", expanding=True)), task_is_open)
+    .with_for_update(of=tasks)
+)
+"""Put together once: it runs for every batch of reports, and building it costs more than running it."""
+
+
 def open_of_devices(tx: Connection, device_ids: Collection[int]) -> Sequence[OpenTask]:
     """The open tasks of devices, locked against other writers."""
-    own = [tasks.c[name] for name in OpenTask.__dataclass_fields__ if name in tasks.c]
     found: list[OpenTask] = []
     for chunk in rows.chunks(device_ids):
-        statement = (
-            select(
-                *own,
-                packages.c.dest_version,
-                packages.c.type,
-                jobs.c.need_push,
-                jobs.c.retry_interval_minutes,
-                jobs.c.retry_count,
-                jobs.c.started_at.is_not(None),
-                job_is_live,
-                job_may_push,
-            )
-            .join(packages, tasks.c.package_id == packages.c.id)
-            .join(jobs, tasks.c.job_id == jobs.c.id)
-            .where(tasks.c.device_id.in_(chunk), task_is_open)
-            .with_for_update(of=tasks)
-        )
-        found += rows.all_of(OpenTask, tx.execute(statement))
+        found += rows.all_of(OpenTask, tx.execute(_OPEN_OF_DEVICES, {"device_ids": chunk}))
     return found
+
+
+_IN_STATES: Final = and_(
+    tasks.c.id.in_(bindparam("keys", expanding=True)), tasks.c.status.in_(bindparam("sources", expanding=True))
+)
+
+
+@cache
+def _changing(names: frozenset[str]) -> Update:
+    """Sets the columns of these names to the values `new_` followed by the name; there are few such sets."""
+    return update(tasks).where(_IN_STATES).values({name: bindparam(f"new_{name}") for name in names})
 
 
 def change(tx: Connection, keys: Collection[int], *, sources: Collection[int], values: Mapping[str, Any]) -> int:
     """Changes tasks that are in one of the source states, and tells how many they were."""
-    changed = 0
-    for chunk in rows.chunks(keys):
-        statement = update(tasks).where(tasks.c.id.in_(chunk), tasks.c.status.in_(sources)).values(**values)
-        changed += tx.execute(statement).rowcount
-    return changed
+    statement = _changing(frozenset(values))
+    given = {"sources": list(sources), **{f"new_{name}": value for name, value in values.items()}}
+    return sum(tx.execute(statement, {**given, "keys": chunk}).rowcount for chunk in rows.chunks(keys))
+
+
+_CLAIM: Final = (
+    update(tasks)
+    .where(_IN_STATES)
+    .values(
+        status=bindparam("pushed"),
+        dispatch_at=None,
+        retry_at=None,
+        notified_at=bindparam("now"),
+        modified_at=bindparam("now"),
+        pushes=tasks.c.pushes + 1,
+    )
+)
 
 
 def claim(tx: Connection, keys: Collection[int], *, status: int, pushed: int, now: int) -> int:
     """Notes a push of tasks that are in a state, and tells how many they were."""
-    values = {"status": pushed, "dispatch_at": None, "retry_at": None, "notified_at": now, "modified_at": now}
-    return change(tx, keys, sources=[status], values={**values, "pushes": tasks.c.pushes + 1})
+    given = {"sources": [status], "pushed": pushed, "now": now}
+    return sum(tx.execute(_CLAIM, {**given, "keys": chunk}).rowcount for chunk in rows.chunks(keys))
 
 
 def hold_off(tx: Connection, job_id: int, device_ids: Collection[int], *, until: int) -> None:
