@@ -1,4 +1,4 @@
-// What the console's pages do besides htmx: copy buttons, the viewer's time zone, charts, uploads. All of it is an extra.
+// What the console's pages do besides htmx: copy buttons, the viewer's time zone, keys, charts. All of it is an extra.
 "use strict";
 
 (() => {
@@ -27,6 +27,15 @@
     await navigator.clipboard.writeText(button.dataset.copy);
     button.classList.add("copied");
     setTimeout(() => button.classList.remove("copied"), 1500);
+  });
+
+  // Links that look like buttons do what buttons do.
+  document.addEventListener("keydown", (event) => {
+    const link = event.key === " " && event.target.closest("a[role=button]");
+    if (link) {
+      event.preventDefault();
+      link.click();
+    }
   });
 
   // Charts: options stand in the page, colours in the style sheet.
