@@ -9,7 +9,7 @@ from aiohttp import web
 from nats.errors import Error
 from sqlalchemy.exc import SQLAlchemyError
 
-from skyferry import configuration, monitoring
+from skyferry import configuration, monitoring, tracing
 from skyferry.bus.nats import NatsBus
 from skyferry.cluster.installation import check_key
 from skyferry.datadir import write_private
@@ -80,6 +80,8 @@ class Server:
             skyferry.fleet.accounts.AccountError: the root key in the settings cannot be used.
         """
         foundation = self._foundation
+        if (tracer := configuration.tracer(self._settings, foundation.process)) is not None:
+            tracing.start(tracer)
         await self._migrate()
         await foundation.store.write(check_key, foundation.ring, foundation.key_file)
         new_key = await self._ensure_root()
@@ -135,6 +137,7 @@ class Server:
         await self._leave()
         await foundation.objects.close()
         await foundation.store.close()
+        await asyncio.to_thread(tracing.stop)
 
     async def _migrate(self) -> None:
         store = self._foundation.store

@@ -26,9 +26,26 @@ from skyferry.settings import Settings
 from skyferry.store.limits import PostgresqlLimits
 from skyferry.tls.contexts import ContextSources
 from skyferry.tls.files import PairFiles, TlsDirectory
+from skyferry.tracing import Tracer
 
 _FORWARD_MS: Final = 3_000
 """Milliseconds that NATS has to take a device's message over: the device's next PUBACKs wait for it."""
+
+
+def tracer(settings: Settings, process: str) -> Tracer | None:
+    """What tells a collector what calls cause; None when nobody asks.
+
+    Raises:
+        ValueError: OpenTelemetry is not installed.
+    """
+    if settings.traces is None:
+        return None
+    try:
+        from skyferry.tracing import exporting  # noqa: PLC0415 - an extra, and a third of a second to import
+    except ModuleNotFoundError as error:
+        raise ValueError(f"For traces install skyferry[otel]: {error.name} is missing.") from None
+    roles = ",".join(sorted(settings.roles))
+    return exporting.to_collector(settings.traces, share=settings.traces_share, process=process, roles=roles)
 
 
 def key(settings: Settings, directory: DataDir) -> tuple[Path, KeyRing]:

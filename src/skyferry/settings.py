@@ -20,6 +20,7 @@ from pydantic_settings import (
 
 _HIGHEST_PORT: Final = 65_535
 _NATS_URL: Final = re.compile(r"(nats|tls)://[^/?#\s]+/?")
+_COLLECTOR_URL: Final = re.compile(r"https?://[^/?#@\s]+/[^?#\s]*")
 _PUBLIC_URL: Final = re.compile(r"https?://[^/?#\s]+/?")
 _OBJECTS: Final = re.compile(
     r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?P<prefix>(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*){0,8})/?", re.ASCII
@@ -68,6 +69,12 @@ def _address(value: Any) -> Any:
 def _public_url(value: str | None) -> str | None:
     if value is not None and not _PUBLIC_URL.fullmatch(value):
         raise ValueError(f"{value} is not http://HOST or https://HOST, with a port where it is not the usual one.")
+    return value
+
+
+def _collector_url(value: str | None) -> str | None:
+    if value is not None and not _COLLECTOR_URL.fullmatch(value):
+        raise ValueError(f"{value} is not http://HOST/PATH or https://HOST/PATH.")
     return value
 
 
@@ -218,6 +225,10 @@ class Settings(BaseSettings):
     """How long a person stays signed in to the console."""
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     """`debug`, `info`, `warning` or `error`: what is less than this is not logged."""
+    traces: Annotated[str | None, AfterValidator(_collector_url)] = None
+    """The URL to which traces go by OTLP over HTTP, such as `http://127.0.0.1:4318/v1/traces`; none when absent."""
+    traces_share: float = Field(default=1.0, ge=0, le=1)
+    """The share of calls and batches of reports that are traced."""
     log_format: str = Field(default="auto", pattern="^(auto|json|console)$")
     """`auto` writes for people on a terminal and JSON elsewhere."""
 

@@ -14,6 +14,7 @@ import structlog
 from nats.aio.msg import Msg
 from nats.errors import Error
 
+from skyferry import tracing
 from skyferry.batching import Batcher
 from skyferry.bus import connection, metrics, wire
 from skyferry.bus.interface import CommandHandler, DownloadHandler, WakeHandler
@@ -31,6 +32,7 @@ from skyferry.bus.names import PARTS, Names, part_of
 from skyferry.bus.progress import Progress
 from skyferry.bus.stream import ReportStream, StreamLimits
 from skyferry.clock import Clock
+from skyferry.tracing import Kind
 
 _log = structlog.get_logger()
 
@@ -206,13 +208,14 @@ class NatsBus:
         if process == self._settings.process and self._on_command is not None:
             await self._on_command(commands)
             return
-        done = 0
+        done, headers = 0, dict(tracing.carried()) or None
         for parcel, number in wire.pack(commands, most_bytes=_PARCEL_BYTES):
             try:
                 if process is None:
-                    await self._client.publish(self._names.all_commands, parcel)
+                    await self._client.publish(self._names.all_commands, parcel, headers=headers)
                 else:
-                    await self._client.request(self._names.commands(process), parcel, timeout=_COMMAND_SECONDS)
+                    subject = self._names.commands(process)
+                    await self._client.request(subject, parcel, timeout=_COMMAND_SECONDS, headers=headers)
             except (Error, OSError) as error:
                 _log.warning("bus.command_not_taken", process=process, commands=number, error=repr(error))
                 self._give_back(commands[done : done + number])
@@ -258,7 +261,8 @@ class NatsBus:
     async def _take_commands(self, message: Msg) -> None:
         assert self._on_command is not None
         try:
-            await self._on_command(wire.unpack_commands(message.data))
+            with tracing.span("take commands", Kind.CONSUMER, parent=message.headers or {}):
+                await self._on_command(wire.unpack_commands(message.data))
         except Exception:  # noqa: BLE001 - not answered: the sender takes it for not delivered
             _log.exception("bus.commands_failed")
             return

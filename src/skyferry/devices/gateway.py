@@ -9,6 +9,7 @@ import structlog
 from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
+from skyferry import tracing
 from skyferry.bus.interface import Bus
 from skyferry.bus.messages import (
     Command,
@@ -45,6 +46,7 @@ from skyferry.keys import SecretBox
 from skyferry.objects.interface import ObjectStore
 from skyferry.store.engine import Store
 from skyferry.tls.listener import ContextSource
+from skyferry.tracing import Kind
 
 log = structlog.get_logger(__name__)
 
@@ -157,16 +159,21 @@ class DeviceGateway:
 
     async def on_commands(self, commands: Sequence[Command]) -> None:
         """Carries out commands of the workers. A notice that cannot be handed over is reported back."""
-        for command in commands:
-            match command:
-                case DisconnectDevice():
-                    self._disconnect(command)
-                case WithdrawPush():
-                    self._withdraw(command)
-                case Notice():
-                    self._deliver(command)
-                case SubDevicesDetached() | TellGateway():
-                    self._subdevices.carry_out(command, self._sessions.get(command.gateway_id))
+        with tracing.span("tell devices", Kind.CLIENT, within=True) as span:
+            span.note(commands=len(commands))
+            for command in commands:
+                self._carry_out(command)
+
+    def _carry_out(self, command: Command) -> None:
+        match command:
+            case DisconnectDevice():
+                self._disconnect(command)
+            case WithdrawPush():
+                self._withdraw(command)
+            case Notice():
+                self._deliver(command)
+            case SubDevicesDetached() | TellGateway():
+                self._subdevices.carry_out(command, self._sessions.get(command.gateway_id))
 
     async def log_in(self, connect: Connect, peer: Peer) -> Session | ConnectCode:
         """See `skyferry.devices.mqtt.interface.Handler.log_in`."""

@@ -1,10 +1,11 @@
 """The RPC endpoint: takes requests through the steps, renders the outcome and logs it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from aiohttp import web
 
+from skyferry import tracing
 from skyferry.clock import Clock
 from skyferry.errors import ApiError
 from skyferry.ram.audit import AuditTrail
@@ -17,9 +18,11 @@ from skyferry.rpc.origin import Network, origin_of
 from skyferry.rpc.principals import Directory
 from skyferry.rpc.quota import LocalQuota, Quota
 from skyferry.rpc.shapes import structure_of
+from skyferry.tracing import Kind, Span
 
 _ENDS_CONNECTION: Final = frozenset({gateway_errors.REQUEST_TOO_LARGE, gateway_errors.REQUEST_TIMEOUT})
 
+_SERVERS_FAULT: Final = 500
 ServicesT = TypeVar("ServicesT")
 
 
@@ -83,6 +86,10 @@ class Gateway(Generic[ServicesT]):
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answers one request, whatever happens in it."""
+        with tracing.span("call", Kind.SERVER, parent=request.headers) as span:
+            return await self._handle(request, span)
+
+    async def _handle(self, request: web.Request, span: Span) -> web.Response:
         environment = self._environment
         context = RequestContext(
             request,
@@ -100,5 +107,16 @@ class Gateway(Generic[ServicesT]):
         if error is not None and error.kind in _ENDS_CONNECTION:
             response.force_close()
         await audit.end(context, error)
+        _tell(span, context, error)
         access_log.write(context, error, status=response.status)
         return response
+
+
+def _tell(span: Span, context: RequestContext[Any], error: ApiError | None) -> None:
+    span.note(request_id=context.request_id)
+    if context.operation is not None:
+        span.rename(context.operation.name)
+    if error is not None:
+        span.note(code=error.kind.code)
+        if error.kind.status >= _SERVERS_FAULT:
+            span.fail(error.kind.code)

@@ -6,6 +6,7 @@ from typing import Final
 
 import structlog
 
+from skyferry import tracing
 from skyferry.bus.interface import Bus
 from skyferry.bus.messages import Cause, DisconnectDevice
 from skyferry.clock import Clock
@@ -23,6 +24,7 @@ from skyferry.scheduler import metrics
 from skyferry.store import audit, disconnections, history, jobs, used_nonces
 from skyferry.store.engine import Store
 from skyferry.store.jobs import JobRecord
+from skyferry.tracing import Kind
 from skyferry.trust.tuf.repository import Repositories
 
 _log = structlog.get_logger()
@@ -139,7 +141,9 @@ class Chores:
         claimed = await self.store.write(dispatch.claim_due, self.maker, self.clock.now_ms(), _PUSHES_AT_ONCE)
         if claimed:
             metrics.PUSHES.inc(len(claimed))
-            await self.bus.command(claimed)
+            with tracing.span("push", Kind.CONSUMER) as span:
+                span.note(pushes=len(claimed))
+                await self.bus.command(claimed)
         return len(claimed) == _PUSHES_AT_ONCE
 
     async def steer(self) -> bool:

@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
+from skyferry import tracing
 from skyferry.batching import Batcher
 from skyferry.bus.interface import Bus
 from skyferry.bus.messages import Command, Report
@@ -16,6 +17,7 @@ from skyferry.ota.models import EngineLimits
 from skyferry.ota.offers import OfferMaker
 from skyferry.scheduler import metrics
 from skyferry.store.engine import Store
+from skyferry.tracing import Kind
 
 _log = structlog.get_logger()
 
@@ -36,9 +38,11 @@ class ReportWriter:
     async def write(self, batch: Sequence[Report], before: Before | None = None) -> None:
         """Stores reports in one transaction."""
         metrics.BATCHES.observe(len(batch))
-        outcome = await self._store.write(self._apply, batch, before)
-        self._count(batch)
-        await self._follow(*outcome)
+        with tracing.span("apply reports", Kind.CONSUMER) as span:
+            span.note(reports=len(batch))
+            outcome = await self._store.write(self._apply, batch, before)
+            self._count(batch)
+            await self._follow(*outcome)
 
     async def write_what_can_be(self, batch: Sequence[Report], before: Before) -> None:
         """Stores reports in one transaction, without those that cannot be stored: these are lost."""

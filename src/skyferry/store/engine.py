@@ -19,8 +19,10 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from skyferry import tracing
 from skyferry.store import metrics
 from skyferry.store.limits import PostgresqlLimits
+from skyferry.tracing import Kind
 
 _BUSY_TIMEOUT_SECONDS: Final = 10
 _CACHE_KIB: Final = 65_536
@@ -90,11 +92,13 @@ class Store:
 
     async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs `work` in a transaction that only reads: it sees one state of the data throughout."""
-        return await self._run(_bound(work, args, kwargs), write=False)
+        with tracing.span(f"read {_name_of(work)}", Kind.CLIENT, within=True):
+            return await self._run(_bound(work, args, kwargs), write=False)
 
     async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs `work` in a transaction that is committed at the end, or rolled back when `work` raises."""
-        result, announced = await self._run(_listening(_bound(work, args, kwargs)), write=True)
+        with tracing.span(f"write {_name_of(work)}", Kind.CLIENT, within=True):
+            result, announced = await self._run(_listening(_bound(work, args, kwargs)), write=True)
         for subject, items in announced.items():
             for listener in self._listeners.get(subject, ()):
                 listener(items)
@@ -184,6 +188,10 @@ def _listening(work: Callable[[Connection], T]) -> Callable[[Connection], tuple[
 def _in_transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
     with engine.begin() as connection:
         return work(connection)
+
+
+def _name_of(work: Callable[..., object]) -> str:
+    return getattr(work, "__name__", "work")
 
 
 def _ping(tx: Connection) -> None:
