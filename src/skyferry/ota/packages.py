@@ -225,7 +225,7 @@ def _file(tx: Connection, file: NewFile, position: int, *, instance_id: int, sig
     if "://" not in file.url:
         raise ApiError(codes.MALFORMED_FIRMWARE_URL)
     key = object_key_of(file.url)
-    stored = None if key is None else object_statements.find_object(tx, instance_id, key)
+    stored = None if key is None else object_statements.hold_object(tx, instance_id, key)
     if stored is None:
         raise ApiError(codes.INVALID_FIRMWARE_URL)
     if suffix_of(stored.key) == LIST_SUFFIX:

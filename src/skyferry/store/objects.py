@@ -76,9 +76,13 @@ def upload_key_of(tx: Connection, instance_id: int) -> SealedUploadKey:
 
 
 def find_object(tx: Connection, instance_id: int, key: str) -> StoredObject | None:
-    """An instance's object. It stays as it is until the transaction ends, so that a package can be made of it."""
-    query = select(*_COLUMNS).where(objects.c.key == key, objects.c.instance_id == instance_id)
-    return rows.one_of(StoredObject, tx.execute(query.with_for_update(read=True)))
+    """An instance's object."""
+    return rows.one_of(StoredObject, tx.execute(_own(instance_id, key)))
+
+
+def hold_object(tx: Connection, instance_id: int, key: str) -> StoredObject | None:
+    """An instance's object, which stays as it is until the transaction ends, so that a package can be made of it."""
+    return rows.one_of(StoredObject, tx.execute(_own(instance_id, key).with_for_update(read=True)))
 
 
 def find_object_of_url(tx: Connection, key: str) -> StoredObject | None:
@@ -155,6 +159,10 @@ def blobs_by_key(tx: Connection, keys: Sequence[str]) -> Mapping[str, str]:
 def blobs_of(tx: Connection, keys: Sequence[str]) -> frozenset[str]:
     """The blobs that the objects of these keys are made of."""
     return frozenset(blobs_by_key(tx, keys).values())
+
+
+def _own(instance_id: int, key: str) -> Select[Any]:
+    return select(*_COLUMNS).where(objects.c.key == key, objects.c.instance_id == instance_id)
 
 
 def _upload_keys() -> Select[Any]:

@@ -81,7 +81,7 @@ async def test_one_cleaning_is_bounded_and_begins_with_the_oldest(server: Object
         keys.append(await server.put(b"abc"))
         server.clock.now += 1_000
     server.clock.now += HOUR_MS
-    found = await server.store.read(statements.orphans, server.clock.now, 2)
+    found = await server.store.write(statements.orphans, server.clock.now, 2)
     assert [item.key for item in found] == keys[:2]
     assert await clean(server, batch=2) == 2
     assert sorted(name.rpartition(".")[0] for name in server.files()) == sorted(keys[2:])

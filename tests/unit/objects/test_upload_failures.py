@@ -76,12 +76,14 @@ async def test_broken_disk(error: Exception, message: str, tmp_path: Path) -> No
         await assert_nothing_is_left(server)
 
 
+NO_MORE_ROWS = {
+    "sqlite": "CREATE TRIGGER t BEFORE INSERT ON objects BEGIN SELECT RAISE(ABORT, 'disk full'); END",
+    "postgresql": "ALTER TABLE objects ADD CHECK (size < 0)",
+}
+
+
 async def test_row_that_cannot_be_stored_takes_its_file_along(server: ObjectServer) -> None:
-    await server.store.write(
-        lambda tx: tx.exec_driver_sql(
-            "CREATE TRIGGER t BEFORE INSERT ON objects BEGIN SELECT RAISE(ABORT, 'disk full'); END"
-        )
-    )
+    await server.store.write(lambda tx: tx.exec_driver_sql(NO_MORE_ROWS[tx.dialect.name]))
     assert_is_error(await server.post(body_of(signed([]))), 500, "InternalError")
     await assert_nothing_is_left(server)
 

@@ -43,7 +43,7 @@ def test_another_name_is_refused(world: World, name: str) -> None:
 def test_the_database_itself_keeps_names_apart_in_any_letter_case(world: World) -> None:
     create(world, "MCU")
     again = ModuleRecord("mcu", None, None, START, START)
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError), world.tx.begin_nested():
         statements.insert(world.tx, world.product.id, "mcu", again)
 
 
