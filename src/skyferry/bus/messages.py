@@ -172,10 +172,16 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class WithdrawPush:
-    """Takes a push back that is still held for the device, and ends its download over MQTT: its task has ended."""
+    """Takes a push back that is still held for the device, and ends its download over MQTT: its task has ended.
+
+    Attributes:
+        told_at: when this was said: what was claimed later belongs to a task that runs again. None, from a process of
+            an older version, takes back only what is there.
+    """
 
     device_id: int
     task_id: int
+    told_at: int | None = None
 
 
 class Cause(StrEnum):

@@ -229,7 +229,7 @@ class DeviceGateway:
         self._downloads.withdraw(command.device_id, command.task_id)
         session = self._sessions.get(command.device_id)
         if session is not None:
-            session.withdraw(command.task_id)
+            session.withdraw(command)
 
     def _deliver(self, notice: Notice) -> None:
         session = self._sessions.get(notice.device_id)

@@ -131,6 +131,7 @@ class GatewaySettings:
         pushes_unacknowledged: pushes that one device may leave without PUBACK; above, a push counts as undelivered.
         pushes_in_flight: pushes that one connection may leave without PUBACK, its sub-devices' included; above, they
             wait for it.
+        withdrawals_remembered: the latest withdrawn pushes of one session that are not sent when they arrive late.
         logins_per_lookup: the most log-ins that are looked up in one transaction.
         retold_s: seconds after which the end of a connection that could not be stored is told again.
     """
@@ -147,5 +148,6 @@ class GatewaySettings:
     push_delay_ms: int = 5_000
     pushes_unacknowledged: int = 32
     pushes_in_flight: int = 128
+    withdrawals_remembered: int = 8
     logins_per_lookup: int = 1_000
     retold_s: float = 5

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from skyferry.bus.messages import Connected, Disconnected, Notice, NoticeUndelivered, VersionReported
+from skyferry.bus.messages import Connected, Disconnected, Notice, NoticeUndelivered, VersionReported, WithdrawPush
 from skyferry.clock import Clock
 from skyferry.devices import metrics
 from skyferry.devices.authentication import Identity
@@ -22,6 +22,7 @@ from skyferry.devices.payloads import PayloadError
 from skyferry.devices.reports import Reports
 from skyferry.devices.requests import Request, Requests
 from skyferry.devices.topics import IDENTITY, DeviceTopics, Uplink
+from skyferry.devices.withdrawn import Withdrawn
 
 if TYPE_CHECKING:
     from skyferry.devices.subdevices.children import SubDevices
@@ -32,6 +33,7 @@ _PUBLISHED: Final = {uplink: metrics.PUBLISHES.labels(uplink.value) for uplink i
 _FOREIGN_TOPIC: Final = metrics.DROPPED.labels("foreign_topic")
 _UNREADABLE: Final = metrics.DROPPED.labels("unreadable")
 _BEFORE_LOG_IN: Final = metrics.DROPPED.labels("before_log_in")
+_WITHDRAWN: Final = metrics.DROPPED.labels("withdrawn")
 _NOT_ACKNOWLEDGED: Final = metrics.DROPPED.labels("not_acknowledged")
 REPLACED: Final = "replaced"
 """Why a session ends whose device has logged in anew."""
@@ -87,7 +89,10 @@ class SessionContext:
 class LoggedInDevice(ABC):
     """A device that is logged in: what it says becomes reports and requests, what it must know is sent to it."""
 
-    __slots__ = ("_channel", "_identity", "_online_at", "_outbox", "_topics", "address", "connection_id", "context")
+    __slots__ = (
+        *("_channel", "_identity", "_online_at", "_outbox", "_topics", "_withdrawn"),
+        *("address", "connection_id", "context"),
+    )
 
     _channel: Channel
     _outbox: Outbox
@@ -98,6 +103,7 @@ class LoggedInDevice(ABC):
         self._identity = identity
         self.connection_id = connection_id
         self._topics = DeviceTopics(identity.address.product_key, identity.address.device_name)
+        self._withdrawn = Withdrawn(context.settings.withdrawals_remembered)
         self.address = address
 
     @property
@@ -157,14 +163,18 @@ class LoggedInDevice(ABC):
         if notice.claimed_at is not None and notice.claimed_at < self._online_at:
             _BEFORE_LOG_IN.inc()
             return True
+        if notice in self._withdrawn:
+            _WITHDRAWN.inc()
+            return False
         delivered = self._outbox.deliver(notice)
         if not delivered:
             _NOT_ACKNOWLEDGED.inc()
         return delivered
 
-    def withdraw(self, task_id: int) -> None:
-        """Drops the push of a task if it was not sent yet."""
-        self._outbox.withdraw(task_id)
+    def withdraw(self, withdrawal: WithdrawPush) -> None:
+        """Drops the push of a task if it was not sent yet, or arrives only now."""
+        self._withdrawn.remember(withdrawal)
+        self._outbox.withdraw(withdrawal.task_id)
 
     def send(self, topic: str, payload: bytes) -> None:
         """Publishes to the device at once, at QoS 0."""

@@ -73,7 +73,7 @@ class Foundation:
         self.download_counts = DownloadCounts(self.store)
         self.bus.attach_downloads(self.download_counts.add)
         self.downloads = self._make_downloads()
-        self.withdrawals = Withdrawals(self.store, self.bus)
+        self.withdrawals = Withdrawals(self.store, self.bus, self.clock)
 
     def _make_bus(self) -> NatsBus:
         assert self.settings.nats is not None

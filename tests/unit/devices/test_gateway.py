@@ -19,6 +19,7 @@ from skyferry.bus.messages import (
     ProgressReported,
     PullForm,
     VersionReported,
+    WithdrawPush,
 )
 from skyferry.devices.gateway import DeviceGateway
 from skyferry.devices.limits import GatewaySettings, MqttLimits
@@ -279,6 +280,27 @@ async def test_a_push_that_was_claimed_before_the_log_in_is_left_to_the_worker(w
         assert Publish(f"{UPGRADE}/dev-1", b"2", 1, 1) in received
     await until(lambda: world.gateway.connections == 0)
     assert world.bus.of(NoticeUndelivered) == [NoticeUndelivered(world.ids["dev-1"], 2, NOW)]
+
+
+async def test_a_push_that_its_withdrawal_has_overtaken_is_not_sent(world: World) -> None:
+    """The worker that claimed and the process that cancelled are two: what they say may arrive the other way round."""
+    async with world.client() as client:
+        await world.log_in(client, "dev-1")
+        await client.send(Publish(f"{INFORM}/dev-1", SOURCE, 1, 4))
+        assert await client.receive() == PubAck(4)
+        await world.gateway.on_commands([WithdrawPush(world.ids["dev-1"], 1, told_at=NOW + 10)])
+        claimed = {1: NOW + 9, 2: NOW + 9}
+        for task_id, claimed_at in claimed.items():
+            push = dataclasses.replace(world.push("dev-1", task_id, b"%d" % task_id), claimed_at=claimed_at)
+            await world.gateway.on_commands([push])
+        again = dataclasses.replace(world.push("dev-1", 1, b"again"), claimed_at=NOW + 11)
+        await world.gateway.on_commands([again])
+        assert await client.receive() == Publish(f"{UPGRADE}/dev-1", b"2", 1, 1)
+        assert await client.receive() == Publish(f"{UPGRADE}/dev-1", b"again", 1, 2)
+        await client.send(PubAck(1), PubAck(2), PingReq())
+        assert await client.receive() == PingResp()
+    await until(lambda: world.gateway.connections == 0)
+    assert world.bus.of(NoticeUndelivered) == [NoticeUndelivered(world.ids["dev-1"], 1, NOW)], "in case it goes on"
 
 
 async def test_a_push_waits_for_the_subscription_of_a_device_that_subscribes(world: World) -> None:

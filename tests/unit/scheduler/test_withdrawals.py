@@ -13,7 +13,8 @@ from skyferry.scheduler.withdrawals import Withdrawals
 from skyferry.store.devices import DeviceRecord
 from skyferry.store.engine import Store
 from tests.support import databases
-from tests.support.rows import World
+from tests.support.clock import ManualClock
+from tests.support.rows import START, World
 
 Key = tuple[int, int]
 
@@ -71,7 +72,7 @@ async def test_what_has_ended_is_withdrawn(store: Store, work: Callable[[Connect
 
     bus = LocalBus()
     bus.attach_gateway(on_commands)
-    withdrawals = Withdrawals(store, bus)
+    withdrawals = Withdrawals(store, bus, ManualClock())
     ended = await store.write(work)
     await withdrawals.drain()
-    assert told == [WithdrawPush(*key) for key in ended]
+    assert told == [WithdrawPush(*key, START) for key in ended]
