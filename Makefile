@@ -104,7 +104,8 @@ ERRORS := $(addprefix src/skyferry/,error_codes.py ram_codes.py rpc/gateway_erro
 translations: setup
 	$(EXTRACT) -k translate_number:1,2 -k Said -F $(CONSOLE)/babel.cfg -o $(CONSOLE)/locale/console.pot $(CONSOLE)
 	$(EXTRACT) --no-default-keywords -k ErrorKind:2 -k _firmware:2 -o $(CONSOLE)/locale/errors.pot $(ERRORS)
-	for language in zh; do for domain in console errors; do \
+	$(BIN)/python -m docs.generate.setting_texts > $(CONSOLE)/locale/settings.pot
+	for language in zh; do for domain in console errors settings; do \
 		$(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --omit-header --width 120 -D $$domain -l $$language -d $(CONSOLE)/locale -i $(CONSOLE)/locale/$$domain.pot; \
 	done; done
 	rm $(CONSOLE)/locale/*.pot

@@ -74,6 +74,7 @@ def application(console: Console, *, public_url: str, trusted_proxies: Sequence[
         time=formats.time,
         duration=formats.duration,
         said=said,
+        setting=languages.translate_setting,
     )
     environment.globals.update(
         asset=assets.url,

@@ -1,7 +1,8 @@
 """The languages of the console: which one a person reads, and the sentences in it.
 
 Templates and pages mark sentences with `_()`; `locale/LANGUAGE/LC_MESSAGES/console.po` has them in other languages than
-English, and `errors.po` the sentences of the API's errors, which the API itself says in English only.
+English, `errors.po` the sentences of the API's errors and `settings.po` what settings mean: the API itself says them in
+English only.
 """
 
 import gettext
@@ -32,6 +33,11 @@ def translate(sentence: str) -> str:
 def translate_error(sentence: str) -> str:
     """The sentence of an `ErrorKind` in the language of the page."""
     return _translations(current.get(), "errors").gettext(sentence)
+
+
+def translate_setting(text: str) -> str:
+    """What a setting means, in the language of the page."""
+    return _translations(current.get(), "settings").gettext(text) if text else text
 
 
 def translate_number(singular: str, plural: str, number: int) -> str:

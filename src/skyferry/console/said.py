@@ -52,6 +52,7 @@ SENTENCES: Final = (
     Said("paused by {caller}"),
     Said("No answer in time."),
     Said("No answer from NATS in time."),
+    Said("Cannot connect to host {words}"),
     Said("The delivery of messages has stopped."),
     Said("The process is about to end."),
     Said("An HTTP endpoint is not open."),

@@ -11,6 +11,7 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir, extract_f
 from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po
 
+from docs.generate import setting_texts
 from skyferry import error_codes, ram_codes
 from skyferry.console import languages
 from skyferry.console.languages import DEFAULT, LANGUAGES
@@ -24,7 +25,7 @@ KEYWORDS: Final = {**DEFAULT_KEYWORDS, "translate_number": (1, 2), "Said": None}
 """What marks sentences; the same as in the Makefile's `translations`."""
 ERROR_MODULES: Final = (error_codes, ram_codes, gateway_errors)
 ERROR_KEYWORDS: Final = {"ErrorKind": (2,), "_firmware": (2,)}
-DOMAINS: Final = ("console", "errors")
+DOMAINS: Final = ("console", "errors", "settings")
 OTHERS: Final = sorted(set(LANGUAGES) - {DEFAULT})
 _PLACEHOLDER: Final = re.compile(r"%\(\w+\)[sd]|%%|\{\w*\}")
 
@@ -43,7 +44,12 @@ def domain(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def extracted(domain: str) -> set[str]:
     """The sentences of the catalogue that are marked now, by their singular."""
-    return sentences_of_pages() if domain == "console" else sentences_of_errors()
+    match domain:
+        case "console":
+            return sentences_of_pages()
+        case "errors":
+            return sentences_of_errors()
+    return set(setting_texts.texts())
 
 
 def sentences_of_pages() -> set[str]:
@@ -107,6 +113,12 @@ def test_translations_have_the_same_placeholders(language: str, domain: str) -> 
 def test_a_page_speaks_the_language_of_its_reader() -> None:
     assert languages.translate("Sign in") != "Sign in"
     assert languages.translate("A sentence that nobody has translated") == "A sentence that nobody has translated"
+
+
+@pytest.mark.usefixtures("chinese")
+def test_what_settings_mean_is_told_in_the_language_of_the_reader() -> None:
+    assert languages.translate_setting("The largest package file.") == "升级包文件的大小上限。"
+    assert languages.translate_setting("") == ""
 
 
 @pytest.mark.usefixtures("chinese")
