@@ -52,7 +52,7 @@ class PartsWorker:
 
     async def start(self) -> None:
         """Begins."""
-        await self._store.write(_make_positions)
+        await self._store.write(positions.make, range(PARTS))
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
@@ -177,11 +177,6 @@ class _Part:
         with suppress(Error, OSError):
             await self._bus.stream.purge(self._part, self._position)
             self._purged = self._position
-
-
-def _make_positions(tx: Connection) -> None:
-    for part in range(PARTS):
-        positions.make(tx, part)
 
 
 def _unpacked(parcel: Parcel) -> Sequence[Report]:

@@ -1,5 +1,7 @@
 """Statements on how far the stream of reports is stored."""
 
+from collections.abc import Iterable
+
 from sqlalchemy import Connection, select, update
 
 from skyferry.store.dialect import see_commits, upserting
@@ -12,9 +14,14 @@ def of_part(tx: Connection, part: int) -> int:
     return tx.execute(statement).scalar() or 0
 
 
-def make(tx: Connection, part: int) -> None:
-    """Lets a part begin; leaves one alone that has begun."""
-    tx.execute(upserting(tx, report_positions).values(part=part, sequence=0).on_conflict_do_nothing())
+def make(tx: Connection, parts: Iterable[int]) -> None:
+    """Lets parts begin; leaves those alone that have begun, which other workers may be moving.
+
+    The first thing in a transaction.
+    """
+    see_commits(tx)
+    statement = upserting(tx, report_positions).on_conflict_do_nothing()
+    tx.execute(statement, [{"part": part, "sequence": 0} for part in parts])
 
 
 def advance(tx: Connection, part: int, *, before: int, after: int) -> bool:

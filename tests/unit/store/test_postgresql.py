@@ -5,14 +5,16 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Final
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import Connection, func, insert, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 
 from skyferry.errors import UnavailableError
+from skyferry.store import positions
 from skyferry.store.engine import Store
 from skyferry.store.limits import PostgresqlLimits
 from skyferry.store.postgresql import connection_arguments
-from skyferry.store.tables import accounts
+from skyferry.store.tables import accounts, report_positions
 from tests.support.postgresql import PostgresqlServer
 
 SHORT: Final = PostgresqlLimits(
@@ -68,6 +70,32 @@ async def test_writers_that_always_meet_are_all_done(server: PostgresqlServer, s
     await asyncio.gather(*(busy.write(add_slowly, f"name-{number}") for number in range(40)))
     assert await store.read(count) == 40
     await busy.close()
+
+
+async def test_a_worker_begins_while_others_move_the_positions(server: PostgresqlServer, store: Store) -> None:
+    """None of the two is ever repeated: under load that may go on until it gives up."""
+    await store.write(report_positions.drop, checkfirst=True)
+    await store.write(report_positions.create)
+    await store.write(positions.make, range(4))
+    beginner, before = Store(server.url(), SHORT), repeated()
+
+    async def move() -> None:
+        for sequence in range(200):
+            assert await store.write(positions.advance, 1, before=sequence, after=sequence + 1)
+
+    moving = asyncio.create_task(move())
+    while not moving.done():
+        await beginner.write(positions.make, range(4))
+    await moving
+    await beginner.close()
+    assert await store.read(positions.of_part, 1) == 200
+    assert repeated() == before
+
+
+def repeated() -> float:
+    """How many transactions were done again so far."""
+    name = "skyferry_store_repeated_total"
+    return sum(item.value for metric in REGISTRY.collect() for item in metric.samples if item.name == name)
 
 
 async def test_a_reader_cannot_write(store: Store) -> None:
