@@ -28,7 +28,7 @@ from skyferry.ota import backoff, changes, matching, notices, rate, rounds, time
 from skyferry.ota.models import EngineLimits
 from skyferry.ota.offers import NOTHING, OfferMaker
 from skyferry.ota.packages import DIFFERENTIAL
-from skyferry.ota.states import TaskEvent, TaskStatus, sources
+from skyferry.ota.states import TaskEvent, TaskStatus, after, sources
 from skyferry.ota.working import DeviceState, WorkingTask, load, save
 from skyferry.store import jobs as job_statements
 from skyferry.store import pushing
@@ -133,7 +133,7 @@ class _Batch:
                 task.dispatch_at = None
 
     def _version(self, device: DeviceState, module: str, version: str, at: int) -> None:
-        device.note_version(module, version, at)
+        changed = device.note_version(module, version, at)
         self.reported[device.id, module] = None
         for task in _open(device.tasks, lambda task: task.read.module == module):
             if version == task.read.dest_version:
@@ -142,12 +142,19 @@ class _Batch:
                 task.fail(TaskEvent.FOREIGN_REPORTED, at, _NOT_CONFORM, final=True)
                 task.dispatch_at = None  # what the log-in has made due does not fit this version
             else:
-                if version != task.src_version:
+                if changed and version != task.src_version and not self._is_of_an_older_task(device, task, version):
                     task.fail(TaskEvent.FOREIGN_REPORTED, at, _NOT_CONFORM)
                 if task.waits_for_retry:
                     task.src_version = version  # the next try starts from it
                 if self._wants_push(device, task, at):
                     task.dispatch_at = max(at, self._ready_at(task))
+
+    def _is_of_an_older_task(self, device: DeviceState, task: WorkingTask, version: str) -> bool:
+        """The device has finished what it had begun before: progress was of that, and this task is still to come."""
+        if after(task.status, TaskEvent.FOREIGN_REPORTED) is None:
+            return False
+        ends = (TaskStatus.FAILED, TaskStatus.CANCELED)
+        return task_statements.any_to_version(self._tx, device.id, task.read.module, version, statuses=ends)
 
     def _ready_at(self, task: WorkingTask) -> int:
         """When a task may be pushed at the earliest: it waits for its next try, or was pushed in vain too often."""

@@ -49,7 +49,7 @@ class TaskEvent(Enum):
     TARGET_REPORTED = auto()
     """The device reported the package's version of its module: the only way to success."""
     FOREIGN_REPORTED = auto()
-    """The device reported a version that is neither the source nor the target."""
+    """The device has come to a version that is neither the source nor the target."""
     TIMED_OUT = auto()
     """The time since the first progress report is over."""
     CANCEL_PENDING = auto()

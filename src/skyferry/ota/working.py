@@ -162,12 +162,14 @@ class DeviceState:
         """The version of a module before the batch."""
         return self._versions_before.get(module)
 
-    def note_version(self, module: str, version: str, at: int) -> None:
-        """Remembers a version to be written, unless it is what was known."""
-        if self._versions.get(module) != version:
-            self._versions[module] = version
-            self.new_versions[module] = ReportedVersion(self.id, module, version, at)
-            self.happened.append(VersionChanged(self.id, module, version, at))
+    def note_version(self, module: str, version: str, at: int) -> bool:
+        """Remembers a version to be written; False when it is what was known."""
+        if self._versions.get(module) == version:
+            return False
+        self._versions[module] = version
+        self.new_versions[module] = ReportedVersion(self.id, module, version, at)
+        self.happened.append(VersionChanged(self.id, module, version, at))
+        return True
 
 
 def load(tx: Connection, device_ids: Collection[int]) -> dict[int, DeviceState]:

@@ -251,6 +251,21 @@ def any_of_job(tx: Connection, job_id: int, statuses: Collection[int]) -> bool:
     return tx.execute(statement).first() is not None
 
 
+def any_to_version(tx: Connection, device_id: int, module: str, version: str, *, statuses: Collection[int]) -> bool:
+    """Whether a task of the device that would bring a module to this version is in one of the states."""
+    statement = (
+        select(tasks.c.id)
+        .join(packages, tasks.c.package_id == packages.c.id)
+        .where(
+            tasks.c.device_id == device_id,
+            tasks.c.module == module,
+            tasks.c.status.in_(statuses),
+            packages.c.dest_version == version,
+        )
+    )
+    return tx.execute(statement.limit(1)).first() is not None
+
+
 _OPEN_OF_DEVICES: Final = (
     select(
         *[tasks.c[name] for name in OpenTask.__dataclass_fields__ if name in tasks.c],

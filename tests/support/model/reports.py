@@ -3,6 +3,7 @@
 from tests.support.model.creation import Creation
 from tests.support.model.records import MINUTE, Device, Job, Package, Task
 from tests.support.model.words import (
+    CANCELED,
     CONFIRM,
     DEFAULT,
     DYNAMIC,
@@ -61,9 +62,10 @@ class Reports(Creation):
 
     def report_version(self, name: str, module: str, version: str, now: int) -> None:
         """The device runs this version of a module: tasks end or are pushed, and dynamic jobs will look at it."""
+        before = self.devices[name].versions.get(module)
         self.devices[name].versions[module] = version
         for task in self._open(name, module):
-            self._hear_version(task, version, now)
+            self._hear_version(task, version, before, now)
         self._close_finished(now)
         self.heard[name, module] = None
 
@@ -117,7 +119,7 @@ class Reports(Creation):
     def _ready_at(self, task: Task) -> int:
         return max(task.retry_at or 0, task.told_at + self.delay(task.pushes))
 
-    def _hear_version(self, task: Task, version: str, now: int) -> None:
+    def _hear_version(self, task: Task, version: str, before: str | None, now: int) -> None:
         package = task.job.package
         if version == package.version:
             task.end(SUCCEEDED)
@@ -127,12 +129,17 @@ class Reports(Creation):
             if task.state == IN_PROGRESS:
                 task.end(FAILED)
             return
-        if version != task.source and task.state == IN_PROGRESS:
+        if version not in {task.source, before, *self._given_up(task)} and task.state == IN_PROGRESS:
             self._try_again_or_fail(task, now)
         if task.retry_at is not None:
             task.source = version
         if self._wants_push(task, now):
             task.due_at = max(now, self._ready_at(task))
+
+    def _given_up(self, task: Task) -> set[str]:
+        """The versions of updates that were cancelled or failed; the device may have gone on with one of them."""
+        older = [other for other in self._tasks() if other.device == task.device and other.module == task.module]
+        return {other.job.package.version for other in older if other.state in {FAILED, CANCELED}}
 
     def _try_again_or_fail(self, task: Task, now: int) -> None:
         """§6.8: the state stays while a further try waits; failures before it has begun belong to the same try."""

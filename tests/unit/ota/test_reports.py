@@ -60,6 +60,32 @@ def test_a_foreign_version_fails_a_running_update_only(world: World) -> None:
     assert task_of(world, job).description == "report version is not conform"
 
 
+def test_a_device_that_comes_back_with_what_it_ran_before_has_not_failed(world: World) -> None:
+    """Its version has changed since the task was made: by an older update, which it had begun already."""
+    device = world.make_device("dev0")
+    job = world.make_job(world.make_package())
+    world.say_version(device, "1.5.0")
+    world.say_progress(device, 1)
+    world.say_version(device, "1.5.0")
+    assert world.state(job, device) is TaskStatus.IN_PROGRESS
+    world.say_version(device, "2.0.0")
+    assert world.state(job, device) is TaskStatus.SUCCEEDED
+
+
+def test_progress_and_version_of_a_cancelled_update_do_not_fail_the_one_after_it(world: World) -> None:
+    """A device that has begun goes on with what was cancelled; its progress does not say of which update it tells."""
+    device = world.make_device("dev0")
+    older = world.make_package("1.9.0")
+    world.make_job(older, ["dev0"])
+    world.cancel(older, ["dev0"])
+    job = world.make_job(world.make_package(), ["dev0"])
+    world.say_progress(device, 100)
+    world.say_version(device, "1.9.0")
+    assert world.state(job, device) is TaskStatus.IN_PROGRESS
+    world.say_version(device, "0.9.0")
+    assert world.state(job, device) is TaskStatus.FAILED
+
+
 def test_a_late_report_of_an_ended_task_changes_the_version_only(world: World) -> None:
     device = world.make_device("dev0")
     job = world.make_job(world.make_package())
