@@ -11,6 +11,8 @@ COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-header -
 export UV_PYTHON_DOWNLOADS := never
 
 FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 3600
+SOAK_DEVICES ?= 2000
 JOBS ?= 2
 
 CONSOLE := src/skyferry/console
@@ -24,7 +26,7 @@ ON_POSTGRESQL := tests/unit/store tests/unit/ota $(addprefix tests/scenario/test
 NOT_ON_POSTGRESQL := tests/unit/ota/test_states_machine.py tests/unit/store/test_conditions.py \
 	tests/scenario/test_cancel.py::test_ten_calls_a_second_are_shared_with_ram_users
 
-.PHONY: help setup clients packages lint format translations docs test test-postgresql fuzz demo bench lock clean
+.PHONY: help setup clients packages lint format translations docs test test-postgresql fuzz soak demo bench lock clean
 
 help:
 	@echo "make setup    the environment in $(VENV); afterwards $(BIN)/skyferry works"
@@ -32,6 +34,7 @@ help:
 	@echo "make test     everything that checks the project: linters, types, import rules, all tests; JOBS=$(JOBS) processes"
 	@echo "make test-postgresql  all tests with PostgreSQL instead of SQLite, of which make test runs a part"
 	@echo "make fuzz     the device and HTTP endpoints against inputs that are nearly right, FUZZ_SECONDS=$(FUZZ_SECONDS) for each target"
+	@echo "make soak     a cluster that loses a part every few seconds: SOAK_SECONDS=$(SOAK_SECONDS), SOAK_DEVICES=$(SOAK_DEVICES)"
 	@echo "make lint     only the linters, types and import rules"
 	@echo "make format   rewrite the code in the project's format"
 	@echo "make translations  take new sentences of the console into its translations (console/locale)"
@@ -122,6 +125,9 @@ test-postgresql: setup packages clients
 
 fuzz: setup
 	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/pytest tests/fuzz
+
+soak: setup packages
+	SKYFERRY_SOAK_SECONDS=$(SOAK_SECONDS) SKYFERRY_FAULT_DEVICES=$(SOAK_DEVICES) $(BIN)/pytest tests/soak --log-cli-level=INFO
 
 demo: setup
 	$(BIN)/skyferry demo $(if $(KEEP),--keep)

@@ -6,8 +6,9 @@ import urllib.request
 
 import pytest
 
+from tests.support.api import root
 from tests.support.cluster import Cluster
-from tests.support.server import Server
+from tests.support.server import Server, wait_until
 from tests.support.updating import Scene
 
 pytestmark = pytest.mark.rule("devices")
@@ -31,3 +32,20 @@ async def test_an_update_goes_through_all_processes(cluster: Cluster) -> None:
     async with fleet:
         await asyncio.to_thread(scene.wait_for_ended, 1.0)
     await asyncio.to_thread(scene.check, fleet)
+
+
+def online(cluster: Cluster, scene: Scene) -> int:
+    """How many devices of the scene are online, as the API says."""
+    api = root(cluster.processes["one"].http)
+    asked = [{"ProductKey": scene.product, "DeviceName": device.name} for device in scene.devices]
+    return sum(api.call("GetDeviceStatus", **each)["Data"]["Status"] == "ONLINE" for each in asked)
+
+
+@pytest.mark.fault
+async def test_devices_of_a_dead_gateway_are_offline(cluster: Cluster) -> None:
+    scene = await asyncio.to_thread(Scene, cluster.processes["one"], 3, "left")
+    async with scene.fleet(cluster.processes["two"].mqtt):
+        await asyncio.to_thread(wait_until, lambda: online(cluster, scene) == len(scene.devices))
+        cluster.processes["two"].kill()
+        await asyncio.to_thread(wait_until, lambda: online(cluster, scene) == 0, seconds=90)
+    await asyncio.to_thread(cluster.processes["two"].start)

@@ -64,6 +64,7 @@ class SimulatedDevice:
         identity: who it is.
         behaviour: how it behaves.
         version: what it runs, and reports at every connection.
+        installed: the versions that it has come to by updates, in this order.
         state: where it is.
     """
 
@@ -71,6 +72,7 @@ class SimulatedDevice:
         self.identity = identity
         self.behaviour = behaviour
         self.version = behaviour.initial_version
+        self.installed: list[str] = []
         self.state = DeviceState.OFFLINE
         self._surroundings = surroundings
         self._tally = surroundings.tally
@@ -289,6 +291,7 @@ class SimulatedDevice:
     def _run_version(self, version: str) -> None:
         self._tally.versions[self.version] -= 1
         self.version = version
+        self.installed.append(version)
         self._tally.versions[version] += 1
 
     def _report_progress(self, step: int, description: str) -> None:

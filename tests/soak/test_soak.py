@@ -1,0 +1,126 @@
+"""A long life in a short time: jobs without end on a cluster of which something is always broken.
+
+`SKYFERRY_SOAK_SECONDS` says for how long things go wrong, `SKYFERRY_FAULT_DEVICES` how many devices there are:
+`make soak` is an hour with 2,000. Each trouble comes at least once; afterwards every task's history is audited.
+"""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, ExitStack
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import pytest
+
+from skyferry.simulator.behaviour import Behaviour
+from skyferry.simulator.fleet import Fleet
+from skyferry.simulator.identity import DeviceIdentity
+from skyferry.store.engine import Store
+from tests.soak import audit
+from tests.soak.campaign import Campaign
+from tests.soak.troubles import Troubles
+from tests.support.api import Device, root
+from tests.support.cluster import Cluster
+from tests.support.device import report_versions
+from tests.support.network import BadNetwork
+from tests.support.updating import OLD, fleet_size
+
+_log: Final = logging.getLogger(__name__)
+
+pytestmark = [pytest.mark.rule("devices"), pytest.mark.fault]
+
+PROCESSES: Final = {
+    "api": "api",
+    "first-gateway": "gateway",
+    "second-gateway": "gateway",
+    "first-worker": "worker",
+    "second-worker": "worker",
+}
+SETTINGS: Final = {
+    "SKYFERRY_PUSH_BACKOFF_SECONDS": "0",
+    "SKYFERRY_PUSH_DELAY_SECONDS": "600",  # a report may be long on its way: no push before it
+    "SKYFERRY_MOST_PACKAGES": "10000",
+}
+_SECONDS: Final = int(os.environ.get("SKYFERRY_SOAK_SECONDS", "90"))
+_DEVICES: Final = fleet_size(100)
+_SEED: Final = int(os.environ.get("SKYFERRY_SOAK_SEED", "1"))
+_ENDING_SECONDS: Final = 300 + _DEVICES / 2
+_LOOKS_SECONDS: Final = 20
+
+
+def fleets(devices: Sequence[Device], networks: Sequence[BadNetwork]) -> list[Fleet]:
+    """The devices, spread over the gateways: some fail, some lose their power, some are cut in their download."""
+    behaviour = Behaviour(
+        report_qos=1,
+        install_seconds=0.1,
+        start_spread_seconds=len(devices) / 200,
+        retry_most_seconds=2,
+        fail_flash=0.05,
+        fail_verify=0.05,
+        power_cut=0.1,
+        break_download=0.2,
+        seed=_SEED,
+    )
+    identities = [DeviceIdentity(device.product_key, device.name, device.secret) for device in devices]
+    return [
+        Fleet(identities[number :: len(networks)], *network.address, behaviour)
+        for number, network in enumerate(networks)
+    ]
+
+
+def live(campaign: Campaign, until: float) -> None:
+    while time.monotonic() < until or not campaign.jobs:
+        campaign.round()
+
+
+def end_all(campaign: Campaign, troubles: Troubles) -> None:
+    """Waits until all jobs have ended. Now and then devices connect anew: that is when lost words are made up for."""
+    end = time.monotonic() + _ENDING_SECONDS
+    campaign.finish()
+    while left := campaign.unfinished():
+        assert time.monotonic() < end, f"stuck: {left}"
+        troubles.calm_down()
+        time.sleep(_LOOKS_SECONDS)
+
+
+async def test_nothing_is_lost_nothing_happens_twice_and_nothing_is_stuck(tmp_path: Path) -> None:
+    dice = Random(_SEED)
+    with ExitStack() as stack:
+        cluster = stack.enter_context(Cluster(tmp_path, PROCESSES, nats_nodes=3, crash_safe=True, settings=SETTINGS))
+        api = root(cluster.processes["api"].http)
+        product = api.create_product("soaked")
+        devices = api.registered(product, api.register_many(product, _DEVICES), _DEVICES)
+        gateways = [cluster.processes["first-gateway"], cluster.processes["second-gateway"]]
+        await asyncio.to_thread(report_versions, gateways[0].mqtt, devices, OLD)
+        networks = [
+            stack.enter_context(BadNetwork(lambda gateway=gateway: gateway.mqtt, seed=_SEED))  # type: ignore[misc]
+            for gateway in gateways
+        ]
+        campaign = Campaign(api, product, [device.name for device in devices], Random(dice.random()))
+        troubles = Troubles(cluster, networks, Random(dice.random()))
+        async with AsyncExitStack() as online:
+            alive = [await online.enter_async_context(fleet) for fleet in fleets(devices, networks)]
+            until = time.monotonic() + _SECONDS
+            await asyncio.gather(asyncio.to_thread(live, campaign, until), asyncio.to_thread(troubles.go_on, until))
+            await asyncio.to_thread(troubles.calm_down)
+            await asyncio.to_thread(end_all, campaign, troubles)
+        store = Store(cluster.postgresql.url())
+        found = await audit.books(store)
+        await store.close()
+
+        faults = audit.faults(found, [device for fleet in alive for device in fleet.devices])
+        _log.info("%d tasks of %d jobs; %s; %s", len(found.tasks), len(campaign.jobs), troubles.seen, campaign.done)
+        for fleet in alive:
+            _log.info("%s", fleet.tally)
+        assert not faults, "\n".join(faults[:50])
+        assert set(found.job_states) == set(campaign.jobs.values())
+        for fleet in alive:
+            assert not fleet.tally.violations, fleet.tally
+            assert not fleet.tally.digest_failures, fleet.tally
+        gave_up = [line for line in cluster.logs().splitlines() if "store.gave_up" in line]
+        assert "not_replicated" not in cluster.logs()
+        assert not [line for line in gave_up if "collision" in line], "two processes met again and again"
