@@ -288,6 +288,8 @@ class ProgressInfo(ResponseModel):
     """Tasks that the job has by now."""
     states: list[StateCount]
     """How many tasks are in each state; states without tasks are left out."""
+    archived_tasks: int
+    """How many of them were archived (`task_retention_days`): they are in no list any more."""
     selection_percent: int
     """How much of the fleet, or of the list file, has become tasks."""
     unknown_names: int
@@ -313,15 +315,15 @@ class QueryOTAJobProgressResponse(ResponseModel):
     data: ProgressInfo
 
 
-def _progress(tx: Connection, instance_id: int, job_id: str) -> tuple[JobRecord, dict[int, int]]:
+def _progress(tx: Connection, instance_id: int, job_id: str) -> tuple[JobRecord, dict[int, int], int]:
     job = jobs.find(tx, instance_id, job_id)
-    return job, task_statements.count_by_status(tx, job.id)
+    return job, *task_statements.count_with_archived(tx, job.id)
 
 
 @operation("QueryOTAJobProgress", qps=10, access=Access.READ, vendor=False)
 async def query_ota_job_progress(call: Call, request: JobRequest) -> QueryOTAJobProgressResponse:
     """Tells how far a job is: tasks by state, selection, stage, rate, and why it is paused."""
-    job, counts = await call.services.store.read(_progress, call.instance.id, request.job_id)
+    job, counts, archived = await call.services.store.read(_progress, call.instance.id, request.job_id)
     stages = controls.of(job).stages
     selected = _WHOLE if job.select_up_to == 0 else job.selected_up_to * _WHOLE // job.select_up_to
     return QueryOTAJobProgressResponse(
@@ -330,6 +332,7 @@ async def query_ota_job_progress(call: Call, request: JobRequest) -> QueryOTAJob
             job_status=job.status,
             total=sum(counts.values()),
             states=[StateCount(status=TaskStatus(state).name, count=count) for state, count in sorted(counts.items())],
+            archived_tasks=archived,
             selection_percent=selected,
             unknown_names=job.unknown_names,
             unknown_name_samples=job.unknown_sample or [],

@@ -138,6 +138,15 @@ def count_by_status(tx: Connection, job_id: int, *, archived: bool = True) -> di
     return {status: int(count) for status, count in tx.execute(statement)}
 
 
+def count_with_archived(tx: Connection, job_id: int) -> tuple[dict[int, int], int]:
+    """How many tasks of a job are in each state, and how many of all of them were archived."""
+    number = func.sum(task_counts.c.tasks)
+    archived = func.sum(case((task_counts.c.slot == ARCHIVED_SLOT, task_counts.c.tasks), else_=0))
+    statement = select(task_counts.c.status, number, archived).where(task_counts.c.job_id == job_id)
+    found = tx.execute(statement.group_by(task_counts.c.status).having(number > 0)).all()
+    return {status: int(count) for status, count, _ in found}, sum(int(count) for _, _, count in found)
+
+
 def count_failed(tx: Connection, job_id: int, *, status: int, except_description: str) -> int:
     """How many tasks of a job are in the state of failure, those that say this not counted."""
     statement = select(func.count()).where(

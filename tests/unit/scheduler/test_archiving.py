@@ -58,7 +58,9 @@ async def test_a_job_keeps_its_counts_and_lists_what_is_left(scene: Scene) -> No
     expected = {int(TaskStatus.SUCCEEDED): 4, int(TaskStatus.FAILED): 1}
     assert await scene.store.read(count, scene.job.id) == expected
     assert await scene.store.read(lambda tx: count(tx, scene.job.id, archived=False)) == {int(TaskStatus.SUCCEEDED): 3}
+    assert await scene.store.read(task_statements.count_with_archived, scene.job.id) == (expected, 2)
     await scene.run()
+    assert await scene.store.read(task_statements.count_with_archived, scene.job.id) == (expected, DEVICES)
     assert await scene.store.read(count, scene.job.id) == expected
     assert await scene.store.read(lambda tx: count(tx, scene.job.id, archived=False)) == {}
 
