@@ -15,6 +15,8 @@ from tests.support.api import Application, root
 from tests.support.server import Server
 
 _SCENARIOS: Final = "tests/scenario/"
+_LONG: Final = ("tests/soak/", _SCENARIOS, "tests/cluster/", "tests/fault/", "tests/browser/", "tests/clients/")
+"""What takes minutes and cannot be parted begins first, so that no process waits for another in the end."""
 
 # How long an example takes says more of the machine than of the code: no test has a deadline.
 settings.register_profile("skyferry", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -32,6 +34,11 @@ def pytest_configure(config: pytest.Config) -> None:
     # Where the environment forbids it, each of some hundred servers would compile all its modules anew, for seconds.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts long tests first."""
+    items.sort(key=lambda item: next((n for n, long in enumerate(_LONG) if item.nodeid.startswith(long)), len(_LONG)))
 
 
 @pytest.fixture(scope="module")
@@ -82,5 +89,6 @@ class Together(LoadScopeScheduling):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
-    """How parallel runs (`-n 2`) are parted."""
+    """How parallel runs (`-n 2`) are parted: in the order of the tests, not by their number in each part."""
+    config.option.loadscopereorder = False
     return Together(config, log)
