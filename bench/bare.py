@@ -1,4 +1,4 @@
-"""The bare database: the same rows changed with Python's own driver and nothing around it."""
+"""The bare database: the same rows changed with a driver and nothing around it."""
 
 import sqlite3
 import time
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final
+
+import asyncpg
 
 _PRAGMAS: Final = (
     "journal_mode = WAL",
@@ -18,6 +20,7 @@ _PRAGMAS: Final = (
 _CANCELED: Final = 130
 _QUEUED: Final = 20
 _PENDING: Final = "10, 20, 30"
+_DESCRIPTION: Final = "canceled by CancelOTATaskByDevice"
 
 
 def copy_database(source: Path, target: Path) -> None:
@@ -46,7 +49,7 @@ class BareDatabase:
         """Cancels the pending tasks of named devices in one statement and one transaction; tells the seconds."""
         marks = ",".join("?" * len(names))
         return self._timed(
-            "UPDATE tasks SET status = ?, description = 'canceled by CancelOTATaskByDevice', dispatch_at = NULL,"
+            f"UPDATE tasks SET status = ?, description = '{_DESCRIPTION}', dispatch_at = NULL,"
             " modified_at = ? WHERE package_id = ? AND status < 100"
             f" AND status IN ({_PENDING}) AND device_id IN"
             f" (SELECT id FROM devices WHERE product_id = ? AND name IN ({marks}))",
@@ -83,3 +86,27 @@ class BareDatabase:
         seconds = time.perf_counter() - began
         assert changed == expected, f"{changed} rows changed, not {expected}"
         return seconds
+
+
+async def cancel_on_postgresql(
+    url: str, product_key: str, firmware_id: str, lists: Sequence[Sequence[str]]
+) -> list[float]:
+    """Cancels the pending tasks of named devices, a list in one statement; tells the seconds for each."""
+    connection = await asyncpg.connect(url)
+    try:
+        product_id = await connection.fetchval("SELECT id FROM products WHERE product_key = $1", product_key)
+        package_id = await connection.fetchval("SELECT id FROM packages WHERE firmware_id = $1", firmware_id)
+        statement = await connection.prepare(
+            f"UPDATE tasks SET status = {_CANCELED}, description = '{_DESCRIPTION}', dispatch_at = NULL,"
+            f" modified_at = $1 WHERE package_id = $2 AND status < 100 AND status IN ({_PENDING})"
+            " AND device_id IN (SELECT id FROM devices WHERE product_id = $3 AND name = ANY($4)) RETURNING id"
+        )
+        seconds = []
+        for names in lists:
+            began = time.perf_counter()
+            changed = await statement.fetch(time.time_ns() // 1_000_000, package_id, product_id, names)
+            seconds.append(time.perf_counter() - began)
+            assert len(changed) == len(names), f"{len(changed)} rows changed, not {len(names)}"
+        return seconds
+    finally:
+        await connection.close()

@@ -80,9 +80,14 @@ def main(
         list[Name] | None, typer.Argument(help="Which measurements; all of the short ones when none is named.")
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write every sample to this file.")] = None,
+    database: Annotated[
+        str | None, typer.Option(metavar="URL", help="An empty PostgreSQL database for `million`, instead of SQLite.")
+    ] = None,
 ) -> None:
     """Measure a server on this machine and print what was found."""
     screen = Console()
+    if database:
+        os.environ["BENCH_DATABASE"] = database
     for peer in (mosquitto, nginx, goosebit):
         if peer.find() is None:
             screen.print(f"{peer.NAME} is not installed: nothing is compared with it.")

@@ -1,36 +1,37 @@
 """A fleet of a million: the job, its tasks, pages of them, cancelling some, and reports that dynamic jobs look at.
 
 The same is done with a product of 10,000 devices on the same server, so that what grows with the fleet shows as a
-ratio. `BENCH_DATABASE=postgresql://…` measures on an empty PostgreSQL database instead of SQLite.
+ratio. `--database postgresql://…` measures on an empty PostgreSQL database instead of SQLite.
 """
 
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
 from bench.api import Application, application
+from bench.bare import BareDatabase, cancel_on_postgresql
 from bench.figures import Figure, quantile, ratios
 from bench.fleet import Product, seed
 from bench.server import Server, serving
+from skyferry.datadir import DataDir
 
 _SIZES: Final = (10_000, 1_000_000)
 _NAMES: Final = 200
 _CALLS: Final = 40
 _DEEPEST_PAGE: Final = 1_000
-_DATABASE: Final = os.environ.get("BENCH_DATABASE")
 
 
 async def measure(directory: Path) -> list[Figure]:
     """Few devices and many, in turn."""
-    data = directory / "data"
+    data, database = directory / "data", os.environ.get("BENCH_DATABASE")
     began = time.perf_counter()
-    few, many = await seed(data, *_SIZES, database=_DATABASE)
+    few, many = await seed(data, *_SIZES, database=database)
     seeded = Figure(f"{sum(_SIZES):,} devices written", "s", [time.perf_counter() - began], "not part of any figure")
-    async with serving(data, database=_DATABASE) as server, application(server) as app:
+    async with serving(data, database=database) as server, application(server) as app:
         url = await app.upload(b"firmware")
         jobs = {}
         figures = [seeded]
@@ -51,13 +52,19 @@ async def measure(directory: Path) -> list[Figure]:
             many,
         )
         dice = Random(1)
+        lists = {
+            product.product_key: _lists(dice.sample(product.names, min(len(product.names), 2 * _CALLS * _NAMES)))
+            for product in (few, many)
+        }
         figures += await _compare(
             f"cancel {_NAMES}",
-            lambda product: _cancel(app, product, jobs[product.product_key], dice.sample(product.names, _NAMES)),
+            lambda product: _cancel(app, product, jobs[product.product_key], lists[product.product_key].pop()),
             few,
             many,
         )
-        return figures
+        firmware_id, _ = jobs[many.product_key]
+        bare = await _bare(database or data, many.product_key, firmware_id, lists[many.product_key])
+        return [*figures, *_beside(figures, bare)]
 
 
 async def _create(server: Server, app: Application, product: Product, firmware_id: str) -> tuple[str, list[Figure]]:
@@ -98,6 +105,33 @@ async def _compare(name: str, run: Callable[[Product], Awaitable[object]], few: 
         Figure(f"{name}, {_SIZES[0]:,} tasks", "ms", of_few, f"p99 {quantile(of_few, 0.99):.1f} ms"),
         Figure(f"{name}, {_SIZES[1]:,} tasks", "ms", of_many, f"p99 {quantile(of_many, 0.99):.1f} ms"),
         Figure(f"{name}: many tasks to few", "ratio", ratios(of_many, of_few)),
+    ]
+
+
+def _lists(names: list[str]) -> list[list[str]]:
+    return [names[first : first + _NAMES] for first in range(0, len(names), _NAMES)]
+
+
+async def _bare(place: str | Path, product_key: str, firmware_id: str, lists: Sequence[Sequence[str]]) -> list[float]:
+    """The same on the same database, without a server before it; in milliseconds."""
+    if isinstance(place, str):
+        seconds = await cancel_on_postgresql(place, product_key, firmware_id, lists)
+    else:
+        database = BareDatabase(DataDir(place).database)
+        product_id = database.key_of("products", "product_key", product_key)
+        package_id = database.key_of("packages", "firmware_id", firmware_id)
+        seconds = [database.cancel(product_id, package_id, names) for names in lists]
+        database.close()
+    return [second * 1_000 for second in seconds]
+
+
+def _beside(figures: Sequence[Figure], bare: Sequence[float]) -> list[Figure]:
+    name = f"cancel {_NAMES}, {_SIZES[1]:,} tasks"
+    [own] = [figure.samples for figure in figures if figure.name == name]
+    return [
+        Figure(f"{name}: the bare database", "ms", bare, f"p99 {quantile(bare, 0.99):.1f} ms"),
+        Figure(f"{name}: to the bare database, medians", "ratio", [quantile(own, 0.5) / quantile(bare, 0.5)]),
+        Figure(f"{name}: to the bare database, p99", "ratio", [quantile(own, 0.99) / quantile(bare, 0.99)]),
     ]
 
 
