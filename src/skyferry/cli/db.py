@@ -84,7 +84,7 @@ def move(
         fail(f"The database {directory.database} cannot be read, and nothing was moved: {problem}.")
     except (asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError) as problem:
         cause = problem.orig if isinstance(problem, DBAPIError) else problem
-        fail(f"The database refused, and nothing was moved: {cause}.")
+        fail(f"The database refused, and nothing was moved: {str(cause).rstrip('.')}.")
     _tell(Console(), chosen, moved)
     if moved.missing:
         raise typer.Exit(_INCOMPLETE)

@@ -53,7 +53,7 @@ async def move(source: Source, url: str, progress: Progress) -> Mapping[str, int
         await target.prepare()
         progress.begin("Copy", total)
         given = await _copied(source, target, progress)
-        await target.finish()
+        await target.finish(source.last_keys())
         progress.begin("Compare", total)
         taken = await _taken(target, progress)
         _refuse_differences(given, taken)

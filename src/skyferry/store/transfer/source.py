@@ -1,7 +1,7 @@
 """The SQLite database that is moved: opened for reading only, its rows in portions."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, Self
@@ -58,6 +58,10 @@ class Source:
     def count(self, table: Table) -> int:
         """How many rows a table has."""
         return int(self._connection.execute(f'SELECT count(*) FROM "{table.name}"').fetchone()[0])  # noqa: S608
+
+    def last_keys(self) -> Mapping[str, int]:
+        """The last key that was given, by table, of tables that give no key twice: its row may be gone."""
+        return dict(self._connection.execute("SELECT name, seq FROM sqlite_sequence"))
 
     def portions(self, table: Table) -> Iterator[Sequence[tuple[Any, ...]]]:
         """The rows of a table in the order of its primary key, as PostgreSQL takes them.

@@ -1,11 +1,11 @@
 """The PostgreSQL database that takes the data: all in one transaction, of which nobody sees anything before its end."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import asyncpg
-from sqlalchemy import Connection, Table, inspect, make_url, select, text
+from sqlalchemy import BigInteger, Connection, Table, bindparam, inspect, make_url, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -79,14 +79,18 @@ class Target:
         driver = await self._driver()
         await driver.copy_records_to_table(table.name, records=records, columns=names)
 
-    async def finish(self) -> None:
-        """Lets the triggers count again, and keys and plans begin with what is there."""
+    async def finish(self, last_keys: Mapping[str, int]) -> None:
+        """Lets the triggers count again, and keys and plans begin with what is there.
+
+        Args:
+            last_keys: by table, the last key that was given, where the row may be gone and its key is not given again.
+        """
         for counter in COUNTERS:
             await self._connection.execute(text(f"ALTER TABLE {counter['rows']} ENABLE TRIGGER USER"))
         for table in metadata.sorted_tables:
             column = table.autoincrement_column
             if column is not None:
-                await self._connection.execute(_continued(table.name, column.name))
+                await self._connection.execute(_continued(table.name, column.name, last_keys.get(table.name, 0)))
             await self._connection.execute(text(f"ANALYZE {table.name}"))
 
     async def portions(self, table: Table) -> AsyncIterator[Digest]:
@@ -125,9 +129,9 @@ def _refuse_rows(tx: Connection) -> None:
             raise MoveError(f"The database has data already (in {table.name}): name an empty one.")
 
 
-def _continued(table: str, column: str) -> Any:
-    """The next key of a table comes after the largest one."""
+def _continued(table: str, column: str, last: int) -> Any:
+    """The next key of a table comes after all that were given."""
     return text(
-        f"SELECT setval(pg_get_serial_sequence('{table}', '{column}'), coalesce(max({column}), 0) + 1, false)"  # noqa: S608
-        f" FROM {table}"
-    )
+        f"SELECT setval(pg_get_serial_sequence('{table}', '{column}'),"  # noqa: S608 - names of our own tables
+        f" greatest(max({column}), :last) + 1, false) FROM {table}"
+    ).bindparams(bindparam("last", last, BigInteger))
