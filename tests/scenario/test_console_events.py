@@ -14,7 +14,11 @@ from tests.support.receiver import Receiver
 from tests.support.server import Server, wait_until
 
 pytestmark = pytest.mark.rule(
-    "CreateEventSubscription", "ListEventSubscriptions", "UpdateEventSubscription", "DeleteEventSubscription"
+    "CreateEventSubscription",
+    "ListEventSubscriptions",
+    "UpdateEventSubscription",
+    "DeleteEventSubscription",
+    "SendTestEvent",
 )
 
 
@@ -66,7 +70,12 @@ def test_a_webhook_is_made_changed_stopped_and_deleted_by_forms(browser: Browser
     assert "The subscription has been changed." in browser.text
     assert browser.form(path)["Type"] == ["task.ended", "job.status"]
 
+    browser.send(f"{path}/test")
+    assert "A test message is on its way." in browser.text
+    assert receiver.wait_for(1)[0].message["type"] == "test"
+
     browser.send(f"{path}/active", do="stop")
+    assert f"{path}/test" not in browser.response.text
     assert "It gets no new messages" in browser.text
     browser.send(f"{path}/active", do="resume")
     assert "The subscription gets messages again." in browser.text

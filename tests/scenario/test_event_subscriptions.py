@@ -46,6 +46,19 @@ def test_a_subscription_can_be_moved_and_get_a_new_secret(fleet: Fleet, receiver
     assert (state["Target"], state["Types"]["Type"]) == (other.url, ["job.status"])
 
 
+@pytest.mark.rule("SendTestEvent")
+def test_a_test_message_goes_to_its_subscription_alone(fleet: Fleet, receiver: Receiver) -> None:
+    subscription = subscribe(fleet.api, receiver, "job.status")["SubscriptionId"]
+    with Receiver() as other:
+        subscribe(fleet.api, other, "job.status")
+        sent = fleet.api.call("SendTestEvent", SubscriptionId=subscription)["Data"]["MessageId"]
+
+        [message] = receiver.wait_for(1)
+        assert other.all == []
+    assert (message.message["messageId"], message.message["type"], message.message["topic"]) == (sent, "test", "/test")
+    assert message.payload["text"] == "This is a test."
+
+
 @pytest.mark.rule("DeleteEventSubscription")
 def test_a_deleted_subscription_is_gone(fleet: Fleet, receiver: Receiver) -> None:
     receiver.answer = lambda _message: 500
@@ -54,7 +67,8 @@ def test_a_deleted_subscription_is_gone(fleet: Fleet, receiver: Receiver) -> Non
     fleet.api.call("DeleteEventSubscription", SubscriptionId=subscription)
 
     assert subscriptions(fleet.api) == []
-    for action in ("DeleteEventSubscription", "UpdateEventSubscription", "ListDeadEvents", "RedeliverEvents"):
+    others = ("UpdateEventSubscription", "ListDeadEvents", "RedeliverEvents", "SendTestEvent")
+    for action in ("DeleteEventSubscription", *others):
         assert fleet.api.refusal(action, SubscriptionId=subscription) == "iot.event.SubscriptionNotFound"
 
 

@@ -189,6 +189,7 @@ def foreign_calls(theirs: Property, instance: str) -> Mapping[str, tuple[Mapping
         "UpdateEventSubscription": (subscription | {"Active": False}, UNKNOWN_SUBSCRIPTION),
         "DeleteEventSubscription": (subscription, UNKNOWN_SUBSCRIPTION),
         "ListDeadEvents": (subscription, UNKNOWN_SUBSCRIPTION),
+        "SendTestEvent": (subscription, UNKNOWN_SUBSCRIPTION),
         "RedeliverEvents": (subscription, UNKNOWN_SUBSCRIPTION),
     }
 

@@ -20,6 +20,10 @@ class EventType(StrEnum):
     """A job was made, started, or ended."""
 
 
+TEST: Final = "test"
+"""The type of a message that somebody asked for, to see whether it arrives. Nobody subscribes to it."""
+
+
 class Kind(StrEnum):
     """How messages are delivered."""
 

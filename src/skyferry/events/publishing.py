@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from skyferry import identifiers
-from skyferry.events.models import SUCCESS, EventType, Happening, PresenceChanged, TaskMoved, VersionChanged
+from skyferry.events.models import SUCCESS, TEST, EventType, Happening, PresenceChanged, TaskMoved, VersionChanged
 from skyferry.store import outbox, subjects, subscriptions
 from skyferry.store.subjects import DeviceSubject, JobSubject, TaskSubject
 
@@ -54,6 +54,16 @@ def publish_jobs(tx: Connection, job_ids: Collection[int], now: int) -> None:
     """Writes messages about jobs that have just come into the state that they are in."""
     if job_ids and is_wanted(tx, EventType.JOB_STATUS):
         _write(tx, (_of_job(job, now) for job in subjects.of_jobs(tx, job_ids)), now)
+
+
+def publish_test(tx: Connection, subscription_id: int, now: int) -> str:
+    """Writes a message for one subscription that says nothing, and returns its MessageId; it waits for no other."""
+    message_id = identifiers.message_id()
+    payload = {"text": "This is a test.", "messageCreateTime": now}
+    values = {"message_id": message_id, "ordering_key": message_id, "topic": f"/{TEST}", "type": TEST}
+    times = {"created_at": now, "due_at": now}
+    outbox.add(tx, [{**values, **times, "subscription_id": subscription_id, "body": _json(payload)}])
+    return message_id
 
 
 def is_wanted(tx: Connection, kind: EventType) -> bool:
@@ -182,12 +192,16 @@ def _write(tx: Connection, messages: Iterable[_Message], now: int) -> None:
                 "message_id": identifiers.message_id(),
                 "ordering_key": message.ordering_key,
                 "topic": message.topic,
-                "body": json.dumps(message.payload, separators=(",", ":")),
+                "body": _json(message.payload),
                 "created_at": now,
                 "due_at": now,
             }
             written += [{**common, "subscription_id": key, "type": kind} for key, kind in wanted]
     outbox.add(tx, written)
+
+
+def _json(payload: Mapping[str, Any]) -> str:
+    return json.dumps(payload, separators=(",", ":"))
 
 
 def _first_of(types: Sequence[EventType], wanted: Sequence[str]) -> EventType | None:

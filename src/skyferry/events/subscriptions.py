@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from skyferry import error_codes as codes
 from skyferry import identifiers
 from skyferry.errors import ApiError
+from skyferry.events import publishing
 from skyferry.events.models import SIGNING_PREFIX, EventType, Kind
 from skyferry.keys import SecretBox
 from skyferry.store import outbox
@@ -206,6 +207,15 @@ def redeliver(
     if message_ids is not None and len(message_ids) > MOST_REDELIVERED:
         raise ApiError(codes.PARAMETER_SIZE_EXCEED_MAX, f"MessageId has at most {MOST_REDELIVERED} entries.")
     return outbox.revive(tx, record.id, message_ids, now=now, limit=MOST_REDELIVERED)
+
+
+def send_test(tx: Connection, *, instance_id: int, subscription_id: str, now: int) -> str:
+    """Sends a subscription a message that says nothing, and returns its MessageId.
+
+    Raises:
+        ApiError: there is no such subscription.
+    """
+    return publishing.publish_test(tx, find(tx, instance_id, subscription_id).id, now)
 
 
 def remove_some(tx: Connection, limit: int) -> bool:

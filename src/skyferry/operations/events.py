@@ -285,6 +285,36 @@ async def list_dead_events(call: Call, request: ListDeadEventsRequest) -> ListDe
     )
 
 
+class SendTestEventRequest(InstanceRequest):
+    """Parameters of SendTestEvent."""
+
+    subscription_id: str
+
+
+class SentTestEvent(ResponseModel):
+    """`Data` of SendTestEvent."""
+
+    message_id: str
+
+
+class SendTestEventResponse(ResponseModel):
+    """Answer of SendTestEvent."""
+
+    data: SentTestEvent
+
+
+@operation("SendTestEvent", qps=2, access=Access.WRITE, vendor=False)
+async def send_test_event(call: Call, request: SendTestEventRequest) -> SendTestEventResponse:
+    """Sends a message of the type `test` to a subscription; an inactive one gets it when it is active again."""
+    message_id = await call.services.store.write(
+        subscriptions.send_test,
+        instance_id=call.instance.id,
+        subscription_id=request.subscription_id,
+        now=call.services.clock.now_ms(),
+    )
+    return SendTestEventResponse(data=SentTestEvent(message_id=message_id))
+
+
 class RedeliverEventsRequest(InstanceRequest):
     """Parameters of RedeliverEvents: without `MessageId.N` all dead messages are meant."""
 

@@ -83,6 +83,18 @@ async def switch(page: Page) -> web.StreamResponse:
     return await _update(page, _("The subscription gets no new messages."), Active=False)
 
 
+@pages.post("/events/{subscription}/test")
+async def send_test(page: Page) -> web.StreamResponse:
+    """Sends a message to see whether it arrives."""
+    name = page.name("subscription")
+    try:
+        await page.call("SendTestEvent", SubscriptionId=name)
+    except CallError as error:
+        return await _show(page, Problem.of(error))
+    notice = _("A test message is on its way. Load this page again: it has arrived when it does not wait any more.")
+    return page.redirect(f"/events/{name}", notice)
+
+
 async def _update(page: Page, notice: str, **changes: Any) -> web.StreamResponse:
     name = page.name("subscription")
     try:
