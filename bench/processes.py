@@ -12,7 +12,7 @@ from typing import Final
 import psutil
 
 HOST: Final = "127.0.0.1"
-_START_SECONDS: Final = 30
+_START_SECONDS: Final = 120
 _POLL_SECONDS: Final = 0.05
 _OTHER_FILES: Final = 300
 """Files that a process has open besides the connections of devices."""
