@@ -32,7 +32,8 @@ class Costs:
         task_ms: a task of a job, made.
         tls_ms: what a full TLS handshake adds.
         ping_ms: a PINGREQ and its answer.
-        alone: by how much the first three cost more when few come at once, so that each has a transaction of its own.
+        alone: by how much the first three cost more when few come at once and each has a transaction of its own:
+            the most that was measured.
         idle_ms: a process that has nothing to do, in a second.
         postgresql: by how much the first four cost more on PostgreSQL.
         gateway_share: the part of them that the gateway does; the worker does the rest. Assumed.
@@ -52,7 +53,7 @@ class Costs:
     task_ms: float = 0.014
     tls_ms: float = 5.4
     ping_ms: float = 0.025
-    alone: float = 2.7
+    alone: float = 6.0
     idle_ms: float = 25.0
     postgresql: float = 2.0
     gateway_share: float = 0.5

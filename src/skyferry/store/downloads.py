@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 
 from sqlalchemy import Connection, select
 
 from skyferry.store import rows
-from skyferry.store.dialect import upserting
+from skyferry.store.dialect import Upsert, upserting_in
 from skyferry.store.tables import task_downloads, tasks
 
 
@@ -25,6 +26,14 @@ _COLUMNS = rows.columns(DownloadRecord, task_downloads)
 _COUNTS = ("bytes", "requests", "failures")
 
 
+@cache
+def _adding(dialect: str) -> Upsert:
+    insert = upserting_in(dialect, task_downloads)
+    added = {name: task_downloads.c[name] + insert.excluded[name] for name in _COUNTS}
+    changed = {**added, "modified_at": insert.excluded.modified_at}
+    return insert.on_conflict_do_update(index_elements=[task_downloads.c.task_id], set_=changed)
+
+
 def add(tx: Connection, counted: Sequence[DownloadRecord]) -> None:
     """Adds to what was downloaded; of each task one record at most. A task that is gone has nothing to be added to."""
     for chunk in rows.chunks(counted, rows.MOST_VALUES // len(DownloadRecord.__dataclass_fields__)):
@@ -32,10 +41,7 @@ def add(tx: Connection, counted: Sequence[DownloadRecord]) -> None:
         there = frozenset(tx.execute(kept).scalars())
         values = [asdict(item) for item in chunk if item.task_id in there]
         if values:
-            insert = upserting(tx, task_downloads).values(values)
-            added = {name: task_downloads.c[name] + insert.excluded[name] for name in _COUNTS}
-            changed = {**added, "modified_at": insert.excluded.modified_at}
-            tx.execute(insert.on_conflict_do_update(index_elements=[task_downloads.c.task_id], set_=changed))
+            tx.execute(_adding(tx.dialect.name), values)
 
 
 def of_task(tx: Connection, task_id: int) -> DownloadRecord | None:

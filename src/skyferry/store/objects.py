@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, exists, literal, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, exists, literal, select
 
 from skyferry.store import rows
 from skyferry.store.dialect import upserting
@@ -85,9 +85,12 @@ def hold_object(tx: Connection, instance_id: int, key: str) -> StoredObject | No
     return rows.one_of(StoredObject, tx.execute(_own(instance_id, key).with_for_update(read=True)))
 
 
+_OBJECT_OF_URL: Final = select(*_COLUMNS).where(objects.c.key == bindparam("key"))
+
+
 def find_object_of_url(tx: Connection, key: str) -> StoredObject | None:
     """The object of a download URL. No instance fences this look-up: the URL's signature is the caller's right."""
-    return rows.one_of(StoredObject, tx.execute(select(*_COLUMNS).where(objects.c.key == key)))
+    return rows.one_of(StoredObject, tx.execute(_OBJECT_OF_URL, {"key": key}))
 
 
 def put_object(tx: Connection, new: StoredObject, *, overwrite: bool = True) -> StoredObject | None:
