@@ -17,6 +17,8 @@ _DAY_SECONDS: Final = 86_400
 _SIZES: Final = (10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
 _STREAM_PARTS: Final = 16
 """The parts of the stream of reports, and so the most workers that share it."""
+_APIS: Final = 2
+"""Processes that answer applications, whose calls are few."""
 _MOST_WRITES: Final = 20_000
 """Rows in a second that one well-equipped PostgreSQL is trusted with; assumed, not measured."""
 
@@ -58,7 +60,7 @@ class Costs:
     postgresql: float = 2.0
     gateway_share: float = 0.5
     process_bytes: int = 130 << 20
-    connection_bytes: int = 3_410
+    connection_bytes: int = 3_560
     device_bytes: int = 1_200
     task_bytes: int = 2_100
     login_rows: float = 6.0
@@ -171,7 +173,7 @@ def needs_of(devices: int, habits: Habits, costs: Costs) -> Needs:
         storm_cores=storm_gateway + storm_worker,
         gateways=gateways,
         workers=workers,
-        memory_bytes=(gateways + workers + 2) * costs.process_bytes + connections * costs.connection_bytes,
+        memory_bytes=(gateways + workers + _APIS) * costs.process_bytes + connections * costs.connection_bytes,
         database_bytes=devices * (costs.device_bytes + habits.kept * costs.task_bytes),
         writes=writes,
         storm_writes=storm * costs.login_rows,
@@ -246,7 +248,8 @@ def _table(found: dict[int, Needs]) -> Table:
         "cores of gateways, with a job": [_number(needs.gateway_cores) for needs in found.values()],
         "cores of workers, with a job": [_number(needs.worker_cores) for needs in found.values()],
         "cores of both after an outage": [_number(needs.storm_cores) for needs in found.values()],
-        "gateway processes": [f"{needs.gateways}" for needs in found.values()],
+        "gateway processes": [f"{needs.gateways:,}" for needs in found.values()],
+        "api processes, assumed": [f"{_APIS}" for _ in found],
         "worker processes": [f"{needs.workers}" for needs in found.values()],
         "memory of all processes, GB": [_number(needs.memory_bytes / 1e9) for needs in found.values()],
         "PostgreSQL, GB": [_number(needs.database_bytes / 1e9) for needs in found.values()],

@@ -20,6 +20,7 @@ _WIDTH: Final = 760
 _LABELS: Final = 330
 _ROW: Final = 26
 _TOP: Final = 46
+_LINE: Final = 16
 _STYLE: Final = (
     "text{font:13px system-ui,sans-serif;fill:#57606a}.strong{fill:#1f6feb}.weak{fill:#bc4c00}"
     ".line{stroke-width:3}.line.strong{stroke:#1f6feb}.line.weak{stroke:#bc4c00}.grid{stroke:#8b949e;stroke-opacity:.35}"
@@ -67,6 +68,7 @@ _COMPARED: Final = (
     _Compared(
         "reports", "changed reports to messages of Mosquitto", "report, stored · Mosquitto, not stored", cost=False
     ),
+    _Compared("notices", "notice to message of Mosquitto", "notice, with its task · Mosquitto, message"),
     _Compared("idle", "idle connection to one of Mosquitto", "memory of a connection · Mosquitto"),
     _Compared("materialise", "job for 10,000 devices, to the bare database", "job for 10,000 (time) · bare SQLite"),
     _Compared("cancel", "cancel 200 of 100,000, to the bare database", "cancel 200 of 100,000 (time) · bare SQLite"),
@@ -93,7 +95,7 @@ def _peers(found: Mapping[str, Any]) -> str:
     def place(value: float) -> float:
         return _LABELS + (math.log10(value) - low) / (high - low) * (_WIDTH - _LABELS - 70)
 
-    parts = [f'<text x="{_LABELS}" y="16">times as much as the peer for the same CPU time, memory or time</text>']
+    parts = ['<text x="14" y="16">Times what the peer does for the same CPU time, memory or time</text>']
     for power in range(low, high + 1):
         x, kind = place(10.0**power), "one" if power == 0 else "grid"
         parts.append(f'<line class="{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP - 8}" y2="{height - 10}"/>')
@@ -146,9 +148,12 @@ def _capacity() -> str:
         y = up(10.0**power)
         parts.append(f'<line class="grid" x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text x="{left - 8}" y="{y + 4:.1f}" text-anchor="end">{10.0**power:g}</text>')
-    for (name, values), colour in zip(series.items(), ("#1f6feb", "#bc4c00", "#2da44e", "#8250df"), strict=True):
+    coloured = list(zip(series.items(), ("#1f6feb", "#bc4c00", "#2da44e", "#8250df"), strict=True))
+    above = 0.0
+    for (name, values), colour in sorted(coloured, key=lambda item: -item[0][1][-1]):
+        above = max(up(values[-1]) + 4, above + _LINE)  # names keep apart
         parts.append(f'<path stroke="{colour}" d="{_path(sizes, values, across, up)}"/>')
-        parts.append(f'<text x="{right + 8}" y="{up(values[-1]) + 4:.1f}" style="fill:{colour}">{name}</text>')
+        parts.append(f'<text x="{right + 8}" y="{above:.1f}" style="fill:{colour}">{name}</text>')
     parts.append(f'<text x="{(left + right) / 2}" y="{bottom + 38}" text-anchor="middle">devices</text>')
     return _svg(height, parts)
 
