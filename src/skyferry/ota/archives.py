@@ -9,9 +9,9 @@ is in it.
 import gzip
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -24,65 +24,62 @@ from skyferry.store.archives import ArchiveRecord, EndedJob, EndedTask
 from skyferry.store.history import HistoryRecord
 
 _LEVEL: Final = 6
+_TOLD: Final = tuple(name for name in EndedTask.__dataclass_fields__ if name != "id")
 
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """Some tasks of a job, as they are archived.
-
-    Attributes:
-        job: the job.
-        task_ids: keys of the tasks, in their order.
-        lines: what is written of them, not compressed.
-    """
+    """Some tasks of a job that are to be archived, in their order, and what happened to each of them by its key."""
 
     job: EndedJob
-    task_ids: tuple[int, ...]
-    lines: bytes
+    tasks: Sequence[EndedTask]
+    histories: Mapping[int, Sequence[HistoryRecord]]
 
-    @property
-    def name(self) -> str:
-        """The name of the file."""
-        return keys.archive_name(self.job.job_id, self.task_ids[0], hashlib.sha256(self.lines).hexdigest())
+
+@dataclass(frozen=True, slots=True)
+class ArchiveFile:
+    """A file of the archive: its name in the object store, and its content."""
+
+    name: str
+    content: bytes
 
 
 def read(tx: Connection, job: EndedJob, limit: int) -> Portion | None:
     """The next portion of a job; None when no task of it is left that has ended."""
     found = statements.portion(tx, job.id, limit)
-    if not found:
-        return None
-    histories = statements.histories(tx, [task.id for task in found])
-    lines = (_line(job, task, histories.get(task.id, ())) for task in found)
-    return Portion(job, tuple(task.id for task in found), b"".join(lines))
+    return Portion(job, found, statements.histories(tx, [task.id for task in found])) if found else None
 
 
-def compressed(portion: Portion) -> bytes:
-    """The content of the file: the same whenever it is made."""
-    return gzip.compress(portion.lines, _LEVEL, mtime=0)
+def written(portion: Portion) -> ArchiveFile:
+    """The file with a portion: the same whenever it is made."""
+    lines = b"".join(_line(portion.job, task, portion.histories.get(task.id, ())) for task in portion.tasks)
+    name = keys.archive_name(portion.job.job_id, portion.tasks[0].id, hashlib.sha256(lines).hexdigest())
+    return ArchiveFile(name, gzip.compress(lines, _LEVEL, mtime=0))
 
 
-def move(tx: Connection, portion: Portion, *, stored_bytes: int, ended_before: int, now: int) -> bool:
+def move(tx: Connection, portion: Portion, file: ArchiveFile, *, ended_before: int, now: int) -> bool:
     """Takes the tasks of a portion, whose file is stored, out of the database.
 
     Args:
         tx: the transaction.
         portion: the tasks as they were read.
-        stored_bytes: the length of the file.
+        file: where they are from now on.
         ended_before: the job must still have ended before.
         now: the time now.
 
     Returns:
         False when something has changed since: another worker was faster, or tasks run again. Then nothing is moved.
     """
+    number = len(portion.tasks)
     if not statements.has_ended(tx, portion.job.id, ended_before=ended_before):
         return False
-    if read(tx, portion.job, len(portion.task_ids)) != portion:
+    if read(tx, portion.job, number) != portion:
         return False
-    moved = statements.take_out(tx, portion.job.id, portion.task_ids)
-    if moved != len(portion.task_ids):
-        raise RuntimeError(f"{len(portion.task_ids)} tasks were to be archived and {moved} were.")
-    record = ArchiveRecord(portion.job.id, portion.task_ids[0], portion.name, moved, stored_bytes, now)
-    statements.note(tx, record)
+    moved = statements.take_out(tx, portion.job.id, [task.id for task in portion.tasks])
+    if moved != number:
+        raise RuntimeError(f"{number} tasks were to be archived and {moved} were.")
+    first = portion.tasks[0].id
+    statements.note(tx, ArchiveRecord(portion.job.id, first, file.name, moved, len(file.content), now))
     return True
 
 
@@ -99,10 +96,9 @@ def unpacked(content: bytes) -> Iterator[str]:
 
 
 def _line(job: EndedJob, task: EndedTask, history: Sequence[HistoryRecord]) -> bytes:
-    told = asdict(task)
-    key = told.pop("id")
+    told: dict[str, Any] = {name: getattr(task, name) for name in _TOLD}
     told |= {
-        "task_id": identifiers.task_id(job.job_id, key),
+        "task_id": identifiers.task_id(job.job_id, task.id),
         "job_id": job.job_id,
         "firmware_id": job.firmware_id,
         "product_key": job.product_key,

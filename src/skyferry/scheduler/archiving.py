@@ -13,7 +13,7 @@ from skyferry.clock import Clock
 from skyferry.cluster.claims import Claims
 from skyferry.objects.interface import ObjectStore
 from skyferry.ota import archives
-from skyferry.ota.archives import Portion
+from skyferry.ota.archives import ArchiveFile
 from skyferry.scheduler import metrics
 from skyferry.scheduler.chores import every, shared
 from skyferry.store import archives as statements
@@ -21,7 +21,7 @@ from skyferry.store.engine import Store
 
 _log = structlog.get_logger()
 
-_TASKS_AT_ONCE: Final = 1_000
+_TASKS_AT_ONCE: Final = 500
 _NAME: Final = "archive_tasks"
 _TURN_SECONDS: Final = 5
 """A lease is renewed so often."""
@@ -89,9 +89,14 @@ class Archiving:
         if portion is None:
             self._done_up_to = job.id
             return True
-        content = await asyncio.to_thread(archives.compressed, portion)
-        await self._put(portion.name, content)
-        await self._move(portion, len(content), ended_before)
+        file = await asyncio.to_thread(archives.written, portion)
+        await self._put(file)
+        moved = await self._store.write(
+            archives.move, portion, file, ended_before=ended_before, now=self._clock.now_ms()
+        )
+        if moved:
+            metrics.ARCHIVED.inc(len(portion.tasks))
+            _log.info("tasks archived", job=job.job_id, tasks=len(portion.tasks), file=file.name)
         return True
 
     async def _run(self) -> None:
@@ -105,22 +110,10 @@ class Archiving:
             else:
                 await asyncio.sleep(0 if more else _TURN_SECONDS)
 
-    async def _move(self, portion: Portion, stored_bytes: int, ended_before: int) -> None:
-        moved = await self._store.write(
-            archives.move,
-            portion,
-            stored_bytes=stored_bytes,
-            ended_before=ended_before,
-            now=self._clock.now_ms(),
-        )
-        if moved:
-            metrics.ARCHIVED.inc(len(portion.task_ids))
-            _log.info("tasks archived", job=portion.job.job_id, tasks=len(portion.task_ids), file=portion.name)
-
-    async def _put(self, name: str, content: bytes) -> None:
+    async def _put(self, file: ArchiveFile) -> None:
         writer = await self._objects.create()
         try:
-            await writer.write(content)
-            await writer.commit(name)
+            await writer.write(file.content)
+            await writer.commit(file.name)
         finally:
             await writer.abort()

@@ -90,8 +90,9 @@ async def test_of_two_workers_with_the_same_portion_one_moves_it(scene: Scene) -
     assert job is not None
     portion = await scene.store.read(archives.read, job, 2)
     assert portion is not None
+    file = archives.written(portion)
     moved = [
-        await scene.store.write(archives.move, portion, stored_bytes=1, ended_before=ended_before, now=scene.clock.now)
+        await scene.store.write(archives.move, portion, file, ended_before=ended_before, now=scene.clock.now)
         for _ in range(2)
     ]
     assert moved == [True, False]
@@ -110,9 +111,8 @@ async def test_a_task_that_runs_again_meanwhile_stays(scene: Scene) -> None:
         world.rerun(scene.job, world.task_ids(scene.job)[0])
 
     await scene.within(run_again)
-    assert not await scene.store.write(
-        archives.move, portion, stored_bytes=1, ended_before=ended_before, now=scene.clock.now
-    )
+    file = archives.written(portion)
+    assert not await scene.store.write(archives.move, portion, file, ended_before=ended_before, now=scene.clock.now)
     await scene.run()
     assert (await scene.rows())[0] == DEVICES
 
