@@ -2,14 +2,18 @@
 
 import asyncio
 import json
+import time
 import urllib.request
+from uuid import uuid4
 
 import pytest
+import requests
 
 from tests.support.api import root
 from tests.support.cluster import Cluster
-from tests.support.server import Server, wait_until
+from tests.support.server import ROOT_KEY_ID, ROOT_SECRET, Server, wait_until
 from tests.support.updating import Scene
+from tests.unit.rpc.support import public_v1, sign_v1, timestamp
 
 pytestmark = pytest.mark.rule("devices")
 
@@ -24,6 +28,24 @@ def asked(process: Server, path: str) -> dict[str, str]:
 def test_every_process_is_healthy_and_ready(cluster: Cluster, path: str) -> None:
     for process in cluster.processes.values():
         assert asked(process, path)["status"] == "ok"
+
+
+def test_a_request_that_one_process_has_taken_is_refused_by_another(cluster: Cluster) -> None:
+    parameters = {name: text for name, text in public_v1("QueryProductList").items() if text is not None}
+    parameters |= {
+        "AccessKeyId": ROOT_KEY_ID,
+        "SignatureNonce": uuid4().hex,
+        "Timestamp": timestamp(int(time.time() * 1_000)),
+        "CurrentPage": "1",
+        "PageSize": "1",
+    }
+    parameters["Signature"] = sign_v1("GET", parameters, ROOT_SECRET)
+    taken, refused = (
+        requests.get(f"http://{cluster.processes[name].http}/", params=parameters, timeout=30).json()
+        for name in ("one", "two")
+    )
+    assert taken["Success"]
+    assert refused["Code"] == "SignatureNonceUsed"
 
 
 async def test_an_update_goes_through_all_processes(cluster: Cluster) -> None:
