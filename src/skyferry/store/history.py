@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, select
 
 from skyferry.store import rows
+from skyferry.store.dialect import insert_many
 from skyferry.store.tables import task_history
 
 
@@ -26,7 +27,7 @@ _COLUMNS = rows.columns(HistoryRecord, task_history)
 def insert(tx: Connection, entries: Sequence[Mapping[str, Any]]) -> None:
     """Adds entries, oldest first."""
     if entries:
-        tx.execute(task_history.insert(), list(entries))
+        insert_many(tx, task_history, entries)
 
 
 def forget(tx: Connection, before: int, limit: int) -> int:
