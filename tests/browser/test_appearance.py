@@ -27,6 +27,7 @@ EMPTY: Final = (
     "/server",
 )
 FIRST_VIEW_BYTES: Final = 300_000
+_AXE: Final = Axe()
 
 
 def faults(page: Page, paths: tuple[str, ...]) -> list[str]:
@@ -44,9 +45,13 @@ def faults(page: Page, paths: tuple[str, ...]) -> list[str]:
 
 def serious(page: Page, *rules: str) -> list[str]:
     """The serious faults by these rules, or by all."""
+    if not page.evaluate("Boolean(window.axe)"):
+        page.evaluate(_AXE.axe_script)
+    options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
+    violations = page.evaluate("options => axe.run(options).then(found => found.violations)", options)
     return [
         f"{item['id']}: {node['html']}"
-        for item in Axe().run(page, options={"runOnly": list(rules)} if rules else None).response["violations"]
+        for item in violations
         if item["impact"] in {"serious", "critical"}
         for node in item["nodes"]
     ]
