@@ -31,6 +31,8 @@ _NAMES: Final[Mapping[str, int]] = {f"reports:{part}": part for part in range(PA
 _CLAIM_SECONDS: Final = 2.0
 _PAUSE_SECONDS: Final = 1.0
 _PURGE_SECONDS: Final = 10.0
+_LOOKS: Final = 3
+"""How often, with pauses, a stream is looked at that seems to be younger than what was read of it."""
 _TRIES: Final = 3
 """How often a batch is tried as a whole: tasks that changed under it are seen as they are at the next try."""
 
@@ -124,12 +126,17 @@ class _Part:
     async def _find_position(self) -> int:
         """From where on to read: from the beginning of a stream that is younger than the position.
 
-        NATS may have lost its data. The new stream counts from 1, and what is in it has never been applied.
+        NATS may have lost its data. The new stream counts from 1, and what is in it has never been applied. A server
+        that has just taken a stream over may not know its end at once: what is there is looked at more than once, for
+        to read an old stream from its beginning would apply its reports again.
         """
         position = await self._store.read(positions.of_part, self._part)
         last = await self._bus.stream.last_sequence()
-        if position <= last:
-            return position
+        for _ in range(_LOOKS):
+            if position <= last:
+                return position
+            await asyncio.sleep(_PAUSE_SECONDS)
+            last = await self._bus.stream.last_sequence()
         _log.warning("reports.stream_lost", part=self._part, position=position, last=last)
         if not await self._store.write(positions.advance, self._part, before=position, after=0):
             raise OvertakenError(f"Position {position} of part {self._part} was moved.")
