@@ -72,11 +72,11 @@ class Import:
         self._arguments = (
             *("import", "aliyun"),
             *("--endpoint", f"http://{source.http}"),
-            *("--data-dir", str(target.data)),
             *("--report", str(self._report)),
         )
         key_id, secret = key or (ROOT_KEY_ID, ROOT_SECRET)
-        self._environment = {"ALIBABA_CLOUD_ACCESS_KEY_ID": key_id, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": secret}
+        keys = {"ALIBABA_CLOUD_ACCESS_KEY_ID": key_id, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": secret}
+        self._environment = target.command_environment() | keys
 
     def start(self, *options: str) -> subprocess.Popen[bytes]:
         """Begins one in a process of its own."""
@@ -296,8 +296,8 @@ def test_what_is_on_the_server_already_is_not_taken_over(
     """A ProductKey is one product's on the whole server, whichever account it belongs to."""
     product = old.create_product("taken_over")
     Import(source, target, tmp_path).run("--products", product)
-    runner = CliRunner()
-    created = runner.invoke(app, ["account", "create", "second", "--data-dir", str(target.data)])
+    runner = CliRunner(env=target.command_environment())
+    created = runner.invoke(app, ["account", "create", "second"])
     assert created.exit_code == 0, created.output
     again = ("--products", product, "--without", "groups", "--account", "second")
     report, _ = Import(source, target, tmp_path).run(*again, code=1)
