@@ -1,18 +1,15 @@
 """A connection through a loopback socket, with a handler that the test plays."""
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import pytest
 
 from skyferry.devices.limits import MqttLimits
 from skyferry.devices.mqtt.codec import encode
 from skyferry.devices.mqtt.errors import UnacknowledgedError
-from skyferry.devices.mqtt.interface import Channel, Peer, Session
+from skyferry.devices.mqtt.interface import Peer
 from skyferry.devices.mqtt.packets import (
     ConnAck,
-    Connect,
     ConnectCode,
     Disconnect,
     Packet,
@@ -26,100 +23,13 @@ from skyferry.devices.mqtt.packets import (
     UnsubAck,
     Unsubscribe,
 )
-from skyferry.devices.mqtt.server import MqttServer
-from tests.unit.devices.support import PATIENCE, Client, until
-
-ACCEPTED = ConnAck(ConnectCode.ACCEPTED)
-CONNECT = Connect("c", keepalive=60)
-
-
-class FakeSession:
-    def __init__(self) -> None:
-        self.channel: Channel | None = None
-        self.published: list[tuple[str, bytes]] = []
-        self.outcomes: list[asyncio.Future[None] | None] = []
-        self.acknowledged_ids: list[int] = []
-        self.unsubscribed: list[str] = []
-        self.ends: list[str] = []
-        self.on_subscribed: Callable[[], None] = lambda: None
-
-    def opened(self, channel: Channel) -> None:
-        self.channel = channel
-
-    def publish(self, topic: str, payload: bytes) -> Awaitable[None] | None:
-        self.published.append((topic, payload))
-        return self.outcomes.pop(0) if self.outcomes else None
-
-    def acknowledged(self, packet_id: int) -> None:
-        self.acknowledged_ids.append(packet_id)
-
-    def subscribe(self, filters: Sequence[tuple[str, int]]) -> Sequence[int]:
-        return [min(qos, 1) for _, qos in filters]
-
-    def subscribed(self) -> None:
-        self.on_subscribed()
-
-    def unsubscribe(self, filters: Sequence[str]) -> None:
-        self.unsubscribed += filters
-
-    def closed(self, reason: str) -> None:
-        self.ends.append(reason)
-
-
-class FakeHandler:
-    def __init__(self) -> None:
-        self.session = FakeSession()
-        self.refusal: ConnectCode | None = None
-        self.error: Exception | None = None
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.asked: list[tuple[Connect, Peer]] = []
-
-    async def log_in(self, connect: Connect, peer: Peer) -> Session | ConnectCode:
-        self.asked.append((connect, peer))
-        await self.gate.wait()
-        if self.error is not None:
-            raise self.error
-        return self.session if self.refusal is None else self.refusal
-
-
-class Endpoint:
-    def __init__(self, handler: FakeHandler, server: MqttServer, port: int) -> None:
-        self.handler = handler
-        self.session = handler.session
-        self.server = server
-        self.port = port
-
-    def client(self) -> Client:
-        return Client(self.port)
-
-
-Serve = Callable[[MqttLimits], Awaitable[Endpoint]]
-
-
-@pytest.fixture
-async def serve() -> AsyncIterator[Serve]:
-    servers: list[MqttServer] = []
-
-    async def start(limits: MqttLimits) -> Endpoint:
-        handler = FakeHandler()
-        server = MqttServer(handler, limits)
-        servers.append(server)
-        return Endpoint(handler, server, await server.listen("127.0.0.1", 0))
-
-    yield start
-    for server in servers:
-        await server.stop()
-        assert not server.connections
+from tests.unit.devices.mqtt.endpoint import ACCEPTED, CONNECT, Endpoint, Serve, stored
+from tests.unit.devices.support import until
 
 
 @pytest.fixture
 async def endpoint(serve: Serve) -> Endpoint:
     return await serve(MqttLimits(linger_s=0.2, sweep_s=0.05))
-
-
-def stored() -> "asyncio.Future[None]":
-    return asyncio.get_running_loop().create_future()
 
 
 async def test_log_in_and_goodbye(endpoint: Endpoint) -> None:
@@ -279,23 +189,6 @@ async def test_a_qos_0_message_that_is_not_stored_is_forgotten(endpoint: Endpoin
         assert await client.receive() == PubAck(2)
 
 
-async def test_no_more_is_read_than_can_be_stored(serve: Serve) -> None:
-    endpoint = await serve(MqttLimits(unanswered=4, sweep_s=0.02, keepalive_grace=0.5))
-    waiting = [stored() for _ in range(40)]
-    endpoint.session.outcomes = list(waiting)
-    async with endpoint.client() as client:
-        await client.send(Connect("c", keepalive=1))
-        assert await client.receive() == ACCEPTED
-        await client.send(*(Publish("t", b"", 1, number) for number in range(1, 41)))
-        await until(lambda: len(endpoint.session.published) == 4)
-        await asyncio.sleep(0.8)  # longer than the keepalive: it is the server that does not listen
-        assert len(endpoint.session.published) == 4
-        for position, future in enumerate(waiting):
-            future.set_result(None)
-            assert await client.receive() == PubAck(position + 1)
-            assert len(endpoint.session.published) - position - 1 <= 4
-
-
 async def test_subscriptions_are_answered_before_what_follows_from_them(endpoint: Endpoint) -> None:
     def push() -> None:
         assert endpoint.session.channel is not None
@@ -324,85 +217,6 @@ async def test_close_sends_what_was_published_before(endpoint: Endpoint) -> None
         endpoint.session.channel.close("again")
         assert await client.closed() == [Publish("t", b"last")]
     assert endpoint.session.ends == ["test"]
-
-
-async def test_silence_before_connect_ends_the_connection(serve: Serve) -> None:
-    endpoint = await serve(MqttLimits(connect_timeout_s=0.05, sweep_s=0.02))
-    async with endpoint.client() as client:
-        await client.send(encode(CONNECT)[:-1])
-        assert await client.closed() == []
-
-
-async def test_silence_ends_the_connection_after_its_keepalive(serve: Serve) -> None:
-    endpoint = await serve(MqttLimits(keepalive_grace=0.05, sweep_s=0.02))
-    async with endpoint.client() as client:
-        await client.send(Connect("c", keepalive=1))
-        assert await client.closed() == [ACCEPTED]
-    assert endpoint.session.ends == ["keepalive"]
-
-
-@pytest.mark.parametrize("keepalive", [0, 65_535])
-async def test_a_keepalive_beyond_the_limit_is_watched_at_the_limit(serve: Serve, keepalive: int) -> None:
-    endpoint = await serve(MqttLimits(keepalive_most_s=0.05, sweep_s=0.02))
-    async with endpoint.client() as client:
-        await client.send(Connect("c", keepalive=keepalive))
-        assert await client.closed() == [ACCEPTED]
-    assert endpoint.session.ends == ["keepalive"]
-
-
-async def test_pings_keep_a_connection(serve: Serve) -> None:
-    endpoint = await serve(MqttLimits(sweep_s=3_600))
-    async with endpoint.client() as client:
-        await client.send(CONNECT)
-        assert await client.receive() == ACCEPTED
-        (connection,) = endpoint.server.connections
-        assert connection.patience >= 60 * 1.5
-        endpoint.server.now += 80
-        assert endpoint.server.now - connection.heard == 80
-        await client.send(PingReq())
-        assert await client.receive() == PingResp()
-        assert connection.heard == endpoint.server.now
-
-
-async def test_a_client_that_does_not_read_is_cut_off(serve: Serve) -> None:
-    endpoint = await serve(MqttLimits(unread_bytes=100_000))
-    raw = socket.socket()
-    raw.setblocking(False)  # noqa: FBT003 - the standard library's signature
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-    loop = asyncio.get_running_loop()
-    await loop.sock_connect(raw, ("127.0.0.1", endpoint.port))
-    await loop.sock_sendall(raw, encode(CONNECT))
-    await until(lambda: endpoint.session.channel is not None)
-    assert endpoint.session.channel is not None
-    async with asyncio.timeout(PATIENCE):
-        while not endpoint.session.ends:
-            endpoint.session.channel.publish("t", bytes(50_000))
-            await asyncio.sleep(0)
-    assert endpoint.session.ends == ["does_not_read"]
-    await until(lambda: not endpoint.server.connections)
-    raw.close()
-
-
-async def test_a_closing_client_that_does_not_read_is_not_waited_for_for_ever(serve: Serve) -> None:
-    endpoint = await serve(MqttLimits(linger_s=0.1, sweep_s=0.02, unread_bytes=1 << 30))
-    async with endpoint.client() as client:
-        await client.send(CONNECT)
-        assert await client.receive() == ACCEPTED
-        assert endpoint.session.channel is not None
-        for _ in range(300):
-            endpoint.session.channel.publish("t", bytes(100_000))
-        endpoint.session.channel.close("test")
-        assert endpoint.server.connections
-        await until(lambda: not endpoint.server.connections)
-
-
-async def test_too_large_a_packet_closes(serve: Serve) -> None:
-    endpoint = await serve(MqttLimits(payload_bytes=1_000, overhead_bytes=100))
-    async with endpoint.client() as client:
-        await client.send(CONNECT, Publish("t", bytes(1_000), 1, 1))
-        assert [await client.receive(), await client.receive()] == [ACCEPTED, PubAck(1)]
-        await client.send(encode(Publish("t", bytes(1_100), 1, 1))[:4])
-        assert await client.closed() == []
 
 
 async def test_stop_ends_all_and_refuses_new_ones(endpoint: Endpoint) -> None:

@@ -13,7 +13,7 @@ from skyferry.devices.mqtt.interface import Peer
 from skyferry.devices.mqtt.packets import ConnAck, ConnectCode, Disconnect, PingReq, PingResp, Publish
 from skyferry.devices.mqtt.server import MqttServer
 from skyferry.devices.mqtt.websocket import WebSocketEndpoint
-from tests.unit.devices.mqtt.test_connection import CONNECT, FakeHandler
+from tests.unit.devices.mqtt.endpoint import CONNECT, FakeHandler
 from tests.unit.devices.support import PATIENCE, until
 
 ACCEPTED = encode(ConnAck(ConnectCode.ACCEPTED))

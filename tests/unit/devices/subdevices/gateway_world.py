@@ -7,9 +7,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from skyferry.bus.messages import Notice, NoticeKind
 from skyferry.devices.gateway import DeviceGateway
-from skyferry.devices.limits import GatewaySettings
-from skyferry.devices.mqtt.packets import ConnAck, Connect, ConnectCode, Packet, Publish, SubAck, Subscribe
+from skyferry.devices.limits import GatewaySettings, MqttLimits
+from skyferry.devices.mqtt.packets import (
+    ConnAck,
+    Connect,
+    ConnectCode,
+    Packet,
+    PingReq,
+    PingResp,
+    Publish,
+    SubAck,
+    Subscribe,
+)
+from skyferry.devices.subdevices.limits import SubDeviceLimits
 from skyferry.keys import SecretBox
 from skyferry.store.engine import Store
 from tests.unit.devices.fleet import SECRET, add_devices, add_instance, add_product, make_store
@@ -22,6 +34,14 @@ SUBDEVICES: Final = "a1SubDev001"
 FOREIGN: Final = "a1Foreign01"
 """A product of another account."""
 TIMESTAMP: Final = "1524448722000"
+OFFER: Final = b'{"code":"1000","data":{"version":"2.0.0"},"id":1,"message":"success"}'
+SESSIONS: Final = GatewaySettings(
+    push_delay_ms=3_600_000,
+    pushes_in_flight=2,
+    mqtt=MqttLimits(linger_s=0.5),
+    subdevices=SubDeviceLimits(subdevices=3, session_batch=3),
+)
+"""For tests of log-ins: few sub-devices, few pushes at once, and no push before a device listens."""
 
 
 class FixedClock:
@@ -143,3 +163,21 @@ def proof(
 
 def named(*names: str) -> Sequence[dict[str, str]]:
     return [{"productKey": SUBDEVICES, "deviceName": name} for name in names]
+
+
+def push(world: GatewayWorld, name: str, task_id: int = 9) -> Notice:
+    return Notice(world.ids[name], NoticeKind.PUSH, OFFER, task_id)
+
+
+async def pushed(client: GatewayClient) -> tuple[str, int]:
+    """The sub-device and the packet id of the push that comes next."""
+    packet = await client.receive()
+    assert isinstance(packet, Publish)
+    assert packet.topic.startswith(f"/ota/device/upgrade/{SUBDEVICES}/"), packet
+    return packet.topic.rpartition("/")[2], packet.packet_id
+
+
+async def quiet(client: GatewayClient) -> None:
+    """Nothing has come."""
+    await client.send(PingReq())
+    assert await client.receive() == PingResp()

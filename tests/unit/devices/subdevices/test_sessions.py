@@ -21,8 +21,8 @@ from skyferry.bus.messages import (
     VersionReported,
     WithdrawPush,
 )
-from skyferry.devices.limits import GatewaySettings, MqttLimits
-from skyferry.devices.mqtt.packets import SUBSCRIPTION_REFUSED, PingReq, PingResp, PubAck, Publish
+from skyferry.devices.limits import GatewaySettings
+from skyferry.devices.mqtt.packets import PubAck, Publish
 from skyferry.devices.subdevices.limits import SubDeviceLimits
 from skyferry.store import topology
 from skyferry.store.tables import devices
@@ -30,27 +30,24 @@ from tests.unit.devices.subdevices.gateway_world import (
     FOREIGN,
     GATEWAYS,
     NOW,
+    SESSIONS,
     SUBDEVICES,
     GatewayClient,
     GatewayWorld,
     named,
     proof,
+    push,
+    pushed,
+    quiet,
 )
 from tests.unit.devices.support import until
 
-SETTINGS = GatewaySettings(
-    push_delay_ms=3_600_000,
-    pushes_in_flight=2,
-    mqtt=MqttLimits(linger_s=0.5),
-    subdevices=SubDeviceLimits(subdevices=3, session_batch=3),
-)
-OFFER = b'{"code":"1000","data":{"version":"2.0.0"},"id":1,"message":"success"}'
 ERRORS = f"/ext/error/{GATEWAYS}/gateway-1"
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[GatewayWorld]:
-    world = await GatewayWorld.make(tmp_path, SETTINGS)
+    world = await GatewayWorld.make(tmp_path, SESSIONS)
     yield world
     await world.stop()
 
@@ -60,10 +57,6 @@ async def client(world: GatewayWorld) -> AsyncIterator[GatewayClient]:
     async with world.client() as client:
         await client.log_in()
         yield client
-
-
-def push(world: GatewayWorld, name: str, task_id: int = 9) -> Notice:
-    return Notice(world.ids[name], NoticeKind.PUSH, OFFER, task_id)
 
 
 def inform(name: str, version: str = "1.0.0") -> Publish:
@@ -78,20 +71,6 @@ def presence(world: GatewayWorld, name: str) -> Sequence[type]:
         for report in world.bus.reports
         if isinstance(report, Connected | Disconnected) and report.device_id == world.ids[name]
     ]
-
-
-async def pushed(client: GatewayClient) -> tuple[str, int]:
-    """The sub-device and the packet id of the push that comes next."""
-    packet = await client.receive()
-    assert isinstance(packet, Publish)
-    assert packet.topic.startswith(f"/ota/device/upgrade/{SUBDEVICES}/"), packet
-    return packet.topic.rpartition("/")[2], packet.packet_id
-
-
-async def quiet(client: GatewayClient) -> None:
-    """Nothing has come."""
-    await client.send(PingReq())
-    assert await client.receive() == PingResp()
 
 
 async def test_a_subdevice_comes_says_and_goes(world: GatewayWorld, client: GatewayClient) -> None:
@@ -365,75 +344,3 @@ async def test_a_gateway_that_left_during_a_log_in_leaves_no_session_behind(
 
     assert presence(world, "sub-1") == []
     assert world.gateway.connections == 0
-
-
-async def test_a_gateway_subscribes_for_its_subdevices(world: GatewayWorld) -> None:
-    async with world.client() as client:
-        await client.log_in(silent=False)
-        await client.attach("sub-1", "sub-2")
-        await client.ask("combine/login", proof("sub-1"))
-        await world.gateway.on_commands([push(world, "sub-1")])
-        upgrade = f"/ota/device/upgrade/{SUBDEVICES}/"
-
-        assert await client.subscribe(upgrade + "sub-2") == SUBSCRIPTION_REFUSED
-        assert await client.subscribe(f"/ota/device/upgrade/{FOREIGN}/sub-1") == SUBSCRIPTION_REFUSED
-        assert await client.subscribe(f"/sys/{SUBDEVICES}/sub-1/" + "x" * 300) == SUBSCRIPTION_REFUSED
-        assert await client.subscribe(f"/sys/{SUBDEVICES}/sub-1/thing/service/property/set") == 1
-        await quiet(client)
-        assert await client.subscribe(upgrade + "sub-1") == 1
-        assert (await pushed(client))[0] == "sub-1"
-
-
-WILDCARDS = ["#", "/ota/#", "/ota/device/upgrade/+/+", f"/ota/device/+/{SUBDEVICES}/+", "/ota/device/upgrade/+/sub-1"]
-
-
-@pytest.mark.parametrize("topic_filter", WILDCARDS)
-async def test_a_wildcard_of_the_gateway_counts_for_its_subdevices(world: GatewayWorld, topic_filter: str) -> None:
-    async with world.client() as client:
-        await client.log_in(silent=False)
-        await client.attach("sub-1")
-        await client.ask("combine/login", proof("sub-1"))
-        await world.gateway.on_commands([push(world, "sub-1")])
-        await quiet(client)
-
-        assert await client.subscribe(topic_filter) == 1
-        assert (await pushed(client))[0] == "sub-1"
-
-
-@pytest.mark.parametrize("topic_filter", ["#", "/ota/device/upgrade/+/+"])
-async def test_it_counts_for_those_that_log_in_later_as_well(world: GatewayWorld, topic_filter: str) -> None:
-    async with world.client() as client:
-        await client.log_in(silent=False)
-        assert await client.subscribe(topic_filter) == 1
-        await client.attach("sub-1")
-        await client.ask("combine/login", proof("sub-1"))
-        await world.gateway.on_commands([push(world, "sub-1")])
-        assert (await pushed(client))[0] == "sub-1"
-
-
-@pytest.mark.parametrize(
-    "topic_filter",
-    ["/sys/#", f"/ota/device/upgrade/{GATEWAYS}/+", "/ota/device/inform/+/+", "/ota/device/upgrade/+/gateway-1"],
-)
-async def test_a_wildcard_that_matches_no_push_of_theirs_does_not(world: GatewayWorld, topic_filter: str) -> None:
-    async with world.client() as client:
-        await client.log_in(silent=False)
-        await client.attach("sub-1")
-        await client.ask("combine/login", proof("sub-1"))
-        await world.gateway.on_commands([push(world, "sub-1")])
-
-        assert await client.subscribe(topic_filter) == 1
-        await quiet(client)
-
-
-@pytest.mark.parametrize(
-    "topic_filter", [f"/ota/device/upgrade/{FOREIGN}/+", f"/sys/{SUBDEVICES}x/+/thing/#", "/ota/device/upgrade/+/sub-2"]
-)
-async def test_a_wildcard_that_matches_nothing_of_theirs_is_refused(world: GatewayWorld, topic_filter: str) -> None:
-    async with world.client() as client:
-        await client.log_in(silent=False)
-        await client.attach("sub-1", "sub-2")
-        await client.ask("combine/login", proof("sub-1"))
-
-        assert await client.subscribe(topic_filter) == SUBSCRIPTION_REFUSED
-        assert await client.subscribe(f"/sys/{SUBDEVICES}/+/thing/#") == 1
