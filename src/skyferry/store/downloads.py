@@ -7,7 +7,7 @@ from functools import cache
 from sqlalchemy import Connection, select
 
 from skyferry.store import rows
-from skyferry.store.dialect import Upsert, upserting_in
+from skyferry.store.dialect import Upsert, see_commits, upserting_in
 from skyferry.store.tables import task_downloads, tasks
 
 
@@ -35,10 +35,14 @@ def _adding(dialect: str) -> Upsert:
 
 
 def add(tx: Connection, counted: Sequence[DownloadRecord]) -> None:
-    """Adds to what was downloaded; of each task one record at most. A task that is gone has nothing to be added to."""
+    """Adds to what was downloaded; of each task one record at most. A task that is gone has nothing to be added to.
+
+    The first thing in a transaction: what is added to is the newest row, however often devices change their tasks.
+    """
+    see_commits(tx)
     for chunk in rows.chunks(counted, rows.MOST_VALUES // len(DownloadRecord.__dataclass_fields__)):
-        kept = select(tasks.c.id).where(tasks.c.id.in_([item.task_id for item in chunk])).with_for_update(read=True)
-        there = frozenset(tx.execute(kept).scalars())
+        kept = select(tasks.c.id).where(tasks.c.id.in_([item.task_id for item in chunk])).order_by(tasks.c.id)
+        there = frozenset(tx.execute(kept.with_for_update(read=True)).scalars())
         values = [asdict(item) for item in chunk if item.task_id in there]
         if values:
             tx.execute(_adding(tx.dialect.name), values)

@@ -25,8 +25,9 @@ from skyferry.store.limits import PostgresqlLimits
 
 _log = structlog.get_logger()
 
-_PAUSES: Final = (0.0, 0.01, 0.03, 0.1, 0.3, 0.5, 1.0)
-"""Seconds before each repetition of a transaction that met another, before they are spread."""
+_PAUSES: Final = (0.0, 0.01, 0.03, 0.1, 0.2, 0.3, 0.3, 0.3, 0.4, 0.4, 0.5, 0.5)
+"""Seconds after each try of a transaction that met another, before they are spread. They are many and short, for a row
+that others change all the time, such as a job's while its notices go out, is met by chance."""
 
 _BESIDE_OTHERS: Final = 2
 """How often a transaction is tried beside others of this process before it runs alone."""

@@ -6,16 +6,20 @@ from typing import Final
 
 import pytest
 from prometheus_client import REGISTRY
-from sqlalchemy import Connection, func, insert, make_url, select, text
+from sqlalchemy import Connection, func, insert, make_url, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from skyferry.errors import UnavailableError
-from skyferry.store import positions
+from skyferry.store import downloads, positions
+from skyferry.store.dialect import see_commits
+from skyferry.store.downloads import DownloadRecord
 from skyferry.store.engine import Store
 from skyferry.store.limits import PostgresqlLimits
 from skyferry.store.postgresql import connection_arguments
-from skyferry.store.tables import accounts, report_positions
+from skyferry.store.tables import accounts, report_positions, tasks
+from tests.support import databases
 from tests.support.postgresql import PostgresqlServer
+from tests.support.rows import World
 
 SHORT: Final = PostgresqlLimits(
     connections=8, wait_seconds=0.3, statement_seconds=1, lock_seconds=0.3, idle_seconds=30, connect_seconds=5
@@ -90,6 +94,44 @@ async def test_a_worker_begins_while_others_move_the_positions(server: Postgresq
     await beginner.close()
     assert await store.read(positions.of_part, 1) == 200
     assert repeated() == before
+
+
+async def test_downloads_are_counted_while_their_tasks_change(server: PostgresqlServer) -> None:
+    """Whoever changes a task waits for nobody, and the count for the task's row: neither is ever repeated."""
+    server.run("CREATE DATABASE counting")
+    counting, changing = (Store(server.url("counting"), SHORT) for _ in range(2))
+    await counting.write(databases.create_tables)
+    task_id = await counting.write(make_task)
+    before = repeated()
+
+    async def change() -> None:
+        for progress in range(1, 200):
+            await changing.write(set_progress, task_id, progress % 100)
+
+    changes, times = asyncio.create_task(change()), 0
+    while not changes.done():
+        await counting.write(downloads.add, [DownloadRecord(task_id, 10, 1, 0, 0)])
+        times += 1
+    await changes
+    counted = await counting.read(downloads.of_task, task_id)
+    await counting.close()
+    await changing.close()
+    assert counted is not None
+    assert (counted.bytes, counted.requests) == (10 * times, times)
+    assert repeated() == before
+
+
+def make_task(tx: Connection) -> int:
+    world = World(tx)
+    world.make_device("dev0")
+    [task] = world.tasks(world.make_job(world.make_package(), ["dev0"]))
+    return task.id
+
+
+def set_progress(tx: Connection, task_id: int, progress: int) -> None:
+    """As reports do: what one sees of the others is committed."""
+    see_commits(tx)
+    tx.execute(update(tasks).where(tasks.c.id == task_id).values(progress=progress))
 
 
 def repeated() -> float:
