@@ -6,7 +6,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Response, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Response, expect, sync_playwright
 
 from tests.support import console
 from tests.support.server import ROOT_PASSWORD, Server
@@ -14,6 +14,8 @@ from tests.support.server import ROOT_PASSWORD, Server
 _ARGUMENTS: Final = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 _MILLISECONDS: Final = 60_000
 _OWN_SCHEMES: Final = frozenset({"data", "blob", "about"})
+
+expect.set_options(timeout=_MILLISECONDS)
 
 
 class Watched:

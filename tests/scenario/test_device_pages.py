@@ -57,20 +57,20 @@ def test_pages_follow_each_other_by_their_tokens(fleet: Fleet) -> None:
 
 @LIST
 def test_names_that_begin_alike_follow_each_other_in_their_order(fleet: Fleet) -> None:
-    for name in ("pump-2", "lamp-1", "pump-10", "pump-1"):
+    for name in ("boiler-2", "lamp-1", "boiler-10", "boiler-1"):
         fleet.api.register(fleet.product, name)
     twin = fleet.api.create_product(f"{fleet.product}_twin")
-    fleet.api.register(twin, "pump-10")
+    fleet.api.register(twin, "boiler-10")
 
-    first, token = listed(fleet, NamePrefix="pump-", PageSize=2)
-    last, end = listed(fleet, NamePrefix="pump-", PageSize=2, NextToken=token)
-    assert [first, last, end] == [["pump-1", "pump-10"], ["pump-2"], None]
-    assert listed(fleet, PageSize=2, NamePrefix="pump-2", NextToken=token) == (["pump-2"], None)
+    first, token = listed(fleet, NamePrefix="boiler-", PageSize=2)
+    last, end = listed(fleet, NamePrefix="boiler-", PageSize=2, NextToken=token)
+    assert [first, last, end] == [["boiler-1", "boiler-10"], ["boiler-2"], None]
+    assert listed(fleet, PageSize=2, NamePrefix="boiler-2", NextToken=token) == (["boiler-2"], None)
     assert fleet.api.refusal("ListDevices", NextToken=token) == "iot.common.InvalidPageParams"
 
     told, token = [], None
     for _ in range(2):
-        answer = fleet.api.call("ListDevices", NamePrefix="pump-10", PageSize=1, NextToken=token)
+        answer = fleet.api.call("ListDevices", NamePrefix="boiler-10", PageSize=1, NextToken=token)
         told += [device["ProductKey"] for device in items(answer["Data"], "Device")]
         token = answer.get("NextToken")
     assert (told, token) == ([fleet.product, twin], None)
