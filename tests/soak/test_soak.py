@@ -119,8 +119,9 @@ async def test_nothing_is_lost_nothing_happens_twice_and_nothing_is_stuck(tmp_pa
         assert not faults, "\n".join(faults[:50])
         assert set(found.job_states) == set(campaign.jobs.values())
         for fleet in alive:
-            assert not fleet.tally.violations, fleet.tally
-            assert not fleet.tally.digest_failures, fleet.tally
+            told = [sentence for sentence in fleet.tally.complaints if "The connection broke" not in sentence]
+            assert not fleet.tally.violations, (told, str(fleet.tally))
+            assert not fleet.tally.digest_failures, str(fleet.tally)
         gave_up = sum("store.gave_up" in line for line in cluster.logs().splitlines())
         _log.info("%d transactions were given up: callers repeat them, and a database that is away takes some", gave_up)
         assert "not_replicated" not in cluster.logs()
