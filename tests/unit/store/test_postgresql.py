@@ -10,14 +10,13 @@ from sqlalchemy import Connection, func, insert, make_url, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from skyferry.errors import UnavailableError
-from skyferry.store import downloads, positions
+from skyferry.store import downloads, migrate, positions
 from skyferry.store.dialect import see_commits
 from skyferry.store.downloads import DownloadRecord
 from skyferry.store.engine import Store
 from skyferry.store.limits import PostgresqlLimits
 from skyferry.store.postgresql import connection_arguments
 from skyferry.store.tables import accounts, report_positions, tasks
-from tests.support import databases
 from tests.support.postgresql import PostgresqlServer
 from tests.support.rows import World
 
@@ -100,7 +99,7 @@ async def test_downloads_are_counted_while_their_tasks_change(server: Postgresql
     """Whoever changes a task waits for nobody, and the count for the task's row: neither is ever repeated."""
     server.run("CREATE DATABASE counting")
     counting, changing = (Store(server.url("counting"), SHORT) for _ in range(2))
-    await counting.write(databases.create_tables)
+    await migrate.upgrade(counting)
     task_id = await counting.write(make_task)
     before = repeated()
 
