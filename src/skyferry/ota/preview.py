@@ -76,7 +76,7 @@ def static(tx: Connection, new: NewStaticJob, *, instance_id: int, limits: Engin
     found = _all_of_product(tx, rule) if _is_whole(rule) else _counted(tx, rule)
     share = plan.values.get("gray_share")
     any_module = not new.options.multi_module
-    busy, busy_is_exact = _busy(tx, rule, found, any_module=any_module)
+    busy, busy_is_exact = _busy(tx, rule, any_module=any_module)
     return Preview(
         devices=found.devices,
         without_version=found.without_version,
@@ -103,7 +103,6 @@ class _Found:
         up_to_date: those that run the destination version,
         candidates: those that the rule selects.
         versions: what these run, the commonest versions first.
-        is_whole: whether they are all devices of the product.
     """
 
     devices: int
@@ -111,10 +110,10 @@ class _Found:
     up_to_date: int
     candidates: int
     versions: Sequence[tuple[str, int]]
-    is_whole: bool
 
 
 def _is_whole(rule: SelectionRule) -> bool:
+    """Whether it is about all devices of the product."""
     return rule.device_ids is None and rule.members is None
 
 
@@ -133,7 +132,6 @@ def _all_of_product(tx: Connection, rule: SelectionRule) -> _Found:
         up_to_date=dict(reported).get(rule.dest_version, 0),
         candidates=sum(number for _, number in versions),
         versions=versions,
-        is_whole=True,
     )
 
 
@@ -145,13 +143,12 @@ def _counted(tx: Connection, rule: SelectionRule) -> _Found:
         up_to_date=asked_for.up_to_date,
         candidates=statements.count(tx, rule),
         versions=statements.count_by_version(tx, rule, _VERSIONS_SHOWN),
-        is_whole=False,
     )
 
 
-def _busy(tx: Connection, rule: SelectionRule, found: _Found, *, any_module: bool) -> tuple[int, bool]:
+def _busy(tx: Connection, rule: SelectionRule, *, any_module: bool) -> tuple[int, bool]:
     """How many candidates have an open task, and whether these are all."""
-    if not found.is_whole:
+    if not _is_whole(rule):
         return statements.count_busy(tx, rule, any_module=any_module), True
     number = statements.count_busy_of_product(tx, rule, any_module=any_module, most=_MOST_BUSY + 1)
     return min(number, _MOST_BUSY), number <= _MOST_BUSY
@@ -175,7 +172,7 @@ def _names(
 
 def _first_names(tx: Connection, rule: SelectionRule, found: _Found) -> Sequence[str]:
     """The names of the first candidates, which may be few among many."""
-    if found.is_whole and len(found.versions) <= _MOST_VERSIONS:
+    if _is_whole(rule) and len(found.versions) <= _MOST_VERSIONS:
         versions = [version for version, _ in found.versions]
         names = statements.first_names_by_version(tx, rule, versions, _NAMES_SHOWN)
         if names is not None:
