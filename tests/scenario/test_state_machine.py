@@ -130,10 +130,22 @@ class Outside(RuleBasedStateMachine):
         """Lets the server and the model send what is due, and compares all that the API tells."""
         pushed = [(task.device, task.job.package.version) for task in self.model.dispatch(self.now)]
         wait_until(self.is_as_modelled, interval=0.02, what=f"{[job.states for job in self.model.jobs]}")
-        got = [(name, push["data"]["version"]) for name, device in self.online.items() for push in device.pushes()]
-        assert sorted(got) == sorted(pushed)
+        assert sorted(self.pushes(at_least=len(pushed))) == sorted(pushed)
         assert all(len(found) == 1 for found in self.model.open_tasks().values())
         self.now += 1
+
+    def pushes(self, *, at_least: int) -> list[tuple[str, str]]:
+        """What the devices were told: a notice that is sent again changes no state for which one could wait."""
+        got: list[tuple[str, str]] = []
+
+        def are_here() -> bool:
+            got.extend(
+                (name, push["data"]["version"]) for name, device in self.online.items() for push in device.pushes()
+            )
+            return len(got) >= at_least
+
+        wait_until(are_here, interval=0.02, what=f"{at_least} notices")
+        return got
 
     def is_as_modelled(self) -> bool:
         return all(

@@ -105,6 +105,8 @@ class NatsBus:
         if self._on_command is not None:
             for subject in (self._names.commands(self._settings.process), self._names.all_commands):
                 await self._client.subscribe(subject, cb=self._take_commands)
+        # What is published before NATS has heard of a subscription does not come: whoever has started, hears.
+        await self._client.flush()
 
     async def stop(self) -> None:
         """Waits for what is under way, and ends the connection."""
