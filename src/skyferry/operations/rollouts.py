@@ -22,7 +22,7 @@ from skyferry.ota import controls, jobs, preview, rollout
 from skyferry.ota.controls import Controls, Window
 from skyferry.ota.states import TaskStatus
 from skyferry.rpc.operation import Access, Empty, RequestModel, ResponseModel, operation
-from skyferry.store import tasks as task_statements
+from skyferry.store import task_counts
 from skyferry.store.jobs import JobRecord
 
 _WHOLE: Final = 100
@@ -317,7 +317,7 @@ class QueryOTAJobProgressResponse(ResponseModel):
 
 def _progress(tx: Connection, instance_id: int, job_id: str) -> tuple[JobRecord, dict[int, int], int]:
     job = jobs.find(tx, instance_id, job_id)
-    return job, *task_statements.count_with_archived(tx, job.id)
+    return job, *task_counts.count_with_archived(tx, job.id)
 
 
 @operation("QueryOTAJobProgress", qps=10, access=Access.READ, vendor=False)

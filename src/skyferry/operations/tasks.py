@@ -17,7 +17,7 @@ from skyferry.operations.services import Call, InstanceRequest
 from skyferry.ota import jobs
 from skyferry.ota.states import TaskStatus
 from skyferry.rpc.operation import Access, ResponseModel, operation
-from skyferry.store import named_tasks
+from skyferry.store import named_tasks, task_counts
 from skyferry.store import packages as package_statements
 from skyferry.store import tasks as statements
 from skyferry.store.devices import DeviceRecord
@@ -94,7 +94,7 @@ def _tasks_of_job(
     if request.device_names:
         found = statements.of_devices(tx, job.id, request.device_names, status=status)
         return job, package, len(found), found
-    counts = statements.count_by_status(tx, job.id, archived=False)
+    counts = task_counts.count_by_status(tx, job.id, archived=False)
     total = sum(counts.values()) if status is None else counts.get(status, 0)
     page = statements.page_of_job(tx, job.id, offset=offset, limit=request.page_size, status=status)
     return job, package, total, page

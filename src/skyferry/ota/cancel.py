@@ -10,8 +10,8 @@ from skyferry import error_codes as codes
 from skyferry.errors import ApiError
 from skyferry.ota import changes, jobs, packages, targets
 from skyferry.ota.states import TaskEvent, TaskStatus, sources
+from skyferry.store import cancelling as statements
 from skyferry.store import devices as device_statements
-from skyferry.store import tasks as statements
 from skyferry.store.tasks import ChangedTask
 
 MOST_DEVICES: Final = 200

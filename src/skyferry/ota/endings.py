@@ -6,12 +6,12 @@ from sqlalchemy import Connection
 
 from skyferry.events import publishing
 from skyferry.ota.states import JobStatus, JobType, PackageStatus, TaskEvent, TaskStatus
-from skyferry.store import jobs, packages, tasks
+from skyferry.store import job_lifecycle, packages, task_counts
 
 
 def end_finished_jobs(tx: Connection, job_ids: Collection[int], now: int) -> None:
     """Ends those of the jobs whose tasks have all ended (control-plane reference §7.2, §7.3; §12, 6)."""
-    ended = jobs.end_finished(
+    ended = job_lifecycle.end_finished(
         tx,
         job_ids,
         completed=JobStatus.COMPLETED,
@@ -23,7 +23,7 @@ def end_finished_jobs(tx: Connection, job_ids: Collection[int], now: int) -> Non
     for job in ended:
         if job.type != JobType.VERIFY:
             continue
-        counts = tasks.count_by_status(tx, job.id)
+        counts = task_counts.count_by_status(tx, job.id)
         verified = set(counts) == {TaskStatus.SUCCEEDED}
         packages.set_status(
             tx,

@@ -15,6 +15,7 @@ from skyferry.ota.models import EngineLimits
 from skyferry.ota.working import DeviceState
 from skyferry.store import jobs as statements
 from skyferry.store import selection as selection_statements
+from skyferry.store import task_counts
 from skyferry.store import tasks as task_statements
 from skyferry.store.jobs import Policy
 
@@ -46,7 +47,7 @@ def match(tx: Connection, reported: Iterable[Reported], limits: EngineLimits, no
         covered = set(selection_statements.device_ids(tx, rule))
         waiting = [item for item in waiting if item not in fitting or item[0].id not in covered]
         idle = covered - {device.id for device, _ in fitting if device.is_in_job(job.id)}
-        earlier = task_statements.counts_by_device(tx, job.id, idle)
+        earlier = task_counts.counts_by_device(tx, job.id, idle)
         fresh = {device_id for device_id in idle if earlier.get(device_id, 0) < MOST_MATCHES}
         if fresh:
             rule = dataclasses.replace(rule, device_ids=fresh)

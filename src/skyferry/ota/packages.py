@@ -19,7 +19,7 @@ from skyferry.ota.states import JobType, PackageStatus
 from skyferry.store import jobs as job_statements
 from skyferry.store import objects as object_statements
 from skyferry.store import packages as statements
-from skyferry.store import tasks as task_statements
+from skyferry.store import task_counts
 from skyferry.store.packages import PackageRecord
 
 MOST_FILES: Final = 20
@@ -158,9 +158,9 @@ def verify_progress(tx: Connection, package: PackageRecord) -> int:
     job = job_statements.latest_of_package(tx, package.id, JobType.VERIFY)
     if job is None or package.status == PackageStatus.UNVERIFIED:
         return 0
-    counts = task_statements.count_by_status(tx, job.id)
+    counts = task_counts.count_by_status(tx, job.id)
     total = sum(counts.values())
-    ended = task_statements.ended_of(counts)
+    ended = task_counts.ended_of(counts)
     return ended * 100 // total if total else 0
 
 

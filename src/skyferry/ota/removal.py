@@ -8,9 +8,9 @@ from skyferry.fleet import devices
 from skyferry.fleet.devices import DeviceReference
 from skyferry.ota import changes
 from skyferry.ota.states import PackageStatus, TaskEvent, TaskStatus, sources
+from skyferry.store import cancelling as statements
 from skyferry.store import devices as device_statements
 from skyferry.store import packages as package_statements
-from skyferry.store import tasks as statements
 
 _DESCRIPTION: Final = "the device was deleted"
 

@@ -13,8 +13,7 @@ from skyferry.ota.controls import Controls
 from skyferry.ota.selection import BLOCKED
 from skyferry.ota.states import TaskStatus
 from skyferry.store import jobs as job_statements
-from skyferry.store import pushing, statistics
-from skyferry.store import tasks as task_statements
+from skyferry.store import pushing, statistics, task_counts
 from skyferry.store.jobs import JobRecord
 
 _WHOLE: Final = 100
@@ -44,11 +43,11 @@ class Counts:
 
 def counts_of(tx: Connection, job_id: int) -> Counts:
     """How the updates of a job stand."""
-    by_status = task_statements.count_by_status(tx, job_id)
+    by_status = task_counts.count_by_status(tx, job_id)
     failed = by_status.get(TaskStatus.FAILED, 0)
     # Where no failure is of this cause, or of one that was not noted, the counter says it without a look at the tasks.
     if failed and statistics.has_cause(tx, job_id, TaskStatus.FAILED, (BLOCKED, tallies.NO_CAUSE)):
-        failed = task_statements.count_failed(tx, job_id, status=TaskStatus.FAILED, except_description=BLOCKED)
+        failed = task_counts.count_failed(tx, job_id, status=TaskStatus.FAILED, except_description=BLOCKED)
     uncounted = by_status.get(TaskStatus.CANCELED, 0) + by_status.get(TaskStatus.FAILED, 0) - failed
     total = sum(by_status.values()) - uncounted
     waiting = by_status.get(TaskStatus.QUEUED, 0) + by_status.get(TaskStatus.CONFIRM, 0)

@@ -9,7 +9,7 @@ from skyferry.ota import endings, stopping, targets
 from skyferry.ota.models import EngineLimits
 from skyferry.ota.states import JobStatus, TaskEvent, TaskStatus
 from skyferry.store import devices as device_statements
-from skyferry.store import jobs as statements
+from skyferry.store import job_lifecycle as statements
 from skyferry.store.tasks import ChangedTask
 
 

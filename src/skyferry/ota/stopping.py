@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 from skyferry.ota import changes, endings
 from skyferry.ota.models import EngineLimits
 from skyferry.ota.states import TRANSITIONS, TaskEvent, TaskStatus
-from skyferry.store import jobs as statements
-from skyferry.store import tasks as task_statements
+from skyferry.store import cancelling
+from skyferry.store import job_lifecycle as statements
 from skyferry.store.jobs import JobRecord
 from skyferry.store.tasks import ChangedTask
 
@@ -66,7 +66,7 @@ def _portion(
 ) -> Sequence[ChangedTask]:
     sources = [state for state in states if state in TRANSITIONS[event]]
     description = _DESCRIPTIONS[event]
-    ended = task_statements.end_of_job(
+    ended = cancelling.end_of_job(
         tx,
         job_id,
         sources=sources,
@@ -78,6 +78,6 @@ def _portion(
     changes.follow(tx, changes.alike(ended, event, TaskStatus.CANCELED, at=now, description=description), now)
     if not ended:  # the job may have waited only for devices that get no task now
         endings.end_finished_jobs(tx, {job_id}, now)
-    if not task_statements.any_of_job(tx, job_id, sources):
+    if not cancelling.any_of_job(tx, job_id, sources):
         statements.end_stopping(tx, job_id)
     return ended

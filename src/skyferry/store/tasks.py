@@ -13,7 +13,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    func,
     literal,
     null,
     select,
@@ -24,13 +23,10 @@ from sqlalchemy.sql.elements import ColumnElement
 from skyferry.store import rows
 from skyferry.store.jobs import job_may_push
 from skyferry.store.tables import (
-    ARCHIVED_SLOT,
-    OPEN_BELOW,
     devices,
     job_is_live,
     jobs,
     packages,
-    task_counts,
     task_is_open,
     tasks,
 )
@@ -92,7 +88,7 @@ def select_tasks() -> Select[Any]:
     return select(*own, devices.c.name, devices.c.iot_id).join(devices, tasks.c.device_id == devices.c.id)
 
 
-def _of_job(job_id: int) -> ColumnElement[bool]:
+def of_job(job_id: int) -> ColumnElement[bool]:
     """Of this job, for statements on named devices: in a form that no index over jobs serves.
 
     Without statistics SQLite takes a job for a handful of tasks and would read all of them to find a few devices.
@@ -120,39 +116,12 @@ def of_devices(
     statement = (
         select_tasks()
         .join(jobs, devices.c.product_id == jobs.c.product_id)
-        .where(jobs.c.id == job_id, devices.c.name.in_(device_names), _of_job(job_id))
+        .where(jobs.c.id == job_id, devices.c.name.in_(device_names), of_job(job_id))
         .order_by(tasks.c.id)
     )
     if status is not None:
         statement = statement.where(tasks.c.status == status)
     return rows.all_of(TaskRecord, tx.execute(statement))
-
-
-def count_by_status(tx: Connection, job_id: int, *, archived: bool = True) -> dict[int, int]:
-    """How many tasks of a job are in each state; those that are archived count unless told otherwise."""
-    number = func.sum(task_counts.c.tasks)
-    statement = select(task_counts.c.status, number).where(task_counts.c.job_id == job_id)
-    if not archived:
-        statement = statement.where(task_counts.c.slot != ARCHIVED_SLOT)
-    statement = statement.group_by(task_counts.c.status).having(number > 0)
-    return {status: int(count) for status, count in tx.execute(statement)}
-
-
-def count_with_archived(tx: Connection, job_id: int) -> tuple[dict[int, int], int]:
-    """How many tasks of a job are in each state, and how many of all of them were archived."""
-    number = func.sum(task_counts.c.tasks)
-    archived = func.sum(case((task_counts.c.slot == ARCHIVED_SLOT, task_counts.c.tasks), else_=0))
-    statement = select(task_counts.c.status, number, archived).where(task_counts.c.job_id == job_id)
-    found = tx.execute(statement.group_by(task_counts.c.status).having(number > 0)).all()
-    return {status: int(count) for status, count, _ in found}, sum(int(count) for _, _, count in found)
-
-
-def count_failed(tx: Connection, job_id: int, *, status: int, except_description: str) -> int:
-    """How many tasks of a job are in the state of failure, those that say this not counted."""
-    statement = select(func.count()).where(
-        tasks.c.job_id == job_id, tasks.c.status == status, tasks.c.description != except_description
-    )
-    return tx.execute(statement).scalar_one()
 
 
 def postpone(tx: Connection, keys: Collection[int], *, until: int) -> None:
@@ -161,23 +130,6 @@ def postpone(tx: Connection, keys: Collection[int], *, until: int) -> None:
         tx.execute(
             update(tasks).where(tasks.c.id.in_(chunk), tasks.c.dispatch_at.is_not(None)).values(dispatch_at=until)
         )
-
-
-def ended_of(counts: Mapping[int, int]) -> int:
-    """How many of counted tasks have ended."""
-    return sum(number for status, number in counts.items() if status >= OPEN_BELOW)
-
-
-def statuses_of_devices(
-    tx: Connection, device_ids: Collection[int], *, package_id: int, job_id: int | None
-) -> set[int]:
-    """The states of the tasks that devices have for a package."""
-    statement = (
-        select(tasks.c.status).where(tasks.c.device_id.in_(device_ids), tasks.c.package_id == package_id).distinct()
-    )
-    if job_id is not None:
-        statement = statement.where(_of_job(job_id))
-    return set(tx.execute(statement).scalars())
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,75 +141,7 @@ class ChangedTask:
     device_id: int
 
 
-_CHANGED = rows.columns(ChangedTask, tasks)
-
-
-def cancel_of_devices(
-    tx: Connection,
-    device_ids: Collection[int],
-    *,
-    package_id: int | None,
-    job_id: int | None,
-    sources: Collection[int],
-    target: int,
-    description: str,
-    now: int,
-) -> Sequence[ChangedTask]:
-    """Cancels the tasks that devices have, for a package or for any, if they are in one of the source states."""
-    statement = (
-        update(tasks)
-        .where(
-            tasks.c.device_id.in_(device_ids),
-            task_is_open,
-            tasks.c.status.in_(sources),
-        )
-        .values(status=target, description=description, dispatch_at=None, retry_at=None, modified_at=now)
-        .returning(*_CHANGED)
-    )
-    if package_id is not None:
-        statement = statement.where(tasks.c.package_id == package_id)
-    if job_id is not None:
-        statement = statement.where(_of_job(job_id))
-    return rows.all_of(ChangedTask, tx.execute(statement))
-
-
-def counts_by_device(tx: Connection, job_id: int, device_ids: Collection[int]) -> dict[int, int]:
-    """How many tasks of a job each of the devices has; devices without one are absent."""
-    found: dict[int, int] = {}
-    for chunk in rows.chunks(device_ids):
-        statement = (
-            select(tasks.c.device_id, func.count())
-            .where(tasks.c.device_id.in_(chunk), _of_job(job_id))
-            .group_by(tasks.c.device_id)
-        )
-        found.update((device_id, number) for device_id, number in tx.execute(statement))
-    return found
-
-
-def end_of_job(
-    tx: Connection, job_id: int, *, sources: Collection[int], target: int, description: str, now: int, limit: int
-) -> Sequence[ChangedTask]:
-    """Ends up to `limit` tasks of a job that are in one of the source states."""
-    found = (
-        select(tasks.c.id)
-        .where(tasks.c.job_id == job_id, tasks.c.status.in_(sources))
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("found")  # in its own right: PostgreSQL runs a subquery again for each row when it finds that cheaper
-    )
-    statement = (
-        update(tasks)
-        .where(tasks.c.id.in_(select(found.c.id)), tasks.c.status.in_(sources))
-        .values(status=target, description=description, dispatch_at=None, retry_at=None, modified_at=now)
-        .returning(*_CHANGED)
-    )
-    return rows.all_of(ChangedTask, tx.execute(statement))
-
-
-def any_of_job(tx: Connection, job_id: int, statuses: Collection[int]) -> bool:
-    """True when a job has a task in one of the states."""
-    statement = select(tasks.c.id).where(tasks.c.job_id == job_id, tasks.c.status.in_(statuses)).limit(1)
-    return tx.execute(statement).first() is not None
+CHANGED = rows.columns(ChangedTask, tasks)
 
 
 def any_to_version(tx: Connection, device_id: int, module: str, version: str, *, statuses: Collection[int]) -> bool:
@@ -345,7 +229,7 @@ def hold_off(tx: Connection, job_id: int, device_ids: Collection[int], *, until:
     """Lets the open tasks that devices have in a job wait as if for another try."""
     for chunk in rows.chunks(device_ids):
         due = case((tasks.c.dispatch_at.is_not(None), literal(until, BigInteger)), else_=null())
-        statement = update(tasks).where(tasks.c.device_id.in_(chunk), task_is_open, _of_job(job_id))
+        statement = update(tasks).where(tasks.c.device_id.in_(chunk), task_is_open, of_job(job_id))
         tx.execute(statement.values(retry_at=until, dispatch_at=due))
 
 
@@ -361,7 +245,7 @@ def settle_cancellation(tx: Connection, device_id: int, key: int, *, status: int
 def take_due(tx: Connection, job_id: int, *, status: int, now: int, limit: int) -> Sequence[ChangedTask]:
     """The tasks of a job in this state whose push is due, longest waiting first."""
     statement = (
-        select(*_CHANGED)
+        select(*CHANGED)
         .where(tasks.c.job_id == job_id, tasks.c.status == status, tasks.c.dispatch_at <= now)
         .order_by(tasks.c.dispatch_at, tasks.c.id)
         .limit(limit)
@@ -373,7 +257,7 @@ def take_due(tx: Connection, job_id: int, *, status: int, now: int, limit: int) 
 def overdue(tx: Connection, now: int, limit: int) -> Sequence[tuple[ChangedTask, int]]:
     """Open tasks whose time is over, with their states."""
     statement = (
-        select(*_CHANGED, tasks.c.status)
+        select(*CHANGED, tasks.c.status)
         .where(tasks.c.deadline_at <= now, task_is_open)
         .order_by(tasks.c.deadline_at)
         .limit(limit)

@@ -7,8 +7,7 @@ from sqlalchemy import Connection, func, select, text
 
 from skyferry.cluster.installation import check_key
 from skyferry.keys import KeyFileError, KeyRing
-from skyferry.store import migrate
-from skyferry.store import tasks as task_statements
+from skyferry.store import migrate, task_counts
 from skyferry.store.engine import Store
 from skyferry.store.tables import tasks
 from tests.support.postgresql import PostgresqlServer
@@ -51,10 +50,10 @@ async def test_a_dump_brings_back_rows_counters_and_the_key_that_belongs_to_them
         await migrate.check(restored)
         assert await restored.read(triggers) == made
         assert await restored.read(lambda tx: tx.execute(select(func.count()).select_from(tasks)).scalar_one()) == 3
-        counts = await restored.read(task_statements.count_by_status, job)
-        assert counts == await store.read(task_statements.count_by_status, job)
+        counts = await restored.read(task_counts.count_by_status, job)
+        assert counts == await store.read(task_counts.count_by_status, job)
         await restored.write(lambda tx: tx.execute(tasks.delete()))
-        assert await restored.read(task_statements.count_by_status, job) == {}
+        assert await restored.read(task_counts.count_by_status, job) == {}
         await restored.write(check_key, KeyRing.load(key), key)
         with pytest.raises(KeyFileError, match="another key"):
             await restored.write(check_key, KeyRing.load_or_create(other), other)

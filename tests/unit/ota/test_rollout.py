@@ -6,7 +6,7 @@ from skyferry.errors import ApiError
 from skyferry.ota import rollout
 from skyferry.ota.controls import Controls, Window
 from skyferry.ota.states import JobStatus
-from skyferry.store import tasks as task_statements
+from skyferry.store import task_counts
 from skyferry.store.devices import DeviceRecord
 from skyferry.store.jobs import JobRecord
 from tests.support.rows import World
@@ -73,7 +73,7 @@ def test_failures_are_counted_without_a_look_at_the_tasks_while_no_device_was_bu
     job = job_with(world, halt_failure_count=5)
     for device in devices[:2]:
         world.say_progress(device, -1)
-    monkeypatch.setattr(task_statements, "count_failed", lambda *_args, **_named: pytest.fail("tasks were counted"))
+    monkeypatch.setattr(task_counts, "count_failed", lambda *_args, **_named: pytest.fail("tasks were counted"))
 
     assert rollout.counts_of(world.tx, job.id).failed == 2
 

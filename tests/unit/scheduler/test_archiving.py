@@ -12,7 +12,7 @@ from skyferry.ota import archives, deletion
 from skyferry.ota.deletion import DeletionLimits
 from skyferry.ota.states import TaskStatus
 from skyferry.store import archives as statements
-from skyferry.store import tasks as task_statements
+from skyferry.store import task_counts
 from skyferry.store.engine import Store
 from tests.support import databases
 from tests.support.archived import DAY, DEVICES, Scene
@@ -54,13 +54,13 @@ async def test_tasks_are_archived_with_their_history_when_their_time_has_come(sc
 async def test_a_job_keeps_its_counts_and_lists_what_is_left(scene: Scene) -> None:
     scene.clock.now += 31 * DAY
     await scene.archiving().archive_next()
-    count = task_statements.count_by_status
+    count = task_counts.count_by_status
     expected = {int(TaskStatus.SUCCEEDED): 4, int(TaskStatus.FAILED): 1}
     assert await scene.store.read(count, scene.job.id) == expected
     assert await scene.store.read(lambda tx: count(tx, scene.job.id, archived=False)) == {int(TaskStatus.SUCCEEDED): 3}
-    assert await scene.store.read(task_statements.count_with_archived, scene.job.id) == (expected, 2)
+    assert await scene.store.read(task_counts.count_with_archived, scene.job.id) == (expected, 2)
     await scene.run()
-    assert await scene.store.read(task_statements.count_with_archived, scene.job.id) == (expected, DEVICES)
+    assert await scene.store.read(task_counts.count_with_archived, scene.job.id) == (expected, DEVICES)
     assert await scene.store.read(count, scene.job.id) == expected
     assert await scene.store.read(lambda tx: count(tx, scene.job.id, archived=False)) == {}
 

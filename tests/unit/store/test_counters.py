@@ -13,7 +13,7 @@ from skyferry.ota.states import TaskStatus
 from skyferry.store import deletion, job_lists
 from skyferry.store import devices as device_statements
 from skyferry.store import products as product_statements
-from skyferry.store import tasks as task_statements
+from skyferry.store import task_counts as task_count_statements
 from skyferry.store.devices import DeviceStatistics
 from skyferry.store.jobs import JobRecord
 from skyferry.store.tables import device_counts, devices, jobs, products, task_counts, tasks
@@ -109,7 +109,7 @@ TestCounting.settings = settings(max_examples=8, stateful_step_count=20)
 
 
 def counts(made: World, job: JobRecord) -> dict[int, int]:
-    return dict(task_statements.count_by_status(made.tx, job.id))
+    return dict(task_count_statements.count_by_status(made.tx, job.id))
 
 
 def test_counts_of_a_job_follow_its_tasks() -> None:

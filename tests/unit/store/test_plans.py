@@ -12,10 +12,12 @@ from sqlalchemy import Connection
 
 from skyferry.ota.states import TaskEvent, TaskStatus, sources
 from skyferry.store import (
+    cancelling,
     deletion,
     devices,
     history,
     job_control,
+    job_lifecycle,
     jobs,
     named_tasks,
     operating,
@@ -25,6 +27,7 @@ from skyferry.store import (
     registrations,
     selection,
     tags,
+    task_counts,
     tasks,
 )
 from skyferry.store.jobs import JobRecord
@@ -76,7 +79,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 
 def cancel_of_devices(scene: Scene, job_id: int | None) -> object:
-    return tasks.cancel_of_devices(
+    return cancelling.cancel_of_devices(
         scene.tx,
         scene.ids,
         package_id=scene.job.package_id,
@@ -144,11 +147,11 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
     "cancel in a package": (lambda s: cancel_of_devices(s, None), {OPEN}),
     "cancel in a job": (lambda s: cancel_of_devices(s, s.job.id), {OPEN}),
     "statuses in a package": (
-        lambda s: tasks.statuses_of_devices(s.tx, s.ids, package_id=s.job.package_id, job_id=None),
+        lambda s: cancelling.statuses_of_devices(s.tx, s.ids, package_id=s.job.package_id, job_id=None),
         {"ix_tasks_device_id"},
     ),
     "statuses in a job": (
-        lambda s: tasks.statuses_of_devices(s.tx, s.ids, package_id=s.job.package_id, job_id=s.job.id),
+        lambda s: cancelling.statuses_of_devices(s.tx, s.ids, package_id=s.job.package_id, job_id=s.job.id),
         {"ix_tasks_device_id"},
     ),
     "open tasks": (lambda s: tasks.open_of_devices(s.tx, s.ids), {OPEN}),
@@ -161,17 +164,19 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
     "next due": (lambda s: pushing.next_due_at(s.tx, first=20, again=[30, 40]), {"ix_jobs_live", DUE}),
     "selecting job": (lambda s: jobs.next_selecting(s.tx), {"ix_jobs_selecting"}),
     "finished jobs": (
-        lambda s: jobs.end_finished(
+        lambda s: job_lifecycle.end_finished(
             s.tx, [s.job.id], completed="COMPLETED", canceled="CANCELED", canceling="CANCEL_OPEN", now=START
         ),
         {OF_JOB},
     ),
-    "stopping job": (lambda s: jobs.next_stopping(s.tx), {"ix_jobs_ending"}),
+    "stopping job": (lambda s: job_lifecycle.next_stopping(s.tx), {"ix_jobs_ending"}),
     "tasks to be stopped": (
-        lambda s: tasks.end_of_job(s.tx, s.job.id, sources=[10, 20], target=130, description="", now=START, limit=10),
+        lambda s: cancelling.end_of_job(
+            s.tx, s.job.id, sources=[10, 20], target=130, description="", now=START, limit=10
+        ),
         {OF_JOB},
     ),
-    "whether a task is left to be stopped": (lambda s: tasks.any_of_job(s.tx, s.job.id, [10, 20]), {OF_JOB}),
+    "whether a task is left to be stopped": (lambda s: cancelling.any_of_job(s.tx, s.job.id, [10, 20]), {OF_JOB}),
     "change of a job": (lambda s: job_control.change(s.tx, s.job.id, {"maximum_per_minute": 10}), set()),
     "history of a task": (lambda s: history.of_task(s.tx, 1, offset=0, limit=10), {"ix_task_history_task_id"}),
     "length of a history": (lambda s: history.count_of_task(s.tx, 1), {"ix_task_history_task_id"}),
@@ -187,7 +192,7 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
     "page": (lambda s: tasks.page_of_job(s.tx, s.job.id, offset=0, limit=10), {"ix_tasks_job_id_id"}),
     "page of a state": (lambda s: tasks.page_of_job(s.tx, s.job.id, offset=0, limit=10, status=20), {OF_JOB}),
     "tasks of named devices": (lambda s: tasks.of_devices(s.tx, s.job.id, s.names), {DEVICE, "ix_tasks_device_id"}),
-    "count by state": (lambda s: tasks.count_by_status(s.tx, s.job.id), set()),
+    "count by state": (lambda s: task_counts.count_by_status(s.tx, s.job.id), set()),
     "overwrite all": (lambda s: overwrite(s, any_module=True, named=False), SELECTION),
     "overwrite all, one module": (lambda s: overwrite(s, any_module=False, named=False), SELECTION),
     "overwrite named": (lambda s: overwrite(s, any_module=True, named=True), SELECTION),

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from skyferry.ota.states import TaskStatus
-from skyferry.store import tasks as statements
+from skyferry.store import cancelling as statements
 from tests.support.rows import World
 from tests.support.rows import world as make_world
 
