@@ -110,7 +110,7 @@ class UpdateOTARolloutRequest(JobRequest, ControlsRequest):
 
 
 def _change(tx: Connection, instance_id: int, job_id: str, told: Controls, now: int) -> None:
-    rollout.change(tx, jobs.find(tx, instance_id, job_id), told, now)
+    rollout.change(tx, jobs.find(tx, instance_id, job_id, for_change=True), told, now)
 
 
 @operation("UpdateOTARollout", qps=10, access=Access.WRITE, vendor=False)
@@ -178,7 +178,7 @@ class PauseOTAJobRequest(JobRequest):
 
 
 def _pause(tx: Connection, instance_id: int, job_id: str, reason: str, now: int) -> None:
-    rollout.pause(tx, jobs.find(tx, instance_id, job_id), reason, now)
+    rollout.pause(tx, jobs.find(tx, instance_id, job_id, for_change=True), reason, now)
 
 
 @operation("PauseOTAJob", qps=10, access=Access.WRITE, vendor=False)
@@ -190,7 +190,7 @@ async def pause_ota_job(call: Call, request: PauseOTAJobRequest) -> Empty:
 
 
 def _resume(tx: Connection, instance_id: int, job_id: str, now: int) -> None:
-    rollout.resume(tx, jobs.find(tx, instance_id, job_id), now)
+    rollout.resume(tx, jobs.find(tx, instance_id, job_id, for_change=True), now)
 
 
 @operation("ResumeOTAJob", qps=10, access=Access.WRITE, vendor=False)

@@ -9,6 +9,7 @@ from skyferry.errors import ApiError
 from skyferry.ota import changes, named_tasks
 from skyferry.ota.states import JobStatus, TaskEvent, TaskStatus, after, sources
 from skyferry.store import tasks as statements
+from skyferry.store.dialect import see_commits
 from skyferry.store.named_tasks import NamedTask
 from skyferry.store.tasks import ChangedTask
 
@@ -19,6 +20,7 @@ def confirm(tx: Connection, *, instance_id: int, task_ids: Sequence[str], now: i
     Raises:
         ApiError: a task does not exist, waits for no confirmation, or cannot be confirmed now (§6.3; §12, 4).
     """
+    see_commits(tx)  # reports change tasks all the time: it waits for them
     found = named_tasks.find(tx, instance_id, task_ids, for_change=True)
     for task in found:
         _check(task, now)

@@ -19,6 +19,7 @@ from skyferry.store import deletion as statements
 from skyferry.store import objects as object_statements
 from skyferry.store import packages as package_statements
 from skyferry.store import products as product_statements
+from skyferry.store.dialect import see_commits
 from skyferry.store.objects import StoredObject
 
 _MOST_NAMED: Final = 3
@@ -30,6 +31,7 @@ def delete_package(tx: Connection, instance_id: int, firmware_id: str, *, now: i
     Raises:
         ApiError: no such package, or a job of it has not ended.
     """
+    see_commits(tx)
     package = packages.find(tx, instance_id, firmware_id)
     package_statements.hold(tx, package.id)
     going_on = statements.going_on_of_package(tx, package.id, _MOST_NAMED + 1)
@@ -45,6 +47,7 @@ def delete_product(tx: Connection, instance_id: int, product_key: str, *, now: i
     Raises:
         ApiError: no such product, or a job of it has not ended.
     """
+    see_commits(tx)
     product = products.find(tx, instance_id, product_key)
     product_statements.hold(tx, product.id)
     going_on = statements.going_on_of_product(tx, product.id, _MOST_NAMED + 1)

@@ -19,6 +19,7 @@ from skyferry.store import devices as device_statements
 from skyferry.store import jobs as statements
 from skyferry.store import packages as package_statements
 from skyferry.store import selection as selection_statements
+from skyferry.store.dialect import see_commits
 from skyferry.store.jobs import JobRecord
 from skyferry.store.packages import PackageRecord
 
@@ -197,13 +198,22 @@ def _policy_group(tx: Connection, new: NewDynamicJob, instance_id: int) -> str |
 
 
 def find(tx: Connection, instance_id: int, job_id: str, *, for_change: bool = False) -> JobRecord:
-    """The job of this JobId; `for_change` locks it.
+    """The job of this JobId.
+
+    Args:
+        tx: the transaction.
+        instance_id: the instance of the caller.
+        job_id: the JobId.
+        for_change: locks it, and waits for workers that send its notices or end its tasks. It must be the first thing
+            in the transaction, which sees from then on what others have committed.
 
     Raises:
         ApiError: the instance has none.
     """
     if not job_id.strip():
         raise ApiError(codes.NULL_OTA_JOB_ID)
+    if for_change:
+        see_commits(tx)
     job = statements.find(tx, instance_id, job_id, for_change=for_change)
     if job is None:
         raise ApiError(codes.INVALID_OTA_JOB_ID)

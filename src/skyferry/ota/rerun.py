@@ -37,6 +37,8 @@ def rerun(tx: Connection, *, instance_id: int, job_id: str, task_ids: Sequence[s
             not for this.
     """
     job = jobs.find(tx, instance_id, job_id, for_change=True)
+    if not package_statements.keep(tx, job.package_id):
+        raise ApiError(codes.INVALID_OTA_JOB_ID)
     package = package_statements.by_ids(tx, [job.package_id])[job.package_id]
     if not PackageStatus(package.status).may_upgrade:
         raise ApiError(codes.RE_UPGRADE_FAILED_FIRMWARE_NOT_VERIFIED)

@@ -14,6 +14,7 @@ from skyferry.store.tables import (
     package_files,
     package_is_kept,
     packages,
+    product_is_kept,
     products,
     tasks,
     tuf_repositories,
@@ -163,6 +164,17 @@ def files_of(tx: Connection, package_ids: Collection[int]) -> dict[int, list[Fil
 def hold(tx: Connection, package_id: int) -> None:
     """Keeps jobs from being made for a package until the transaction ends."""
     tx.execute(select(packages.c.id).where(packages.c.id == package_id).with_for_update())
+
+
+def keep(tx: Connection, package_id: int) -> bool:
+    """Keeps a package and its product from being deleted until the transaction ends; False when one of them is."""
+    statement = (
+        select(packages.c.id)
+        .join(products, packages.c.product_id == products.c.id)
+        .where(packages.c.id == package_id, package_is_kept, product_is_kept)
+        .with_for_update(of=[packages, products], read=True, key_share=True)
+    )
+    return tx.execute(statement).first() is not None
 
 
 def change(tx: Connection, package_id: int, values: Mapping[str, Any]) -> bool:

@@ -1,0 +1,220 @@
+"""Calls on jobs and tasks whose rows others change all the time, on PostgreSQL: they wait, and need not be repeated.
+
+The others are workers, which send notices and apply reports while a call is under way.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import pytest
+from prometheus_client import REGISTRY
+from sqlalchemy import Connection, text
+
+from skyferry.errors import ApiError
+from skyferry.ota import cancel_job, confirm, deletion, jobs, rerun, rollout, updates
+from skyferry.ota.cancel_job import CancelFlags
+from skyferry.ota.controls import Controls
+from skyferry.ota.models import EngineLimits
+from skyferry.ota.updates import JobUpdate
+from skyferry.store import migrate, packages, products
+from skyferry.store.dialect import see_commits
+from skyferry.store.engine import Store
+from skyferry.store.jobs import JobRecord
+from tests.support.postgresql import PostgresqlServer
+from tests.support.rows import START, World
+
+_RIVALS: Final = 2
+
+Call = Callable[[Connection, JobRecord, list[str]], None]
+"""A call on a job or some of its tasks."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresqlServer]:
+    with PostgresqlServer() as started:
+        started.run("CREATE DATABASE migrated")
+        asyncio.run(migrate_once(started.url("migrated")))
+        yield started
+
+
+async def migrate_once(url: str) -> None:
+    store = Store(url)
+    await migrate.upgrade(store)
+    await store.close()
+
+
+@pytest.fixture
+async def store(server: PostgresqlServer) -> AsyncIterator[Store]:
+    server.run("CREATE DATABASE busy TEMPLATE migrated")
+    opened = Store(server.url("busy"))
+    yield opened
+    await opened.close()
+    server.run("DROP DATABASE busy")
+
+
+def make_static(tx: Connection) -> tuple[JobRecord, list[str]]:
+    """A job with the TaskIds of its tasks."""
+    world = World(tx)
+    world.make_device("dev0")
+    job = world.make_static(world.make_package(), options=world.options(need_confirm=True))
+    return job, world.task_ids(job)
+
+
+def make_canceled(tx: Connection) -> tuple[JobRecord, list[str]]:
+    """A job whose only task was cancelled, with its TaskId."""
+    world = World(tx)
+    world.make_device("dev0")
+    package = world.make_package()
+    job = world.make_job(package)
+    world.cancel(package, ["dev0"])
+    return job, world.task_ids(job)
+
+
+def make_dynamic(tx: Connection) -> tuple[JobRecord, list[str]]:
+    """A dynamic job."""
+    world = World(tx)
+    return world.make_dynamic(world.make_package()), []
+
+
+def make_paused(tx: Connection) -> tuple[JobRecord, list[str]]:
+    """A job that is paused."""
+    job, tasks = make_static(tx)
+    rollout.pause(tx, job, "", START)
+    return job, tasks
+
+
+def cancel_tasks(tx: Connection, job: JobRecord, _tasks: list[str]) -> None:
+    flags = CancelFlags(queued=True)
+    cancel_job.cancel_tasks(
+        tx, instance_id=job.instance_id, job_id=job.job_id, flags=flags, limits=EngineLimits(), now=START
+    )
+
+
+def cancel_policy(tx: Connection, job: JobRecord, _tasks: list[str]) -> None:
+    cancel_job.cancel_policy(tx, instance_id=job.instance_id, job_id=job.job_id, now=START)
+
+
+def update(tx: Connection, job: JobRecord, _tasks: list[str]) -> None:
+    told = JobUpdate(upgrade_type=job.selection, target_selection=job.target_selection, maximum_per_minute=100)
+    updates.update(tx, told, instance_id=job.instance_id, job_id=job.job_id, now=START)
+
+
+def pause(tx: Connection, job: JobRecord, _tasks: list[str]) -> None:
+    rollout.pause(tx, jobs.find(tx, job.instance_id, job.job_id, for_change=True), "", START)
+
+
+def resume(tx: Connection, job: JobRecord, _tasks: list[str]) -> None:
+    rollout.resume(tx, jobs.find(tx, job.instance_id, job.job_id, for_change=True), START)
+
+
+def change_controls(tx: Connection, job: JobRecord, _tasks: list[str]) -> None:
+    found = jobs.find(tx, job.instance_id, job.job_id, for_change=True)
+    rollout.change(tx, found, Controls(halt_failure_count=1), START)
+
+
+def confirm_tasks(tx: Connection, job: JobRecord, tasks: list[str]) -> None:
+    confirm.confirm(tx, instance_id=job.instance_id, task_ids=tasks, now=START)
+
+
+def rerun_tasks(tx: Connection, job: JobRecord, tasks: list[str]) -> None:
+    rerun.rerun(tx, instance_id=job.instance_id, job_id=job.job_id, task_ids=tasks, now=START)
+
+
+@pytest.mark.parametrize(
+    ("make", "call"),
+    [
+        (make_static, cancel_tasks),
+        (make_dynamic, cancel_policy),
+        (make_static, update),
+        (make_static, pause),
+        (make_paused, resume),
+        (make_static, change_controls),
+        (make_static, confirm_tasks),
+        (make_canceled, rerun_tasks),
+    ],
+    ids=lambda function: function.__name__,
+)
+async def test_a_call_waits_for_the_workers_and_is_carried_out_once(
+    server: PostgresqlServer,
+    store: Store,
+    make: Callable[[Connection], tuple[JobRecord, list[str]]],
+    call: Call,
+) -> None:
+    job, tasks = await store.write(make)
+    before = repeated()
+    async with rivals(server):
+        await store.write(call, job, tasks)
+    assert repeated() == before
+
+
+@asynccontextmanager
+async def rivals(server: PostgresqlServer) -> AsyncIterator[None]:
+    """Workers that change the rows of all jobs and tasks, one right after the other."""
+    busy, over = [Store(server.url("busy")) for _ in range(_RIVALS)], asyncio.Event()
+
+    async def change(rival: Store, begun: asyncio.Event) -> None:
+        while not over.is_set():
+            await rival.write(change_slowly)
+            begun.set()
+
+    begun = [asyncio.Event() for _ in busy]
+    async with asyncio.TaskGroup() as group:
+        for rival, event in zip(busy, begun, strict=True):
+            group.create_task(change(rival, event))
+        for event in begun:
+            await event.wait()
+        try:
+            yield
+        finally:
+            over.set()
+    for rival in busy:
+        await rival.close()
+
+
+def change_slowly(tx: Connection) -> None:
+    """Changes what all workers change, job first, and holds it for a while."""
+    see_commits(tx)
+    tx.execute(text("UPDATE jobs SET next_push_at = next_push_at + 1"))
+    tx.execute(text("UPDATE tasks SET progress = 1 - progress"))
+    tx.execute(text("SELECT pg_sleep(0.02)"))
+
+
+def repeated() -> float:
+    """How many transactions were done again so far."""
+    name = "skyferry_store_repeated_total"
+    return sum(item.value for metric in REGISTRY.collect() for item in metric.samples if item.name == name)
+
+
+@pytest.mark.parametrize("what", ["package", "product"])
+@pytest.mark.parametrize("is_deleted", [True, False], ids=["deleted", "run_again"])
+async def test_no_task_runs_again_whose_package_is_being_deleted(
+    server: PostgresqlServer, store: Store, what: str, is_deleted: bool
+) -> None:
+    job, tasks = await store.write(make_canceled)
+    package = (await store.read(packages.by_ids, [job.package_id]))[job.package_id]
+    product = await store.read(products.by_id, job.product_id)
+
+    def delete(tx: Connection) -> None:
+        if what == "package":
+            deletion.delete_package(tx, job.instance_id, package.firmware_id, now=START)
+        else:
+            deletion.delete_product(tx, job.instance_id, product.product_key, now=START)
+
+    def run_again(tx: Connection) -> None:
+        rerun_tasks(tx, job, tasks)
+
+    first, second = (delete, run_again) if is_deleted else (run_again, delete)
+    begun = asyncio.Event()
+
+    def slowly(tx: Connection) -> None:
+        first(tx)
+        begun.set()
+        tx.execute(text("SELECT pg_sleep(0.2)"))
+
+    beginning = asyncio.create_task(store.write(slowly))
+    await begun.wait()
+    with pytest.raises(ApiError):
+        await store.write(second)
+    await beginning
