@@ -1,7 +1,7 @@
 """The delivery: a courier for each active subscription, so that a slow business server holds up no other one."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -108,9 +108,10 @@ class Delivery:
         while not self._stopping:
             self._changed.clear()
             try:
-                await self._follow(await self._claimed())
+                active, deleted = await self._store.read(subscriptions.active)
+                await self._follow(await self._claimed(active))
                 if await self._claims.hold([_CLEANING]):
-                    await self._clean()
+                    await self._clean(deleted=deleted)
             except Exception:  # noqa: BLE001 - a database that is away for a moment must not end the delivery
                 metrics.FAILURES.inc()
                 _log.exception("events.failed")
@@ -118,9 +119,9 @@ class Delivery:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), _TICK_SECONDS)
 
-    async def _claimed(self) -> Mapping[int, SubscriptionRecord]:
+    async def _claimed(self, active: Sequence[SubscriptionRecord]) -> Mapping[int, SubscriptionRecord]:
         """The active subscriptions that this process delivers, by key."""
-        named = {f"courier:{item.id}": item for item in await self._store.read(statements.active)}
+        named = {f"courier:{item.id}": item for item in active}
         held = await self._claims.hold(named)
         return {item.id: item for name, item in named.items() if name in held}
 
@@ -144,9 +145,9 @@ class Delivery:
         secret = self._box.open(subscription.secret_sealed)
         return WebhookSender(session, subscription.target, secret, self._clock)
 
-    async def _clean(self) -> None:
+    async def _clean(self, *, deleted: bool) -> None:
         """Removes portions of what deleted subscriptions left behind, and what has been dead for long."""
-        while not self._stopping and await self._store.write(subscriptions.remove_some, _REMOVED_AT_ONCE):
+        while deleted and not self._stopping and await self._store.write(subscriptions.remove_some, _REMOVED_AT_ONCE):
             pass
         now = self._clock.now_ms()
         if now >= self._clean_at:

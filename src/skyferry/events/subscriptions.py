@@ -218,6 +218,11 @@ def send_test(tx: Connection, *, instance_id: int, subscription_id: str, now: in
     return publishing.publish_test(tx, find(tx, instance_id, subscription_id).id, now)
 
 
+def active(tx: Connection) -> tuple[Sequence[SubscriptionRecord], bool]:
+    """The active subscriptions of all instances, and whether a deleted one has left something behind."""
+    return statements.active(tx), statements.next_deleted(tx) is not None
+
+
 def remove_some(tx: Connection, limit: int) -> bool:
     """Removes a portion of what deleted subscriptions left behind; False when nothing was left."""
     key = statements.next_deleted(tx)

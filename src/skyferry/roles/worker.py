@@ -11,6 +11,7 @@ from skyferry.roles.foundation import Foundation
 from skyferry.scheduler.archiving import Archiving
 from skyferry.scheduler.chores import Chores, every, shared
 from skyferry.scheduler.departures import Departures
+from skyferry.scheduler.lookout import Lookout
 from skyferry.scheduler.measuring import measuring
 from skyferry.scheduler.parts import PartsWorker
 from skyferry.scheduler.reports import ReportWorker, ReportWriter
@@ -38,6 +39,7 @@ class WorkerRole:
         writer = ReportWriter(
             foundation.store, foundation.bus, foundation.clock, foundation.maker, foundation.engine_limits
         )
+        lookout = Lookout(foundation.store, foundation.clock)
         chores = Chores(
             store=foundation.store,
             bus=foundation.bus,
@@ -50,13 +52,14 @@ class WorkerRole:
             audit_ms=settings.audit_days * 86_400_000,
             repositories=Repositories(foundation.store, foundation.box, foundation.clock, TufLimits()),
             claims=foundation.claims,
+            lookout=lookout,
         ).all()
         chores = {**chores, "measure": measuring(foundation.store, foundation.clock)}
         if membership is not None:
             departures = Departures(foundation.store, foundation.bus, foundation.clock, membership)
             chore = every(_BURY_SECONDS, foundation.clock, departures.report)
             chores = {**chores, **shared({"report_departures": chore}, foundation.claims, "departures")}
-        self._runner = Runner(foundation.store, foundation.clock, chores)
+        self._runner = Runner(lookout, foundation.clock, chores)
         self._archiving = _archiving(foundation)
         self._reports: ReportWorker | None = None
         self._parts: PartsWorker | None = None

@@ -21,6 +21,7 @@ from skyferry.ota.deletion import DeletionLimits
 from skyferry.ota.models import EngineLimits
 from skyferry.ota.offers import OfferMaker
 from skyferry.scheduler import metrics
+from skyferry.scheduler.lookout import Lookout
 from skyferry.store import audit, disconnections, history, jobs, used_nonces
 from skyferry.store.engine import Store
 from skyferry.store.jobs import JobRecord
@@ -62,6 +63,18 @@ def every(seconds: int, clock: Clock, chore: Chore) -> Chore:
     return run
 
 
+def when(waits: Callable[[Lookout], bool], lookout: Lookout, chore: Chore) -> Chore:
+    """A chore that is done only when the last look has seen something for it."""
+
+    async def run() -> bool:
+        if not waits(lookout):
+            return False
+        lookout.acted = True
+        return await chore()
+
+    return run
+
+
 def shared(chores: Mapping[str, Chore], claims: Claims, kind: str = "chore") -> dict[str, Chore]:
     """The same chores, each done only while it is this process's to do.
 
@@ -96,6 +109,7 @@ class Chores:
     audit_ms: int
     repositories: Repositories
     claims: Claims
+    lookout: Lookout
 
     def all(self) -> Mapping[str, Chore]:
         """Every chore by its name; those that someone waits for come first."""
@@ -103,18 +117,20 @@ class Chores:
         return chores | shared({name: chore for name, chore in chores.items() if name not in _EVERYWHERE}, self.claims)
 
     def _by_name(self) -> dict[str, Chore]:
+        look = self.lookout
+        steer = when(lambda seen: seen.waiting.steered, look, self.steer)
         return {
-            "dispatch": self.dispatch,
-            "start_planned": every(_SECOND, self.clock, self.start_planned),
-            "finish": every(_SECOND, self.clock, self.finish),
-            "steer": every(_SECOND, self.clock, self.steer),
-            "stop": self.stop,
-            "select": self.select,
-            "register": self.register,
-            "end_overdue": every(_SECOND, self.clock, self.end_overdue),
-            "disconnect": every(_SECOND, self.clock, self.disconnect),
-            "sign_lists": every(_SECOND, self.clock, self.repositories.publish_next),
-            "remove_deleted": every(_SECOND, self.clock, self.remove_deleted),
+            "dispatch": when(lambda seen: seen.push_is_due, look, self.dispatch),
+            "start_planned": when(lambda seen: seen.waiting.planned, look, self.start_planned),
+            "finish": when(lambda seen: seen.waiting.finishing, look, self.finish),
+            "steer": every(_SECOND, self.clock, steer),
+            "stop": when(lambda seen: seen.waiting.stopping, look, self.stop),
+            "select": when(lambda seen: seen.waiting.selecting, look, self.select),
+            "register": when(lambda seen: seen.waiting.registering, look, self.register),
+            "end_overdue": when(lambda seen: seen.waiting.overdue, look, self.end_overdue),
+            "disconnect": when(lambda seen: seen.waiting.disconnecting, look, self.disconnect),
+            "sign_lists": when(lambda seen: seen.waiting.unsigned, look, self.repositories.publish_next),
+            "remove_deleted": when(lambda seen: seen.waiting.deleted, look, self.remove_deleted),
             "forget_history": every(_CLEANING_SECONDS, self.clock, self.forget_history),
             "forget_audit": every(_CLEANING_SECONDS, self.clock, self.forget_audit),
             "forget_nonces": every(_CLEANING_SECONDS, self.clock, self.forget_nonces),
@@ -176,9 +192,8 @@ class Chores:
             await self.store.write(listing.select_listed, job, data, self.limits, self.clock.now_ms())
 
     async def start_planned(self) -> bool:
-        """Starts jobs whose time has come."""
-        started = await self.store.write(schedule.start_due, self.clock.now_ms(), _JOBS_AT_ONCE)
-        return started == _JOBS_AT_ONCE
+        """Starts jobs whose time has come, which gives other chores something to do."""
+        return await self.store.write(schedule.start_due, self.clock.now_ms(), _JOBS_AT_ONCE) > 0
 
     async def finish(self) -> bool:
         """Ends a job whose time is over."""

@@ -9,10 +9,9 @@ from typing import Final
 import structlog
 
 from skyferry.clock import Clock
-from skyferry.ota import dispatch
 from skyferry.scheduler import metrics
 from skyferry.scheduler.chores import Chore
-from skyferry.store.engine import Store
+from skyferry.scheduler.lookout import Lookout
 
 _log = structlog.get_logger()
 
@@ -24,8 +23,8 @@ _SHORTEST_SECONDS: Final = 0.1
 class Runner:
     """Runs chores until it is stopped."""
 
-    def __init__(self, store: Store, clock: Clock, chores: Mapping[str, Chore]) -> None:
-        self._store = store
+    def __init__(self, lookout: Lookout, clock: Clock, chores: Mapping[str, Chore]) -> None:
+        self._lookout = lookout
         self._clock = clock
         self._chores = chores
         self._woken = asyncio.Event()
@@ -59,6 +58,7 @@ class Runner:
     async def _run(self) -> None:
         while not self._stopping:
             self._woken.clear()
+            await self._look()
             more = False
             for name, chore in self._chores.items():
                 more |= await self._do(name, chore)
@@ -77,15 +77,20 @@ class Runner:
         finally:
             metrics.CHORE_SECONDS.labels(name).inc(time.perf_counter() - began)
 
-    async def _sleep(self) -> None:
-        due_at = await self._next_due_at()
-        seconds = _TICK_SECONDS if due_at is None else (due_at - self._clock.now_ms()) / 1_000
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), min(max(seconds, _SHORTEST_SECONDS), _TICK_SECONDS))
-
-    async def _next_due_at(self) -> int | None:
+    async def _look(self) -> None:
         try:
-            return await self._store.read(dispatch.next_due_at)
+            await self._lookout.look()
         except Exception:  # noqa: BLE001 - a database that is away for a moment must not end the loop
-            _log.exception("worker.look_ahead_failed")
-            return None
+            _log.exception("worker.look_failed")
+
+    async def _sleep(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), self._rest_seconds())
+
+    def _rest_seconds(self) -> float:
+        """How long nothing can come due; after a round that did something only a new look says that."""
+        if self._lookout.acted:
+            return _SHORTEST_SECONDS
+        push_at = self._lookout.push_at
+        seconds = _TICK_SECONDS if push_at is None else (push_at - self._clock.now_ms()) / 1_000
+        return min(max(seconds, _SHORTEST_SECONDS), _TICK_SECONDS)

@@ -86,6 +86,19 @@ _IS_BEHIND: Final = exists().where(
 )
 
 
+_DUE: Final = (
+    select(_IS_BEHIND, *_MESSAGE)
+    .where(
+        outbox.c.subscription_id == bindparam("subscription"),
+        outbox.c.due_at <= bindparam("now"),
+        outbox.c.id.not_in(bindparam("under_way", expanding=True)),
+    )
+    .order_by(outbox.c.due_at, outbox.c.id)
+    .limit(bindparam("most"))
+)
+"""Put together once: each courier runs it every second and whenever something was sent."""
+
+
 def add(tx: Connection, messages: Sequence[Mapping[str, Any]]) -> None:
     """Adds messages, which may go at once; those of one ordering key in their order."""
     if messages:
@@ -108,15 +121,10 @@ def due(
     Returns:
         The messages that are the first of their ordering key, and the keys of those that are not.
     """
-    statement = (
-        select(_IS_BEHIND, *_MESSAGE)
-        .where(outbox.c.subscription_id == subscription_id, outbox.c.due_at <= now, outbox.c.id.not_in(under_way))
-        .order_by(outbox.c.due_at, outbox.c.id)
-        .limit(limit)
-    )
+    given = {"subscription": subscription_id, "now": now, "under_way": list(under_way), "most": limit}
     first: list[OutboxMessage] = []
     behind: list[int] = []
-    for is_behind, *values in tx.execute(statement):
+    for is_behind, *values in tx.execute(_DUE, given):
         message = OutboxMessage(*values)
         if is_behind:
             behind.append(message.id)

@@ -112,15 +112,17 @@ def spend(tx: Connection, key: int, *, next_push_at: int, first_pushes: int) -> 
     tx.execute(_SPEND, {"key": key, "next": next_push_at, "first_pushes": first_pushes})
 
 
+_STEERED: Final = (
+    select(*COLUMNS)
+    .where(jobs.c.controls.is_not(None), job_is_live, jobs.c.paused_at.is_(None))
+    .order_by(jobs.c.id)
+    .with_for_update(skip_locked=True)
+)
+
+
 def steered(tx: Connection) -> Sequence[JobRecord]:
     """Live jobs with controls that are not paused."""
-    statement = (
-        select(*COLUMNS)
-        .where(jobs.c.controls.is_not(None), job_is_live, jobs.c.paused_at.is_(None))
-        .order_by(jobs.c.id)
-        .with_for_update(skip_locked=True)
-    )
-    return rows.all_of(JobRecord, tx.execute(statement))
+    return rows.all_of(JobRecord, tx.execute(_STEERED))
 
 
 def steer(tx: Connection, key: int, **values: object) -> bool:

@@ -42,7 +42,11 @@ class Subscriber:
 
 _COLUMNS = rows.columns(SubscriptionRecord, subscriptions)
 _SUBSCRIBER = rows.columns(Subscriber, subscriptions)
-_ACTIVE: Final = subscriptions.c.active & subscriptions.c.deleted_at.is_(None)
+_IS_ACTIVE: Final = subscriptions.c.active & subscriptions.c.deleted_at.is_(None)
+# Put together once: they run every few seconds, and one of them in every transaction that changes a task.
+_ACTIVE: Final = select(*_COLUMNS).where(_IS_ACTIVE)
+_SUBSCRIBERS: Final = select(*_SUBSCRIBER).where(_IS_ACTIVE).order_by(subscriptions.c.id)
+_NEXT_DELETED: Final = select(subscriptions.c.id).where(subscriptions.c.deleted_at.is_not(None)).limit(1)
 
 
 def insert(tx: Connection, values: Mapping[str, Any]) -> None:
@@ -90,7 +94,7 @@ def count_of_instance(tx: Connection, instance_id: int) -> int:
 
 def active(tx: Connection) -> Sequence[SubscriptionRecord]:
     """The active subscriptions of all instances."""
-    return rows.all_of(SubscriptionRecord, tx.execute(select(*_COLUMNS).where(_ACTIVE)))
+    return rows.all_of(SubscriptionRecord, tx.execute(_ACTIVE))
 
 
 def keys(tx: Connection) -> Sequence[int]:
@@ -106,15 +110,14 @@ def subscribers(tx: Connection) -> Sequence[Subscriber]:
     transaction = tx.get_transaction()
     known: tuple[object, Sequence[Subscriber]] | None = tx.info.get(_KNOWN)
     if known is None or known[0] is not transaction:
-        statement = select(*_SUBSCRIBER).where(_ACTIVE).order_by(subscriptions.c.id)
-        known = (transaction, rows.all_of(Subscriber, tx.execute(statement)))
+        known = (transaction, rows.all_of(Subscriber, tx.execute(_SUBSCRIBERS)))
         tx.info[_KNOWN] = known
     return known[1]
 
 
 def next_deleted(tx: Connection) -> int | None:
     """The key of a deleted subscription whose row is still there."""
-    return tx.execute(select(subscriptions.c.id).where(subscriptions.c.deleted_at.is_not(None)).limit(1)).scalar()
+    return tx.execute(_NEXT_DELETED).scalar()
 
 
 def remove(tx: Connection, key: int) -> None:

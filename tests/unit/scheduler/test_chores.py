@@ -19,6 +19,7 @@ from skyferry.ota.models import EngineLimits, NewFile
 from skyferry.ota.offers import OfferMaker
 from skyferry.ram.audit import AuditRecord
 from skyferry.scheduler.chores import Chore, Chores, shared
+from skyferry.scheduler.lookout import Lookout
 from skyferry.scheduler.recovery import recover
 from skyferry.store import audit, disconnections
 from skyferry.store import objects as object_statements
@@ -68,6 +69,7 @@ def chores_of(store: Store, bus: LocalBus, objects: LocalObjectStore, claims: Cl
         audit_ms=86_400_000,
         repositories=Repositories(store, SecretBox(bytes(32)), SystemClock(), TufLimits()),
         claims=claims or Alone(),
+        lookout=Lookout(store, SystemClock()),
     )
 
 

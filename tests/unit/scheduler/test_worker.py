@@ -17,6 +17,7 @@ from skyferry.ota import reports
 from skyferry.ota.models import EngineLimits
 from skyferry.ota.offers import OfferMaker
 from skyferry.scheduler.chores import every
+from skyferry.scheduler.lookout import Lookout
 from skyferry.scheduler.reports import ReportWorker, ReportWriter
 from skyferry.scheduler.runner import Runner
 from skyferry.store.engine import Store
@@ -131,7 +132,7 @@ async def test_a_woken_runner_does_its_chores_until_nothing_is_left(store: Store
             done.set()
         return left > 0
 
-    runner = Runner(store, SystemClock(), {"chore": chore})
+    runner = Runner(Lookout(store, SystemClock()), SystemClock(), {"chore": chore})
     runner.start()
     await asyncio.wait_for(done.wait(), 10)
     await runner.check()
@@ -154,7 +155,7 @@ async def test_a_chore_that_fails_does_not_end_the_runner(store: Store) -> None:
         other.set()
         return False
 
-    runner = Runner(store, SystemClock(), {"failing": failing, "working": working})
+    runner = Runner(Lookout(store, SystemClock()), SystemClock(), {"failing": failing, "working": working})
     runner.start()
     await asyncio.wait_for(other.wait(), 10)
     await runner.check()

@@ -19,6 +19,7 @@ from skyferry.store import (
     job_control,
     job_lifecycle,
     jobs,
+    lookout,
     named_tasks,
     operating,
     outbox,
@@ -162,6 +163,21 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
     "overdue tasks": (lambda s: tasks.overdue(s.tx, START, 10), {"ix_tasks_deadline"}),
     "due jobs": (lambda s: pushing.due(s.tx, START, first=20, again=[30, 40]), {"ix_jobs_live", DUE}),
     "next due": (lambda s: pushing.next_due_at(s.tx, first=20, again=[30, 40]), {"ix_jobs_live", DUE}),
+    "what the worker has to do": (
+        lambda s: lookout.look(s.tx, START),
+        {
+            "ix_jobs_planned",
+            "ix_jobs_finishing",
+            "ix_jobs_steered",
+            "ix_jobs_ending",
+            "ix_jobs_selecting",
+            "ix_device_batches_unfinished",
+            "ix_tasks_deadline",
+            "ix_tuf_repositories_due_at",
+            "ix_packages_deleted",
+            "ix_products_deleted",
+        },
+    ),
     "selecting job": (lambda s: jobs.next_selecting(s.tx), {"ix_jobs_selecting"}),
     "finished jobs": (
         lambda s: job_lifecycle.end_finished(
@@ -310,8 +326,8 @@ def test_the_statement_reads_no_table_from_end_to_end(scene: Scene, name: str) -
     # Running jobs, unfinished registrations and what was deleted just now are few whatever the number of devices:
     # their indexes hold no others.
     few = (
-        r"jobs USING INDEX ix_jobs_(live|selecting|ending)|\w+ USING INDEX ix_(packages|products)_deleted|anon_\d+"
-        r"|device_batches USING INDEX ix_device_batches_unfinished|found"
+        r"jobs USING INDEX ix_jobs_(live|selecting|ending|steered)|\w+ USING (COVERING )?INDEX ix_\w+_deleted|anon_\d+"
+        r"|device_batches USING INDEX ix_device_batches_unfinished|found|disconnections|CONSTANT ROW"
     )
     assert all(re.match(rf"SCAN ({few})$", step) for step in scans), scans
 
