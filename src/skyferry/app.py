@@ -20,6 +20,7 @@ from skyferry.fleet.accounts import NewKey
 from skyferry.monitoring import Check, Health, Readiness
 from skyferry.objects import http as objects_http
 from skyferry.objects.cleaning import remove_stray_archives, remove_strays
+from skyferry.objects.interface import StoreAwayError, StoreRefusesError
 from skyferry.operations.services import ServerFacts
 from skyferry.roles.api import ApiRole
 from skyferry.roles.foundation import Foundation
@@ -27,8 +28,10 @@ from skyferry.roles.gateway import GatewayRole
 from skyferry.roles.worker import WorkerRole
 from skyferry.scheduler.recovery import recover, tell_departures
 from skyferry.settings import Role, Settings
+from skyferry.starting import EngineAwayError, Patience, StartError
 from skyferry.store import migrate
 from skyferry.store.dialect import serialised
+from skyferry.store.errors import StoreUnavailableError
 from skyferry.tls.errors import TlsError
 from skyferry.tls.keeper import TlsKeeper
 from skyferry.tls.names import certificate_names
@@ -39,10 +42,6 @@ _DEVICES_AT_ONCE: Final = 1_000
 _NOT_NEEDED: Final = frozenset({"objects", "membership"})
 _STRAY_MS: Final = 86_400_000
 """An upload of another process has a file before it has a row, but not for so long."""
-
-
-class StartError(Exception):
-    """The server cannot start; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +66,7 @@ class Server:
         """
         self._settings = settings
         self._foundation = Foundation(settings)
+        self._patience = Patience(settings.start_wait_seconds)
         self._gateway: GatewayRole | None = None
         self._worker: WorkerRole | None = None
         self._membership = self._foundation.membership(self._let_go)
@@ -76,24 +76,26 @@ class Server:
 
         Raises:
             StartError: the database, NATS, the object store, an address or a certificate cannot be used.
+            EngineAwayError: one of the first three does not answer for longer than a start waits.
+            StartGivenUpError: `give_up` was called meanwhile.
             skyferry.keys.KeyFileError: the database is sealed with another key.
             skyferry.fleet.accounts.AccountError: the root key in the settings cannot be used.
         """
         foundation = self._foundation
         if (tracer := configuration.tracer(self._settings, foundation.process)) is not None:
             tracing.start(tracer)
-        await self._migrate()
+        await self._patience.wait_for(self._migrate)
         await foundation.store.write(check_key, foundation.ring, foundation.key_file)
         new_key = await self._ensure_root()
         new_password = await self._ensure_root_password()
-        await self._start_objects()
+        await self._patience.wait_for(self._start_objects)
         endpoints = self._take_endpoints()
         public_url = endpoints.public_url(self._settings.public_url)
         await self._start_tls(endpoints, public_url)
         foundation.take_public_url(public_url)
         if Role.GATEWAY in self._settings.roles:
             self._gateway = GatewayRole(foundation)
-        await self._join()
+        await self._patience.wait_for(self._join)
         if Role.WORKER in self._settings.roles:
             self._worker = WorkerRole(foundation, self._membership)
             await self._worker.begin()
@@ -104,6 +106,10 @@ class Server:
         if self._gateway is not None:
             await self._gateway.open(endpoints, self._tls)
         return Started(endpoints, public_url, new_key, new_password)
+
+    def give_up(self) -> None:
+        """Ends a start that waits for an engine; at other times it does nothing."""
+        self._patience.give_up()
 
     def reload(self) -> None:
         """Reads certificates anew that have changed, soon."""
@@ -143,6 +149,8 @@ class Server:
         store = self._foundation.store
         try:
             await migrate.upgrade(store)
+        except StoreUnavailableError as error:
+            raise EngineAwayError(f"The database {store.url} cannot be used: {error}") from error
         except (SQLAlchemyError, OSError) as error:
             reason = getattr(error, "orig", None) or error
             raise StartError(f"The database {store.url} cannot be used: {reason}") from error
@@ -158,7 +166,8 @@ class Server:
                 await remove(foundation.store, objects, foundation.object_limits, stored_before=stored_before)
         except OSError as error:
             await objects.close()
-            raise StartError(f"Package files cannot be stored: {error}") from error
+            is_away = isinstance(error, StoreAwayError) and not isinstance(error, StoreRefusesError)
+            raise (EngineAwayError if is_away else StartError)(f"Package files cannot be stored: {error}") from error
 
     async def _join(self) -> None:
         """Joins the other processes; one that is alone takes all that is left of the former run for its own."""
@@ -169,7 +178,8 @@ class Server:
         try:
             await bus.start()
         except (Error, OSError) as error:
-            raise StartError(f"NATS cannot be used: {error}. It must run with JetStream.") from error
+            reason = str(error) or "it does not answer"
+            raise EngineAwayError(f"NATS cannot be used: {reason}. It must run with JetStream.") from error
         if self._membership is not None:
             await self._membership.start()
 

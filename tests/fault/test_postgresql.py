@@ -38,6 +38,18 @@ async def test_nothing_is_lost_when_postgresql_dies(tmp_path: Path) -> None:
             await asyncio.to_thread(scene.check, fleet)
         server.stop()
         assert "store.gave_up" not in server.logs()
+        await wait_for_postgresql(postgresql, server)
+
+
+async def wait_for_postgresql(postgresql: PostgresqlServer, server: Server) -> None:
+    """A server that starts before PostgreSQL, as after a power failure, waits for it."""
+    postgresql.kill()
+    starting = asyncio.create_task(asyncio.to_thread(server.start))
+    await asyncio.to_thread(wait_until, lambda: "start.waiting" in server.logs())
+    assert not starting.done()
+    await asyncio.to_thread(postgresql.start)
+    await starting
+    assert await asyncio.to_thread(health, server) == (200, "ok")
 
 
 async def die_and_return(postgresql: PostgresqlServer, server: Server, name: str) -> None:

@@ -8,10 +8,12 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack
+from functools import partial
 from pathlib import Path
 from random import Random
+from threading import Event
 from typing import Final
 
 import pytest
@@ -75,9 +77,17 @@ def fleets(devices: Sequence[Device], networks: Sequence[BadNetwork]) -> list[Fl
     ]
 
 
-def live(campaign: Campaign, until: float) -> None:
-    while time.monotonic() < until or not campaign.jobs:
+def live(campaign: Campaign, over: Event) -> None:
+    while not over.is_set() or not campaign.jobs:
         campaign.round()
+
+
+async def go_on(over: Event, *works: Callable[[Event], None]) -> None:
+    """Lets threads do their work until it is over; when one of them fails, it is over for all."""
+    running = [asyncio.create_task(asyncio.to_thread(work, over)) for work in works]
+    await asyncio.wait(running, timeout=_SECONDS, return_when=asyncio.FIRST_EXCEPTION)
+    over.set()
+    await asyncio.gather(*running)
 
 
 def end_all(campaign: Campaign, troubles: Troubles) -> None:
@@ -107,8 +117,7 @@ async def test_nothing_is_lost_nothing_happens_twice_and_nothing_is_stuck(tmp_pa
         troubles = Troubles(cluster, networks, Random(dice.random()))
         async with AsyncExitStack() as online:
             alive = [await online.enter_async_context(fleet) for fleet in fleets(devices, networks)]
-            until = time.monotonic() + _SECONDS
-            await asyncio.gather(asyncio.to_thread(live, campaign, until), asyncio.to_thread(troubles.go_on, until))
+            await go_on(Event(), partial(live, campaign), troubles.go_on)
             await asyncio.to_thread(troubles.calm_down)
             await asyncio.to_thread(end_all, campaign, troubles)
         store = Store(cluster.postgresql.url())

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from random import Random
+from threading import Event
 from typing import Final
 
 from tests.support.cluster import Cluster
@@ -31,13 +32,13 @@ class Troubles:
         self._networks = networks
         self._dice = dice
 
-    def go_on(self, until: float) -> None:
-        """Lets every trouble come once in a random order, and again until a moment of the monotonic clock."""
-        while not self.seen or time.monotonic() < until:
+    def go_on(self, over: Event) -> None:
+        """Lets every trouble come once in a random order, and again until it is over."""
+        while not self.seen or not over.is_set():
             troubles = list(self._all())
             self._dice.shuffle(troubles)
             for name, trouble in troubles:
-                if self.seen.total() >= len(troubles) and time.monotonic() >= until:
+                if self.seen.total() >= len(troubles) and over.is_set():
                     break
                 _log.info("%s", name)
                 trouble()

@@ -99,7 +99,14 @@ class NatsBus:
             self._settings.url, name=f"skyferry {self._settings.process}", timeout_s=limits.answer_s
         )
         self.stream = ReportStream(self._client, self._names, limits)
-        await self.stream.ensure()
+        try:
+            await self.stream.ensure()
+            await self._listen()
+        except BaseException:
+            await self._client.close()
+            raise
+
+    async def _listen(self) -> None:
         await self._client.subscribe(self._names.hints, cb=self._take_hint)
         await self._client.subscribe(self._names.progress, cb=self._take_progress)
         if self._on_command is not None:

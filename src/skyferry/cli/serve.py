@@ -4,7 +4,7 @@ import asyncio
 import signal
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 import uvloop
@@ -12,11 +12,17 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from skyferry import logs, settings
-from skyferry.app import Server, Started, StartError
+from skyferry.app import Server, Started
 from skyferry.datadir import DataDir, DataDirError, DataDirLock
+from skyferry.errors import UnavailableError
 from skyferry.fleet.accounts import AccountError
 from skyferry.keys import KeyFileError
 from skyferry.settings import Settings
+from skyferry.starting import EngineAwayError, StartError, StartGivenUpError
+
+_WRONG_SETTING: Final = 2
+"""Starting again would not help: service managers are told not to (ops/systemd)."""
+_TRY_AGAIN: Final = 1
 
 
 def serve(  # noqa: PLR0917 - typer passes options by name
@@ -77,6 +83,10 @@ def serve(  # noqa: PLR0917 - typer passes options by name
     try:
         with DataDirLock(DataDir(chosen.data_dir)):
             uvloop.run(_run(chosen))
+    except StartGivenUpError:
+        return
+    except (EngineAwayError, UnavailableError) as error:
+        raise _refused(str(error), code=_TRY_AGAIN) from None
     except (DataDirError, KeyFileError, AccountError, StartError, ValueError) as error:
         raise _refused(str(error)) from None
 
@@ -86,10 +96,11 @@ async def _run(chosen: Settings) -> None:
 
     def told() -> None:
         (hurry if stop.is_set() else stop).set()
+        server.give_up()
 
+    server = Server(chosen)
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, told)
-    server = Server(chosen)
     started = await server.start()
     loop.add_signal_handler(signal.SIGHUP, server.reload)
     _announce(started)
@@ -126,7 +137,7 @@ def _sentence(location: tuple[int | str, ...], message: str) -> str:
     return f"The setting {name} is not right: {message.removeprefix('Value error, ')}"
 
 
-def _refused(*sentences: str) -> typer.Exit:
+def _refused(*sentences: str, code: int = _WRONG_SETTING) -> typer.Exit:
     for sentence in sentences:
         typer.echo(sentence, err=True)
-    return typer.Exit(2)
+    return typer.Exit(code)

@@ -16,11 +16,12 @@ from aiobotocore.session import AioSession, get_session
 from aiohttp import ClientError as HttpClientError
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from skyferry.objects.interface import StoreAwayError
+from skyferry.objects.interface import StoreAwayError, StoreRefusesError
 from skyferry.objects.limits import S3Limits
 
 _CONTENT_TYPE: Final = "application/octet-stream"
 _PARTIAL: Final = 206
+_SERVER_ERROR: Final = 500
 _MISSING: Final = frozenset({"NoSuchKey", "NoSuchUpload", "NotFound", "404"})
 _BEHIND_THE_END: Final = "InvalidRange"
 
@@ -108,7 +109,7 @@ class Bucket:
                 answer = await self._client.get_object(Bucket=self.place.bucket, Key=key, Range=wanted)
                 async with answer["Body"] as body:
                     if answer["ResponseMetadata"]["HTTPStatusCode"] != _PARTIAL:
-                        raise StoreAwayError(f"The object store sends no parts of objects: {self.place}.")
+                        raise StoreRefusesError(f"The object store sends no parts of objects: {self.place}.")
                     return bytes(await body.read())
         except _BehindTheEndError:
             return b""
@@ -226,7 +227,7 @@ class Bucket:
         except TimeoutError:
             raise StoreAwayError(f"The object store did not answer within {seconds:g} s: {self.place}.") from None
         except NoCredentialsError:
-            raise StoreAwayError(
+            raise StoreRefusesError(
                 f"There is no access key for {self.place}: give objects_s3_access_key_id and"
                 " objects_s3_secret_access_key, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
             ) from None
@@ -242,8 +243,11 @@ class Bucket:
         if code == _BEHIND_THE_END:
             return _BehindTheEndError(message)
         if code == "NoSuchBucket":
-            return StoreAwayError(f"The object store has no such bucket: {self.place}.")
-        return StoreAwayError(f"The object store refuses: {self.place} ({code}: {message}).")
+            return StoreRefusesError(f"The object store has no such bucket: {self.place}.")
+        is_at_fault = error.response["ResponseMetadata"]["HTTPStatusCode"] >= _SERVER_ERROR
+        return (StoreAwayError if is_at_fault else StoreRefusesError)(
+            f"The object store refuses: {self.place} ({code}: {message})."
+        )
 
 
 class _BehindTheEndError(OSError):

@@ -24,6 +24,10 @@ class StoreAwayError(OSError):
     """
 
 
+class StoreRefusesError(StoreAwayError):
+    """It answers, but lets nobody in before a person has changed something."""
+
+
 class ObjectWriter(Protocol):
     """A blob in the making; nobody can see it before `commit`."""
 

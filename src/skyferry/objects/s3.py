@@ -17,7 +17,7 @@ import structlog
 
 from skyferry.objects import keys
 from skyferry.objects.bucket import Bucket, BucketPlace
-from skyferry.objects.interface import Blob, StoreAwayError
+from skyferry.objects.interface import Blob, StoreAwayError, StoreRefusesError
 from skyferry.objects.limits import S3Limits
 
 _INCOMING: Final = "incoming/"
@@ -49,7 +49,8 @@ class S3ObjectStore:
         """Connects, looks whether the bucket is there and ours, and whether it can be written to.
 
         Raises:
-            StoreAwayError: it is not.
+            StoreAwayError: nobody can say now.
+            StoreRefusesError: it is not.
         """
         await self._bucket.connect()
         await self._bucket.check()
@@ -58,7 +59,7 @@ class S3ObjectStore:
         except FileNotFoundError:
             found = self._owner
         if found != self._owner:
-            raise StoreAwayError(
+            raise StoreRefusesError(
                 f"Another server keeps its package files in {self._bucket.place}"
                 f"{f' under {self._prefix}' if self._prefix else ''}: give this one a prefix of its own, such as"
                 f" s3://{self._bucket.place.bucket}/second. If that server is gone for good, remove {self._key(_MARK)}."

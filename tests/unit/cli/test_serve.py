@@ -1,5 +1,6 @@
-"""`skyferry serve` refuses what it cannot start with, in a sentence and with exit code 2."""
+"""`skyferry serve` says in a sentence what it cannot start with: exit code 2, or 1 where the next start may succeed."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -16,14 +17,17 @@ def taken() -> Iterator[str]:
         yield f"127.0.0.1:{listener.getsockname()[1]}"
 
 
-def refusal(tmp_path: Path, *options: str) -> str:
+def command(tmp_path: Path, *options: str) -> list[str]:
     given = {"--data-dir": str(tmp_path / "data"), "--http": "127.0.0.1:0", "--mqtt": "127.0.0.1:0"}
     given |= dict(zip(options[::2], options[1::2], strict=True))
-    # A process of its own: a server that starts after all must not take over the signals of the tests.
-    command = [sys.executable, "-c", "from skyferry.cli import main; main()", "serve"]
     arguments = [word for pair in given.items() for word in pair]
-    result = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=120, check=False)
-    assert result.returncode == 2
+    return [sys.executable, "-c", "from skyferry.cli import main; main()", "serve", *arguments]
+
+
+def refusal(tmp_path: Path, *options: str, code: int = 2) -> str:
+    # A process of its own: a server that starts after all must not take over the signals of the tests.
+    result = subprocess.run(command(tmp_path, *options), capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == code
     assert "Traceback" not in result.stderr
     assert "ready" not in result.stdout
     return result.stderr
@@ -48,8 +52,15 @@ def test_a_setting_that_is_wrong_is_explained(tmp_path: Path, option: str, value
     assert sentence in refusal(tmp_path, option, value)
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The start waits for nothing."""
+    monkeypatch.setenv("SKYFERRY_START_WAIT_SECONDS", "0")
+
+
+@pytest.mark.usefixtures("impatient")
 def test_a_database_that_is_away_is_named_without_its_password(tmp_path: Path) -> None:
-    said = refusal(tmp_path, "--database", "postgresql://user:hidden@127.0.0.1:1/name")
+    said = refusal(tmp_path, "--database", "postgresql://user:hidden@127.0.0.1:1/name", code=1)
     assert "cannot be used" in said
     assert "hidden" not in said
 
@@ -59,10 +70,20 @@ def test_half_a_root_key_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert refusal(tmp_path).strip()
 
 
+def test_a_start_that_waits_ends_when_it_is_told_to(tmp_path: Path) -> None:
+    waiting = command(tmp_path, "--database", "postgresql://user:hidden@127.0.0.1:1/name")
+    with subprocess.Popen(waiting, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        assert "start.waiting" in process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
+@pytest.mark.usefixtures("impatient")
 def test_a_bucket_that_is_away_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SKYFERRY_OBJECTS_S3_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.setenv("SKYFERRY_OBJECTS_S3_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("SKYFERRY_OBJECTS_S3_SECRET_ACCESS_KEY", "hidden")
-    said = refusal(tmp_path, "--objects", "s3://files")
+    said = refusal(tmp_path, "--objects", "s3://files", code=1)
     assert "the bucket files of http://127.0.0.1:1" in said
     assert "hidden" not in said

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from skyferry.objects.bucket import BucketPlace
-from skyferry.objects.interface import ObjectStore, StoreAwayError
+from skyferry.objects.interface import ObjectStore, StoreAwayError, StoreRefusesError
 from skyferry.objects.limits import S3Limits
 from skyferry.objects.s3 import S3ObjectStore
 from tests.support.bucket import S3Server
@@ -25,12 +25,16 @@ IMPATIENT = S3Limits(answer_seconds=0.2, part_seconds=0.2, copy_seconds=0.2, att
 
 async def refusal(store: ObjectStore) -> str:
     """Why the store does not start."""
+    return str(await failure(store))
+
+
+async def failure(store: ObjectStore) -> StoreAwayError:
     try:
-        with pytest.raises(StoreAwayError) as refused:
+        with pytest.raises(StoreAwayError) as failed:
             await store.start()
     finally:
         await store.close()
-    return str(refused.value)
+    return failed.value
 
 
 async def started(place: BucketPlace, prefix: str = "", owner: str = OWNER) -> S3ObjectStore:
@@ -50,8 +54,28 @@ async def test_bucket_must_be_there(s3_server: S3Server) -> None:
 
 async def test_server_must_be_there(s3_server: S3Server) -> None:
     place = replace(place_of(s3_server.bucket()), endpoint="http://127.0.0.1:1")
-    said = await refusal(S3ObjectStore(place, "", OWNER))
-    assert said.startswith(f"The object store cannot be reached: the bucket {place.bucket} of http://127.0.0.1:1 (")
+    error = await failure(S3ObjectStore(place, "", OWNER))
+    assert str(error).startswith(f"The object store cannot be reached: the bucket {place.bucket} of {place.endpoint} (")
+    assert not isinstance(error, StoreRefusesError)
+
+
+@pytest.mark.parametrize(("status", "is_a_refusal"), [(403, True), (503, False)])
+async def test_who_lets_nobody_in_is_told_from_who_cannot_answer(
+    s3_server: S3Server, status: int, is_a_refusal: bool
+) -> None:
+    body = b"<Error><Code>Whatever</Code><Message>No.</Message></Error>"
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 %d No\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % (status, len(body)) + body)
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        place = replace(place_of(s3_server.bucket()), endpoint=f"http://127.0.0.1:{port}")
+        error = await failure(S3ObjectStore(place, "", OWNER, replace(IMPATIENT, answer_seconds=30)))
+    assert isinstance(error, StoreRefusesError) == is_a_refusal
+    assert "(Whatever: No.)" in str(error)
 
 
 async def test_server_that_says_something_else_is_refused(s3_server: S3Server) -> None:
