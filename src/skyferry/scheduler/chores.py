@@ -16,13 +16,24 @@ from skyferry.keys import SecretBox
 from skyferry.objects.cleaning import remove_blob, remove_blobs, remove_orphans
 from skyferry.objects.interface import ObjectStore
 from skyferry.objects.limits import ObjectLimits
-from skyferry.ota import deadlines, deletion, dispatch, listfile, listing, rollout, schedule, selection, stopping
+from skyferry.ota import (
+    deadlines,
+    deletion,
+    dispatch,
+    endings,
+    listfile,
+    listing,
+    rollout,
+    schedule,
+    selection,
+    stopping,
+)
 from skyferry.ota.deletion import DeletionLimits
 from skyferry.ota.models import EngineLimits
 from skyferry.ota.offers import OfferMaker
 from skyferry.scheduler import metrics
 from skyferry.scheduler.lookout import Lookout
-from skyferry.store import audit, disconnections, history, jobs, used_nonces
+from skyferry.store import audit, disconnections, history, job_lifecycle, jobs, used_nonces
 from skyferry.store.engine import Store
 from skyferry.store.jobs import JobRecord
 from skyferry.tracing import Kind
@@ -38,6 +49,7 @@ _HISTORY_AT_ONCE = 5_000
 _RECORDS_AT_ONCE = 5_000
 _SECOND = 1
 _CLEANING_SECONDS = 60
+_LEFT_OVER_SECONDS = 10
 _CLOCKS_APART_MS: Final = 60_000
 """By how much the clocks of processes that share nonces may differ."""
 _EVERYWHERE: Final = frozenset({"dispatch", "steer"})
@@ -127,6 +139,7 @@ class Chores:
             "stop": when(lambda seen: seen.waiting.stopping, look, self.stop),
             "select": when(lambda seen: seen.waiting.selecting, look, self.select),
             "register": when(lambda seen: seen.waiting.registering, look, self.register),
+            "end_left_over": every(_LEFT_OVER_SECONDS, self.clock, self.end_left_over),
             "end_overdue": when(lambda seen: seen.waiting.overdue, look, self.end_overdue),
             "disconnect": when(lambda seen: seen.waiting.disconnecting, look, self.disconnect),
             "sign_lists": when(lambda seen: seen.waiting.unsigned, look, self.repositories.publish_next),
@@ -209,6 +222,13 @@ class Chores:
         """Fails tasks whose time is over."""
         ended = await self.store.write(deadlines.end_overdue, self.clock.now_ms(), _OVERDUE_AT_ONCE)
         return ended == _OVERDUE_AT_ONCE
+
+    async def end_left_over(self) -> bool:
+        """Ends jobs whose last tasks ended in transactions that did not see each other: to each one was left open."""
+        keys = await self.store.read(job_lifecycle.left_over)
+        if keys:
+            await self.store.write(endings.end_finished_jobs, keys, self.clock.now_ms())
+        return False
 
     async def disconnect(self) -> bool:
         """Ends connections of devices whose secret a command line has changed."""

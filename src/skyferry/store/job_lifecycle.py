@@ -67,6 +67,13 @@ class EndedJob:
     moved: bool
 
 
+_HAS_NOTHING_LEFT: Final = and_(
+    or_(jobs.c.selection == "STATIC", ~job_is_running),
+    jobs.c.selected_up_to >= jobs.c.select_up_to,
+    ~exists().where(tasks.c.job_id == jobs.c.id, task_is_open),
+)
+"""It gets no more tasks, and has none open."""
+_LEFT_OVER: Final = select(jobs.c.id).where(job_is_live, _HAS_NOTHING_LEFT)
 _CANCELING: Final = jobs.c.ending_event == bindparam("canceling")
 _CANCELED: Final = bindparam("canceled", type_=jobs.c.status.type)
 _COMPLETED: Final = bindparam("completed", type_=jobs.c.status.type)
@@ -75,9 +82,7 @@ _END_FINISHED: Final = (
     .where(
         jobs.c.id.in_(bindparam("keys", expanding=True)),
         or_(job_is_live, and_(job_is_planned, jobs.c.target_selection == "SPECIFIC", _CANCELING)),
-        or_(jobs.c.selection == "STATIC", ~job_is_running),
-        jobs.c.selected_up_to >= jobs.c.select_up_to,
-        ~exists().where(tasks.c.job_id == jobs.c.id, task_is_open),
+        _HAS_NOTHING_LEFT,
     )
     .values(
         status=case(
@@ -117,6 +122,11 @@ def end_finished(
     for chunk in rows.chunks(keys):
         found += rows.all_of(EndedJob, tx.execute(_END_FINISHED, {**values, "keys": chunk}))
     return found
+
+
+def left_over(tx: Connection) -> Sequence[int]:
+    """Keys of jobs that have begun and could end, and have not."""
+    return tx.execute(_LEFT_OVER).scalars().all()
 
 
 def begin_stopping(tx: Connection, key: int, *, states: Collection[int], event: str, unselect: bool, now: int) -> None:

@@ -12,16 +12,23 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import Connection, text
 
+from skyferry.bus.messages import ProgressReported, Report, VersionReported
 from skyferry.errors import ApiError
-from skyferry.ota import cancel_job, confirm, deletion, jobs, rerun, rollout, updates
+from skyferry.keys import SecretBox
+from skyferry.objects.urls import DownloadUrls
+from skyferry.ota import cancel_job, confirm, deletion, endings, jobs, reports, rerun, rollout, updates
 from skyferry.ota.cancel_job import CancelFlags
 from skyferry.ota.controls import Controls
 from skyferry.ota.models import EngineLimits
+from skyferry.ota.offers import OfferMaker
+from skyferry.ota.states import JobStatus
 from skyferry.ota.updates import JobUpdate
-from skyferry.store import migrate, packages, products
+from skyferry.store import job_lifecycle, migrate, packages, products
+from skyferry.store import jobs as job_statements
 from skyferry.store.dialect import see_commits
 from skyferry.store.engine import Store
 from skyferry.store.jobs import JobRecord
+from skyferry.trust.signatures import DigestSigner
 from tests.support.postgresql import PostgresqlServer
 from tests.support.rows import START, World
 
@@ -218,3 +225,44 @@ async def test_no_task_runs_again_whose_package_is_being_deleted(
     with pytest.raises(ApiError):
         await store.write(second)
     await beginning
+
+
+async def test_a_job_ends_whose_last_tasks_end_at_once(store: Store) -> None:
+    """Each of the two workers sees the other's task open; who looks afterwards ends the job."""
+    job, devices = await store.write(make_pair)
+    begun = asyncio.Event()
+
+    def succeed_slowly(tx: Connection) -> None:
+        see_commits(tx)
+        report(tx, VersionReported(devices[0], "default", "2.0.0", START))
+        begun.set()
+        tx.execute(text("SELECT pg_sleep(0.2)"))
+
+    def fail(tx: Connection) -> None:
+        see_commits(tx)
+        report(tx, ProgressReported(devices[1], None, -1, "", START))
+
+    succeeding = asyncio.create_task(store.write(succeed_slowly))
+    await begun.wait()
+    await store.write(fail)
+    await succeeding
+    left_over = await store.read(job_lifecycle.left_over)
+    assert left_over == [job.id]
+    await store.write(endings.end_finished_jobs, left_over, START)
+    found = await store.read(job_statements.by_id, job.id)
+    assert found is not None
+    assert found.status == JobStatus.COMPLETED
+    assert await store.read(job_lifecycle.left_over) == []
+
+
+def make_pair(tx: Connection) -> tuple[JobRecord, list[int]]:
+    """A job with the keys of its two devices."""
+    world = World(tx)
+    devices = [world.make_device(name).id for name in ("dev0", "dev1")]
+    return world.make_job(world.make_package()), devices
+
+
+def report(tx: Connection, item: Report) -> None:
+    """What a worker does with a report."""
+    maker = OfferMaker(DownloadUrls("http://ota.test", bytes(32)), DigestSigner(SecretBox(bytes(32))))
+    reports.apply(tx, [item], limits=EngineLimits(), maker=maker, now=START)

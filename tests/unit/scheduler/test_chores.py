@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 
 from skyferry.bus.local import LocalBus
 from skyferry.bus.messages import Cause, Command, DisconnectDevice
@@ -17,15 +17,16 @@ from skyferry.objects.urls import DownloadUrls
 from skyferry.ota import deletion
 from skyferry.ota.models import EngineLimits, NewFile
 from skyferry.ota.offers import OfferMaker
+from skyferry.ota.states import JobStatus, TaskStatus
 from skyferry.ram.audit import AuditRecord
 from skyferry.scheduler.chores import Chore, Chores, shared
 from skyferry.scheduler.lookout import Lookout
 from skyferry.scheduler.recovery import recover
-from skyferry.store import audit, disconnections
+from skyferry.store import audit, disconnections, jobs
 from skyferry.store import objects as object_statements
 from skyferry.store.audit import AuditFilter
 from skyferry.store.engine import Store
-from skyferry.store.tables import devices, products
+from skyferry.store.tables import devices, products, tasks
 from skyferry.trust.signatures import DigestSigner
 from skyferry.trust.tuf.limits import TufLimits
 from skyferry.trust.tuf.repository import Repositories
@@ -41,15 +42,14 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     await opened.close()
 
 
-def delete_product(tx: Connection) -> tuple[list[int], str]:
-    """A product with a device and a package, deleted: the device's key and the name of the package's file."""
+def make_product(tx: Connection) -> tuple[World, list[int], str]:
+    """A product with a device and a package: the device's key and the name of the package's file."""
     world = World(tx)
     device = world.make_device("dev0")
     url = world.make_object()
     world.make_package(file=NewFile(url=url))
     [blob] = object_statements.blobs_of(tx, [url.partition("/objects/")[2]])
-    deletion.delete_product(tx, world.instance.id, world.product.product_key, now=world.now)
-    return [device.id], blob
+    return world, [device.id], blob
 
 
 def rows(tx: Connection) -> list[int]:
@@ -121,7 +121,8 @@ async def test_a_deleted_product_goes_with_its_files_and_connections(store: Stor
 
     bus.attach_gateway(note)
     chores = chores_of(store, bus, objects)
-    keys, blob = await store.write(delete_product)
+    world, keys, blob = await store.write(make_product)
+    await store.write(deletion.delete_product, world.instance.id, world.product.product_key, now=world.now)
     writer = await objects.create()
     await writer.commit(blob)
 
@@ -131,6 +132,23 @@ async def test_a_deleted_product_goes_with_its_files_and_connections(store: Stor
     assert sent == [DisconnectDevice(key, Cause.DELETED) for key in keys]
     assert [item async for item in objects.blobs()] == []
     assert await store.read(rows) == [0, 0]
+
+
+async def test_a_job_that_nobody_has_ended_ends(store: Store, tmp_path: Path) -> None:
+    """As after its last tasks have ended in two transactions that did not see each other."""
+
+    def make(tx: Connection) -> int:
+        world = World(tx)
+        world.make_device("dev0")
+        job = world.make_job(world.make_package())
+        tx.execute(update(tasks).values(status=TaskStatus.SUCCEEDED))
+        return job.id
+
+    key = await store.write(make)
+    await chores_of(store, LocalBus(), LocalObjectStore(tmp_path / "objects")).end_left_over()
+    job = await store.read(jobs.by_id, key)
+    assert job is not None
+    assert (job.status, job.ended_at is None) == (JobStatus.COMPLETED, False)
 
 
 async def test_records_are_kept_as_long_as_they_should_be(store: Store, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from skyferry.bus.messages import Command, WithdrawPush
 from skyferry.ota import deadlines
 from skyferry.scheduler.withdrawals import Withdrawals
 from skyferry.store.devices import DeviceRecord
+from skyferry.store.dialect import see_commits
 from skyferry.store.engine import Store
 from tests.support import databases
 from tests.support.clock import ManualClock
@@ -29,6 +30,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 def begun(tx: Connection, timeout_minutes: int | None = None) -> tuple[World, DeviceRecord, Key]:
     """A device that was pushed to, and its task."""
+    see_commits(tx)  # as what sends pushes does
     world = World(tx)
     device = world.make_device("dev0")
     job = world.make_job(world.make_package(), timeout_minutes=timeout_minutes)

@@ -185,6 +185,7 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
         ),
         {OF_JOB},
     ),
+    "jobs that could have ended": (lambda s: job_lifecycle.left_over(s.tx), {"ix_jobs_live", OF_JOB}),
     "stopping job": (lambda s: job_lifecycle.next_stopping(s.tx), {"ix_jobs_ending"}),
     "tasks to be stopped": (
         lambda s: cancelling.end_of_job(
