@@ -12,6 +12,7 @@ from skyferry.objects.local import LocalObjectStore
 from skyferry.ota import archives
 from skyferry.scheduler.archiving import Archiving
 from skyferry.store import archives as statements
+from skyferry.store.dialect import see_commits
 from skyferry.store.engine import Store
 from skyferry.store.jobs import JobRecord
 from skyferry.store.tables import task_history, tasks
@@ -69,6 +70,7 @@ class Scene:
         """Does something at the present time."""
 
         def do(tx: Connection) -> T:
+            see_commits(tx)  # the work may be a call that says so after it was prepared here
             self._world.tx, self._world.now = tx, self.clock.now
             return work(self._world)
 
