@@ -26,6 +26,9 @@ ON_POSTGRESQL := tests/unit/store tests/unit/ota $(addprefix tests/scenario/test
 NOT_ON_POSTGRESQL := tests/unit/ota/test_states_machine.py tests/unit/store/test_conditions.py \
 	tests/scenario/test_cancel.py::test_ten_calls_a_second_are_shared_with_ram_users
 
+# What runs against a server of several processes too: the vendor's libraries and the devices that share one server.
+ON_SEVERAL := $(addprefix tests/clients/test_,$(addsuffix .py,whole_job temporary_keys c_device common_tools linkkit_device node_device))
+
 .PHONY: help setup clients packages lint format translations docs test test-postgresql fuzz soak demo bench lock clean
 
 help:
@@ -119,6 +122,7 @@ docs: setup
 test: setup packages clients lint
 	$(BIN)/pytest -n $(JOBS)
 	$(BIN)/pytest -n $(JOBS) --database=postgresql $(ON_POSTGRESQL) $(addprefix --deselect=,$(NOT_ON_POSTGRESQL))
+	$(BIN)/pytest -n $(JOBS) --processes=several $(ON_SEVERAL)
 
 test-postgresql: setup packages clients
 	$(BIN)/pytest -n $(JOBS) --database=postgresql

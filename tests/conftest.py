@@ -12,7 +12,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.support import databases
 from tests.support.api import Application, root
+from tests.support.cluster import Cluster
 from tests.support.server import Server
+from tests.support.several import PROCESSES, Front
 
 _SCENARIOS: Final = "tests/scenario/"
 _LONG: Final = ("tests/soak/", _SCENARIOS, "tests/cluster/", "tests/fault/", "tests/browser/", "tests/clients/")
@@ -24,7 +26,13 @@ settings.load_profile("skyferry")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--database=postgresql` lets every test that has a database use PostgreSQL."""
+    """`--database=postgresql` lets every test that has a database use PostgreSQL.
+
+    `--processes=several` gives those that share a server one of several processes.
+    """
+    parser.addoption(
+        "--processes", choices=("one", "several"), default="one", help="what the shared server consists of"
+    )
     parser.addoption("--database", choices=databases.KINDS, default="sqlite", help="the database that tests use")
 
 
@@ -41,9 +49,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: next((n for n, long in enumerate(_LONG) if item.nodeid.startswith(long)), len(_LONG)))
 
 
+@pytest.fixture(scope="session")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A server of several processes, which must end cleanly."""
+    with Cluster(tmp_path_factory.mktemp("several"), PROCESSES) as started:
+        yield started
+        for process in started.processes.values():
+            process.stop()
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A started server that the tests of one module share, and that must end cleanly."""
+    if request.config.getoption("--processes") == "several":
+        yield Front(tmp_path_factory.mktemp("front"), request.getfixturevalue("several"))
+        return
     with Server(tmp_path_factory.mktemp("server")) as started:
         yield started
         started.stop()
