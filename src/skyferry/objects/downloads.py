@@ -10,9 +10,8 @@ from skyferry.objects import errors, keys, metrics, rendering, sending
 from skyferry.objects.errors import ObjectError
 from skyferry.objects.gate import Gate
 from skyferry.objects.interface import ObjectReader, ObjectStore
+from skyferry.objects.recent import RecentObjects
 from skyferry.objects.sending import Part
-from skyferry.store import objects as statements
-from skyferry.store.engine import Store
 from skyferry.store.objects import StoredObject
 
 _log = structlog.get_logger("skyferry.objects")
@@ -65,13 +64,13 @@ class Downloads:
     """The use case.
 
     Attributes:
-        store: the database.
+        recent: looks objects up.
         objects: where the files are.
         serving: limits, and who counts.
         stall_seconds: how long a client may take nothing.
     """
 
-    store: Store
+    recent: RecentObjects
     objects: ObjectStore
     serving: Serving
     stall_seconds: float
@@ -93,7 +92,7 @@ class Downloads:
             OSError: the object cannot be opened.
         """
         try:
-            item = await self.store.read(statements.find_object_of_url, key) if keys.prefix_of(key) else None
+            item = await self._find(key, task_id) if keys.prefix_of(key) else None
             if item is None:
                 raise errors.no_such_key(key)
             if follows and self.serving.elsewhere is not None and request.method == hdrs.METH_GET:
@@ -105,6 +104,10 @@ class Downloads:
             if task_id is not None:
                 self.serving.told(Served(task_id, 0, complete=False))
             raise
+
+    async def _find(self, key: str, task_id: int | None) -> StoredObject | None:
+        """The object; that of a task is a package's and stays as it is, of others only the database knows."""
+        return await (self.recent.look_up(key) if task_id is None else self.recent.find(key))
 
     def _redirect(self, location: str, task_id: int | None, request_id: str) -> web.Response:
         """Whoever sends the bytes, the request is counted here."""
@@ -151,7 +154,8 @@ class Downloads:
         try:
             reader = await self.objects.open(item.blob)
         except FileNotFoundError:
-            _log.exception("object file missing", key=item.key)
+            if await self.recent.look_up(item.key) is not None:
+                _log.exception("object file missing", key=item.key)
             raise errors.no_such_key(item.key) from None
         if reader.size != item.size:
             await reader.close()

@@ -20,6 +20,7 @@ from skyferry.devices.mqtt.interface import Peer
 from skyferry.identifiers import process_name, process_of
 from skyferry.keys import SecretBox
 from skyferry.objects.downloads import Downloads, Served
+from skyferry.objects.recent import RecentObjects
 from skyferry.objects.urls import DownloadUrls
 from skyferry.ota import metrics
 from skyferry.ota.changes import MOVED
@@ -121,7 +122,7 @@ class Foundation:
             told=self._downloaded,
             address_of=lambda request: self.origin_of(request).address,
         )
-        return Downloads(self.store, self.objects, serving, self.object_limits.stall_seconds)
+        return Downloads(RecentObjects(self.store), self.objects, serving, self.object_limits.stall_seconds)
 
     def _downloaded(self, served: Served) -> None:
         self.download_counts.add(

@@ -18,6 +18,7 @@ from skyferry.objects.gate import Gate
 from skyferry.objects.http import routes
 from skyferry.objects.interface import ObjectStore
 from skyferry.objects.limits import ObjectLimits, ServingLimits
+from skyferry.objects.recent import RecentObjects
 from skyferry.objects.tickets import UploadTicket, issue_ticket
 from skyferry.objects.urls import DownloadUrls
 from skyferry.store import tables
@@ -278,7 +279,7 @@ async def serving(
     served: list[Served] = []
     gate = Gate(serving_limits or ServingLimits())
     how = Serving(gate, told=served.append, elsewhere=elsewhere, devices_follow=devices_follow)
-    downloads = Downloads(store, objects, how, limits.stall_seconds)
+    downloads = Downloads(RecentObjects(store), objects, how, limits.stall_seconds)
     application.add_routes(
         routes(
             store,

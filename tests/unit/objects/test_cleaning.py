@@ -53,6 +53,17 @@ async def test_unused_file_is_removed_after_an_hour(server: ObjectServer) -> Non
     assert (await server.get(key)).code == "NoSuchKey"
 
 
+async def test_removed_file_is_refused_to_the_device_that_has_just_had_it(server: ObjectServer) -> None:
+    key = await server.put(b"abc")
+    server.clock.now += 2 * HOUR_MS
+    target = server.urls.sign(key, server.clock.now, task_id=1).removeprefix(server.urls.base_url)
+    assert (await server.fetch(target)).body == b"abc"
+    assert await clean(server) == 1
+    for method in ("GET", "HEAD"):
+        refused = await server.fetch(target, method=method)
+        assert refused.status == 404, refused
+
+
 async def test_file_of_a_package_stays(server: ObjectServer) -> None:
     unused, used = await server.put(b"abc"), await server.put(b"abc")
     await server.store.write(add_package_of, used)
