@@ -132,6 +132,7 @@ class GatewaySettings:
         pushes_in_flight: pushes that one connection may leave without PUBACK, its sub-devices' included; above, they
             wait for it.
         withdrawals_remembered: the latest withdrawn pushes of one session that are not sent when they arrive late.
+        versions_remembered: modules of which a session knows the version that its device has said.
         logins_per_lookup: the most log-ins that are looked up in one transaction.
         retold_s: seconds after which the end of a connection that could not be stored is told again.
     """
@@ -149,5 +150,6 @@ class GatewaySettings:
     pushes_unacknowledged: int = 32
     pushes_in_flight: int = 128
     withdrawals_remembered: int = 8
+    versions_remembered: int = 8
     logins_per_lookup: int = 1_000
     retold_s: float = 5

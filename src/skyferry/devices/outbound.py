@@ -42,7 +42,6 @@ class Outbox:
         "_in_flight",
         "_listening",
         "_opened_at",
-        "_reporting",
         "_settings",
         "_topics",
         "_unacknowledged",
@@ -69,7 +68,6 @@ class Outbox:
         self._fallback: asyncio.TimerHandle | None = None
         self._filters: dict[str, None] = {}
         self._held: dict[int | None, Notice] = {}
-        self._reporting: dict[asyncio.Future[None], tuple[str, str]] | None = None
         self._unacknowledged = 0
 
     def deliver(self, notice: Notice) -> bool:
@@ -83,9 +81,6 @@ class Outbox:
             return True
         if self._held.pop(notice.task_id, None):
             _REPLACED.inc()
-        if self._reporting and read_offer(notice.payload) in self._reporting.values():
-            _ALREADY_INSTALLED.inc()
-            return True
         if self._unacknowledged + len(self._held) >= self._settings.pushes_unacknowledged:
             return False
         loop = asyncio.get_running_loop()
@@ -105,16 +100,13 @@ class Outbox:
     def version_reported(self, module: str, version: str, stored: asyncio.Future[None]) -> None:
         """The device said what it runs: a push of just that is forgotten, the others go out once the report is stored.
 
-        After a restart into the new firmware the worker may have pushed it again before it knew, and may do so until
-        the report is stored; sent to the device, it would make it install the firmware once more.
+        After a restart into the new firmware the worker may have pushed it again before it knew; sent to the device, it
+        would make it install the firmware once more.
         """
         for task_id, notice in list(self._held.items()):
             if read_offer(notice.payload) == (module, version):
                 del self._held[task_id]
                 _ALREADY_INSTALLED.inc()
-        if self._reporting is None:
-            self._reporting = {}
-        self._reporting[stored] = module, version
         stored.add_done_callback(self._on_version_stored)
 
     def subscribe(self, filters: Sequence[tuple[str, int]]) -> list[int]:
@@ -175,7 +167,6 @@ class Outbox:
         undelivered = dict.fromkeys([*self._in_flight.leave(self), *self._held])
         self._unacknowledged = 0
         self._held.clear()
-        self._reporting = None
         return [task_id for task_id in undelivered if task_id is not None]
 
     def _subscribe(self, topic_filter: str, qos: int) -> int:
@@ -187,9 +178,6 @@ class Outbox:
         return min(qos, 1)
 
     def _on_version_stored(self, stored: asyncio.Future[None]) -> None:
-        if self._reporting is not None:
-            self._reporting.pop(stored, None)
-            self._reporting = self._reporting or None
         if not self._listening and not stored.cancelled() and stored.exception() is None:
             self._listens()
 

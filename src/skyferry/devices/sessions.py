@@ -21,6 +21,7 @@ from skyferry.devices.outbound import Outbox
 from skyferry.devices.payloads import PayloadError
 from skyferry.devices.reports import Reports
 from skyferry.devices.requests import Request, Requests
+from skyferry.devices.told_versions import ToldVersions
 from skyferry.devices.topics import IDENTITY, DeviceTopics, Uplink
 from skyferry.devices.withdrawn import Withdrawn
 
@@ -34,6 +35,7 @@ _FOREIGN_TOPIC: Final = metrics.DROPPED.labels("foreign_topic")
 _UNREADABLE: Final = metrics.DROPPED.labels("unreadable")
 _BEFORE_LOG_IN: Final = metrics.DROPPED.labels("before_log_in")
 _WITHDRAWN: Final = metrics.DROPPED.labels("withdrawn")
+_ALREADY_INSTALLED: Final = metrics.DROPPED.labels("already_installed")
 _NOT_ACKNOWLEDGED: Final = metrics.DROPPED.labels("not_acknowledged")
 REPLACED: Final = "replaced"
 """Why a session ends whose device has logged in anew."""
@@ -90,7 +92,7 @@ class LoggedInDevice(ABC):
     """A device that is logged in: what it says becomes reports and requests, what it must know is sent to it."""
 
     __slots__ = (
-        *("_channel", "_identity", "_online_at", "_outbox", "_topics", "_withdrawn"),
+        *("_channel", "_identity", "_online_at", "_outbox", "_told", "_topics", "_withdrawn"),
         *("address", "connection_id", "context"),
     )
 
@@ -104,6 +106,7 @@ class LoggedInDevice(ABC):
         self.connection_id = connection_id
         self._topics = DeviceTopics(identity.address.product_key, identity.address.device_name)
         self._withdrawn = Withdrawn(context.settings.withdrawals_remembered)
+        self._told = ToldVersions()
         self.address = address
 
     @property
@@ -146,6 +149,7 @@ class LoggedInDevice(ABC):
             return None
         stored = self.context.reports.send(report)
         if isinstance(report, VersionReported):
+            self._told.remember(report.module, report.version, most=self.context.settings.versions_remembered)
             self._outbox.version_reported(report.module, report.version, stored)
         return stored
 
@@ -159,6 +163,8 @@ class LoggedInDevice(ABC):
 
         A push that was claimed before the log-in was meant for the connection before. The worker makes it up on this
         one, as every push before a log-in: delivered here as well, it would be a second one in the device's download.
+        A push of what the device has said that it runs would make it install that once more. What it has said is said
+        again instead: the push shows that a worker did not know it.
         """
         if notice.claimed_at is not None and notice.claimed_at < self._online_at:
             _BEFORE_LOG_IN.inc()
@@ -166,6 +172,10 @@ class LoggedInDevice(ABC):
         if notice in self._withdrawn:
             _WITHDRAWN.inc()
             return False
+        if runs := self._told.offered_by(notice):
+            _ALREADY_INSTALLED.inc()
+            self.context.reports.send(VersionReported(self.device_id, *runs, self.context.clock.now_ms()))
+            return True
         delivered = self._outbox.deliver(notice)
         if not delivered:
             _NOT_ACKNOWLEDGED.inc()

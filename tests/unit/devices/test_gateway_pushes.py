@@ -13,6 +13,7 @@ from skyferry.bus.messages import (
     Notice,
     NoticeKind,
     NoticeUndelivered,
+    VersionReported,
     WithdrawPush,
 )
 from skyferry.devices.mqtt.packets import PingReq, PingResp, PubAck, Publish, SubAck, Subscribe, UnsubAck, Unsubscribe
@@ -105,6 +106,24 @@ async def test_a_device_that_restarted_into_the_new_version_is_not_pushed_to(wor
         answer = await client.receive()
         assert isinstance(answer, Publish)
         assert answer.topic.endswith("get_reply")
+
+
+async def test_what_the_device_has_said_that_it_runs_is_not_pushed_but_said_again(world: World) -> None:
+    """The report is stored, but a worker was behind when it sent the push."""
+    key = world.ids["dev-1"]
+    async with world.client() as client:
+        await world.log_in(client, "dev-1")
+        await client.send(Publish(f"{INFORM}/dev-1", b'{"id":1,"params":{"version":"2.0.0"}}', 1, 4))
+        assert await client.receive() == PubAck(4)
+        for task_id, payload in ((1, OFFER), (2, OFFER.replace(b"2.0.0", b"2.0.0.1"))):
+            await world.gateway.on_commands([world.push("dev-1", task_id, payload)])
+        assert await client.receive() == Publish(f"{UPGRADE}/dev-1", OFFER.replace(b"2.0.0", b"2.0.0.1"), 1, 1)
+        assert world.bus.of(VersionReported) == [VersionReported(key, "default", "2.0.0", NOW)] * 2
+
+        await client.send(Publish(f"{INFORM}/dev-1", SOURCE, 1, 5))
+        assert await client.receive() == PubAck(5)
+        await world.gateway.on_commands([world.push("dev-1", 3)])
+        assert await client.receive() == Publish(f"{UPGRADE}/dev-1", OFFER, 1, 2), "it went back to an older one"
 
 
 async def test_what_cannot_be_delivered_is_reported(world: World) -> None:

@@ -128,23 +128,6 @@ async def test_what_the_device_already_runs_is_not_pushed() -> None:
     assert box.close() == [6, 7]
 
 
-async def test_what_the_device_is_just_reporting_is_not_pushed_either() -> None:
-    channel = FakeChannel()
-    box = outbox(channel)
-    stored = report(box, "2")
-    assert box.deliver(push(5, "2"))
-    assert box.deliver(push(6, "3"))
-    stored.set_result(None)
-    await until(lambda: bool(channel.published))
-    again = report(box, "3")
-    assert box.deliver(push(7, "3"))
-    again.set_result(None)
-    await asyncio.sleep(0)
-    assert box.deliver(push(8, "2"))
-    assert channel.payloads == [push(6, "3").payload, push(8, "2").payload]
-    assert box.close() == [6, 8]
-
-
 @pytest.mark.parametrize("topic_filter", [UPGRADE, "/ota/#", "#", "/ota/device/+/pk/dn"])
 async def test_a_subscription_releases_pushes_once(topic_filter: str) -> None:
     channel = FakeChannel()
