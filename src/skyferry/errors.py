@@ -59,3 +59,6 @@ class ApiError(Exception):
 
 class UnavailableError(Exception):
     """Something that the server needs, such as its database, is away: the same call may succeed later."""
+
+    advice = "The server goes on by itself when it is back."
+    """What to do about it, for the log."""

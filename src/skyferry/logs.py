@@ -6,6 +6,8 @@ from typing import Any
 
 import structlog
 
+from skyferry.outages import Outages
+
 
 def configure(level: str, form: str) -> None:
     """Sets logging up for the process.
@@ -24,6 +26,7 @@ def configure(level: str, form: str) -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
+            Outages(),
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *renderer,
         ],

@@ -8,6 +8,8 @@ import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from skyferry import outages
+
 _log = structlog.get_logger()
 
 Check = Callable[[], Awaitable[None]]
@@ -89,6 +91,6 @@ async def _problem(name: str, check: Check) -> str | None:
     try:
         await check()
     except Exception as error:  # noqa: BLE001 - whatever a part raises, it does not work
-        _log.warning("health.failed", part=name, error=str(error))
+        _log.warning("health.failed", part=name, **outages.cause(error))
         return str(error) or type(error).__name__
     return None

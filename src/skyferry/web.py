@@ -11,6 +11,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from skyferry.console.page import ROOT as CONSOLE_PATH
 from skyferry.devices import registration_http
 from skyferry.endpoints import Endpoint, Endpoints
+from skyferry.errors import UnavailableError
 from skyferry.objects import urls
 from skyferry.rpc.http_limits import RUNNER_OPTIONS
 from skyferry.tls.keeper import TlsKeeper
@@ -72,6 +73,9 @@ class WebServer:
 def _is_of_the_server(record: logging.LogRecord) -> bool:
     """What is no HTTP, or nobody waits for, is the sender's doing: it gets a line instead of a stack trace."""
     error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, UnavailableError):
+        _log.warning("http_not_answered", what=record.getMessage(), exc_info=error)
+        return False
     if not isinstance(error, HttpProcessingError | ClientConnectionResetError):
         return True
     _log.info("http_broken", what=record.getMessage(), reason=type(error).__name__)

@@ -38,6 +38,7 @@ async def test_nothing_is_lost_when_postgresql_dies(tmp_path: Path) -> None:
             await asyncio.to_thread(scene.check, fleet)
         server.stop()
         assert "store.gave_up" not in server.logs()
+        assert "Traceback" not in server.logs()
         await wait_for_postgresql(postgresql, server)
 
 

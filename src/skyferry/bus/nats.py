@@ -14,7 +14,7 @@ import structlog
 from nats.aio.msg import Msg
 from nats.errors import Error
 
-from skyferry import tracing
+from skyferry import outages, tracing
 from skyferry.batching import Batcher
 from skyferry.bus import connection, metrics, wire
 from skyferry.bus.interface import CommandHandler, DownloadHandler, WakeHandler
@@ -242,7 +242,7 @@ class NatsBus:
         try:
             await self.report(report)
         except Exception as error:  # noqa: BLE001 - the device's next log-in brings the push all the same
-            _log.warning("bus.report_failed", error=repr(error))
+            _log.warning("bus.report_failed", **outages.cause(error))
 
     def _run(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)

@@ -28,6 +28,7 @@ from nats.js.api import (
 from nats.js.errors import APIError, NotFoundError
 
 from skyferry.bus.names import Names
+from skyferry.errors import UnavailableError
 
 _log = structlog.get_logger()
 
@@ -64,6 +65,12 @@ class Parcel:
 
     sequence: int
     body: bytes
+
+
+class StreamUnavailableError(ConnectionError, UnavailableError):
+    """NATS does not store what it is given."""
+
+    advice = "See whether NATS runs and is reached; devices say again what they were not acknowledged."
 
 
 class ReaderBrokenError(Exception):
@@ -121,7 +128,7 @@ class ReportStream:
         another, answers fail to come.
 
         Raises:
-            ConnectionError: it is not known to be stored.
+            StreamUnavailableError: it is not known to be stored.
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + self._limits.store_s
@@ -132,7 +139,7 @@ class ReportStream:
                 )
             except (Error, OSError) as error:
                 if loop.time() + self._limits.pause_s >= until:
-                    raise ConnectionError(f"Reports could not be stored: {error!r}") from error
+                    raise StreamUnavailableError(f"Reports could not be stored: {error!r}.") from error
                 await asyncio.sleep(self._limits.pause_s)
             else:
                 return stored.seq

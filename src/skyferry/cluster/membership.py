@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 
+from skyferry import outages
 from skyferry.clock import Clock
 from skyferry.store import processes
 from skyferry.store.engine import Store
@@ -114,4 +115,4 @@ class Membership:
             try:
                 await self.beat()
             except Exception as error:  # noqa: BLE001 - told again in a moment
-                _log.warning("process.beat_failed", error=repr(error))
+                _log.warning("process.beat_failed", **outages.cause(error))

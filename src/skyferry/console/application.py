@@ -22,12 +22,15 @@ from skyferry.console.pages import PAGES
 from skyferry.console.problems import Problem
 from skyferry.console.routing import Route
 from skyferry.console.said import said
+from skyferry.errors import UnavailableError
 from skyferry.rpc import gateway_errors
 from skyferry.rpc.direct import CallError
 from skyferry.rpc.origin import Network, origin_of
 
 _FORM_FIELD: Final = "form_token"
 _FORM_HEADER: Final = "X-Form-Token"
+_FAILED: Final = 500
+_UNAVAILABLE: Final = 503
 _HEADERS: Final[Mapping[str, str]] = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "same-origin",
@@ -206,9 +209,10 @@ def _headers(public_url: str) -> Middleware:
         except web.HTTPException as answer:
             answer.headers.update(_HEADERS)
             raise
-        except Exception:  # noqa: BLE001 - the person gets a sentence, the log gets the traceback
+        except Exception as error:  # noqa: BLE001 - the person gets a sentence, the log gets the traceback
             _log.exception("page failed", path=request.path)
-            response = web.Response(status=500, text=_("The page cannot be made now. The server's log says why."))
+            status = _UNAVAILABLE if isinstance(error, UnavailableError) else _FAILED
+            response = web.Response(status=status, text=_("The page cannot be made now. The server's log says why."))
         response.headers["Content-Security-Policy"] = policy
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)

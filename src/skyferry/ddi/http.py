@@ -12,6 +12,7 @@ import structlog
 from aiohttp import hdrs, web
 from sqlalchemy.exc import SQLAlchemyError
 
+from skyferry import outages
 from skyferry.bus.messages import VersionReported
 from skyferry.ddi import bodies, errors, metrics, rendering
 from skyferry.ddi.assignments import is_given
@@ -118,7 +119,7 @@ async def _answered(
         _log.info("ddi_refused", path=request.path[:256], status=error.status, code=error.code, address=origin.address)
     except (SQLAlchemyError, ConnectionError, StoreAwayError) as error:
         failure = errors.unavailable()
-        _log.warning("ddi_unavailable", path=request.path[:256], error=repr(error))
+        _log.warning("ddi_unavailable", path=request.path[:256], **outages.cause(error))
     except Exception:  # noqa: BLE001 - logged; the device gets an answer all the same
         failure = errors.internal()
         _log.exception("ddi_failed", path=request.path[:256])

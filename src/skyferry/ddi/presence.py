@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from skyferry import outages
 from skyferry.bus.interface import Bus
 from skyferry.bus.messages import Command, Connected, DisconnectDevice, Disconnected
 from skyferry.clock import Clock
@@ -148,7 +149,7 @@ class Presence:
         try:
             await self._bus.report(Disconnected(stay.device_id, stay.connection_id, now))
         except Exception as error:  # noqa: BLE001 - logged; the device's next visit says more
-            _log.warning("departure_not_stored", device_id=stay.device_id, error=repr(error))
+            _log.warning("departure_not_stored", device_id=stay.device_id, **outages.cause(error))
 
     async def _run(self) -> None:
         while True:

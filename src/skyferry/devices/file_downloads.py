@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from skyferry import outages
 from skyferry.bus.interface import Bus
 from skyferry.bus.messages import Downloaded
 from skyferry.clock import Clock
@@ -171,7 +172,7 @@ class FileDownloads:
             self._refuse(request, error)
         except (OSError, SQLAlchemyError) as error:
             transfer.failures += transfer.stream is not None
-            log.warning("block_not_read", topic=request.topic, error=repr(error))
+            log.warning("block_not_read", topic=request.topic, **outages.cause(error))
             self._refuse(
                 request,
                 BlockRefusedError(block.request_id, file_blocks.UNAVAILABLE, "The file cannot be read now: ask again."),

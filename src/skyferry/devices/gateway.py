@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
-from skyferry import tracing
+from skyferry import outages, tracing
 from skyferry.bus.interface import Bus
 from skyferry.bus.messages import (
     Command,
@@ -188,7 +188,7 @@ class DeviceGateway:
             return refusal.code
         except SQLAlchemyError as error:
             metrics.LOGINS.labels("store_unavailable").inc()
-            log.warning("login_not_checked", address=peer.address, error=repr(error))
+            log.warning("login_not_checked", address=peer.address, **outages.cause(error))
             return ConnectCode.SERVER_UNAVAILABLE
         self.throttle.succeeded(peer.address, user)
         return session

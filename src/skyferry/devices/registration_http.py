@@ -13,7 +13,7 @@ import structlog
 from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
-from skyferry import http_bodies
+from skyferry import http_bodies, outages
 from skyferry.devices import metrics
 from skyferry.devices.authentication import WRONG_CREDENTIALS
 from skyferry.devices.credentials import DIGESTS, registration_text
@@ -92,7 +92,7 @@ async def _answer(
         log.info("registration_refused", device=device, address=peer.address, reason=error.reason)
         return *_ANSWERS.get(error.reason, _UNAVAILABLE), None
     except (SQLAlchemyError, ConnectionError) as error:
-        log.warning("registration_not_checked", address=peer.address, error=repr(error))
+        log.warning("registration_not_checked", address=peer.address, **outages.cause(error))
         return *_UNAVAILABLE, None
     throttle.succeeded(peer.address, device)
     return _OK, "success", answer_of(address, registered)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
+from skyferry import outages
 from skyferry.bus.interface import Bus
 from skyferry.bus.messages import Connected, Disconnected, Report
 
@@ -60,7 +61,7 @@ class Reports:
             if self._ends and isinstance(report, Connected):
                 self._ends.pop(report.device_id, None)
             return
-        log.warning("report_failed", error=repr(error))
+        log.warning("report_failed", **outages.cause(error))
         if isinstance(report, Disconnected):
             # An older one is of a connection that was stored, which is not known of this one.
             self._ends.setdefault(report.device_id, report)

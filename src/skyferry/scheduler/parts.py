@@ -14,12 +14,14 @@ from nats.errors import Error
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
+from skyferry import outages
 from skyferry.bus import wire
 from skyferry.bus.messages import Report
 from skyferry.bus.names import PARTS
 from skyferry.bus.nats import NatsBus
 from skyferry.bus.stream import Parcel, PartReader, ReaderBrokenError
 from skyferry.cluster.claims import Claims
+from skyferry.errors import UnavailableError
 from skyferry.scheduler import metrics
 from skyferry.scheduler.reports import Before, ReportWriter
 from skyferry.store import positions
@@ -77,7 +79,7 @@ class PartsWorker:
             try:
                 held = {_NAMES[name] for name in await self._claims.hold(_NAMES)}
             except Exception as error:  # noqa: BLE001 - what is held goes on: the position tells who may store
-                _log.warning("reports.claim_failed", error=repr(error))
+                _log.warning("reports.claim_failed", **outages.cause(error))
             else:
                 await self._let_go(self._reading.keys() - held)
                 for part in held - self._reading.keys():
@@ -92,6 +94,8 @@ class PartsWorker:
         while True:
             try:
                 await _Part(part, self._store, self._bus, self._writer).read()
+            except UnavailableError as error:
+                _log.warning("reports.not_applied", **outages.cause(error))
             except (ReaderBrokenError, OvertakenError, Error, OSError, DBAPIError) as error:
                 _log.info("reports.reader_ended", part=part, reason=repr(error))
             except Exception:  # noqa: BLE001 - whatever it was, the part is read on

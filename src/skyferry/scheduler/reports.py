@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from skyferry import tracing
+from skyferry import outages, tracing
 from skyferry.batching import Batcher
 from skyferry.bus.interface import Bus
 from skyferry.bus.messages import Command, Report
@@ -109,7 +109,7 @@ class ReportWorker:
         except OperationalError as error:
             # The store fails, be it that its disk is full: the fault is in no report, and each would fail alone too.
             metrics.LOST.inc(len(batch))
-            _log.error("reports.store_failed", reports=len(batch), error=str(error.orig))
+            _log.error("reports.store_failed", reports=len(batch), **outages.cause(error))
             raise
         except Exception:
             if len(batch) == 1:

@@ -11,6 +11,8 @@ class StoreUnavailableError(OperationalError, UnavailableError):
     Whether a change is stored that was just being committed is not known; of any other nothing is.
     """
 
+    advice = "See whether the database runs and is reached; the server goes on by itself when it is back."
+
     def __init__(self, reason: str, cause: BaseException) -> None:
         """Args: reason: what is wrong, as a sentence; cause: what the driver said."""
         super().__init__(None, None, cause)

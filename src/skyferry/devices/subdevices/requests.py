@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from skyferry import outages
 from skyferry.devices import metrics
 from skyferry.devices.authentication import Identity
 from skyferry.devices.payloads import PayloadError
@@ -203,7 +204,7 @@ async def _answer(
         code, reply = error.code, refusal(envelope, error, listed=listed)
         log.info("gateway_refused", gateway=str(gateway.topics), service=request.service, code=int(code))
     except (SQLAlchemyError, ConnectionError) as error:
-        log.warning("gateway_not_answered", gateway=str(gateway.topics), error=repr(error))
+        log.warning("gateway_not_answered", gateway=str(gateway.topics), **outages.cause(error))
         failed = RefusalError(ReplyCode.SERVER_ERROR, "The server cannot look this up now. Try again later.")
         code, reply = failed.code, refusal(envelope, failed, listed=listed)
     metrics.GATEWAY_REQUESTS.labels(request.service, int(code)).inc()
