@@ -15,6 +15,7 @@ from skyferry.store import groups
 from skyferry.store import jobs as job_statements
 from skyferry.store import packages as package_statements
 from skyferry.store import selection as statements
+from skyferry.store.dialect import plan_by_values
 from skyferry.store.jobs import JobRecord
 from skyferry.store.packages import PackageRecord
 from skyferry.store.selection import NewTasks, SelectionRule
@@ -74,6 +75,7 @@ def select_portion(tx: Connection, job: JobRecord, limits: EngineLimits, now: in
         looked_at += len(candidates)
     if not job_statements.set_selected(tx, job, new=end, now=now, more={"looked_at": looked_at}):
         return
+    plan_by_values(tx)
     make_tasks(tx, job, rule, limits, now)
     if job.gray_share is not None and end >= job.select_up_to and gray.is_too_few(looked_at, job.gray_share):
         first = statements.first_device(tx, dataclasses.replace(whole, up_to=job.select_up_to))
@@ -111,9 +113,8 @@ def make_tasks(
             now=now,
         ),
     )
-    blocked = sum(status == TaskStatus.FAILED for status in made)
-    tallies.note_endings(tx, [Ending(job.id, TaskStatus.FAILED, BLOCKED, now, blocked)])
-    return len(made)
+    tallies.note_endings(tx, [Ending(job.id, TaskStatus.FAILED, BLOCKED, now, made.blocked)])
+    return made.initial + made.blocked
 
 
 def _overwrite(tx: Connection, job: JobRecord, rule: SelectionRule, now: int) -> Sequence[TaskChange]:

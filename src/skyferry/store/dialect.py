@@ -50,6 +50,16 @@ def see_commits(tx: Connection) -> None:
         tx.execute(text("SET TRANSACTION ISOLATION LEVEL READ COMMITTED"))
 
 
+def plan_by_values(tx: Connection) -> None:
+    """Has statements planned for the values that they are given, until the transaction ends.
+
+    For those over thousands of rows. PostgreSQL otherwise makes one plan for all values of a statement that runs again
+    and again, and takes a portion of a table for a few rows.
+    """
+    if tx.dialect.name == "postgresql":
+        tx.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+
+
 def serialise(tx: Connection, name: str) -> None:
     """Lets one transaction of this name at a time go on, until its end; it sees all that those before it have done.
 

@@ -1,6 +1,6 @@
 """Statements that turn devices into tasks: one rule, used to look, to replace and to insert."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -85,6 +85,19 @@ class NewTasks:
 
 
 @dataclass(frozen=True, slots=True)
+class MadeTasks:
+    """How many tasks were made.
+
+    Attributes:
+        initial: those that can run.
+        blocked: those of devices that have another open one.
+    """
+
+    initial: int
+    blocked: int
+
+
+@dataclass(frozen=True, slots=True)
 class AskedFor:
     """The devices of a rule whatever version they run.
 
@@ -99,6 +112,8 @@ class AskedFor:
     up_to_date: int
 
 
+Values = Mapping[str, ColumnElement[Any]]
+"""Columns of a new row by their names."""
 _FEW: Final = 10_000
 """So many devices are sorted to find the first of them."""
 _SPREAD = 7_919
@@ -114,6 +129,9 @@ def _devices(rule: SelectionRule, *selected: ColumnElement[Any]) -> Select[Any]:
             devices.c.product_id == rule.product_id,
             devices.c.id > rule.after,
             devices.c.id <= rule.up_to,
+            # PostgreSQL does not conclude the same of the other table: it would read all versions that there are.
+            module_versions.c.device_id > rule.after,
+            module_versions.c.device_id <= rule.up_to,
             module_versions.c.version != rule.dest_version,
         )
     )
@@ -276,41 +294,43 @@ def overwrite(
     return rows.all_of(ChangedTask, tx.execute(statement.returning(*rows.columns(ChangedTask, tasks))))
 
 
-def insert_tasks(tx: Connection, rule: SelectionRule, new: NewTasks) -> Sequence[int]:
-    """Makes a task for each selected device, and tells their states."""
+def insert_tasks(tx: Connection, rule: SelectionRule, new: NewTasks) -> MadeTasks:
+    """Makes a task for each selected device, and tells how many."""
     other = tasks.alias("other")
-    in_the_way = exists().where(other.c.device_id == devices.c.id, other.c.status < literal_column(str(OPEN_BELOW)))
+    in_the_way = exists().where(
+        other.c.device_id == devices.c.id,
+        other.c.device_id > rule.after,
+        other.c.device_id <= rule.up_to,
+        other.c.status < literal_column(str(OPEN_BELOW)),
+    )
     if not new.any_module:
         in_the_way = in_the_way.where(other.c.module == rule.module)
     due_at = literal(new.now) + (devices.c.id * _SPREAD) % max(new.jitter_ms, 1)
-    due = case((and_(devices.c.connection_id.is_not(None), ~in_the_way), due_at), else_=null()) if new.push else null()
-    source = _devices(
-        rule,
-        literal(new.job_id),
-        literal(new.package_id),
-        devices.c.id,
-        literal(rule.module),
-        module_versions.c.version,
-        case((in_the_way, literal(new.blocked or new.initial, SmallInteger)), else_=literal(new.initial, SmallInteger)),
-        case((in_the_way, new.blocked_description), else_=""),
-        due,
-        literal(new.timeout_minutes, Integer),
-        literal(new.now),
-        literal(new.now),
-    ).order_by(devices.c.id)
-    if new.blocked is None:
-        source = source.where(~in_the_way)
-    names = [
-        "job_id",
-        "package_id",
-        "device_id",
-        "module",
-        "src_version",
-        "status",
-        "description",
-        "dispatch_at",
-        "timeout_minutes",
-        "created_at",
-        "modified_at",
-    ]
-    return tx.execute(insert(tasks).from_select(names, source).returning(tasks.c.status)).scalars().all()
+    due = case((devices.c.connection_id.is_not(None), due_at), else_=null()) if new.push else null()
+    common: Values = {
+        "job_id": literal(new.job_id),
+        "package_id": literal(new.package_id),
+        "device_id": devices.c.id,
+        "module": literal(rule.module),
+        "src_version": module_versions.c.version,
+        "timeout_minutes": literal(new.timeout_minutes, Integer),
+        "created_at": literal(new.now),
+        "modified_at": literal(new.now),
+    }
+    blocked: Values = {
+        "status": literal(new.blocked, SmallInteger),
+        "description": literal(new.blocked_description),
+    }
+    initial: Values = {"status": literal(new.initial, SmallInteger), "description": literal(""), "dispatch_at": due}
+    # Those that are blocked come first: their tasks are not open, and in nobody's way.
+    return MadeTasks(
+        blocked=0 if new.blocked is None else _insert(tx, _devices(rule).where(in_the_way), {**common, **blocked}),
+        initial=_insert(tx, _devices(rule).where(~in_the_way), {**common, **initial}),
+    )
+
+
+def _insert(tx: Connection, chosen: Select[Any], values: Values) -> int:
+    """Makes a task for each device that is chosen, and tells how many; what is made is counted, not handed over."""
+    source = chosen.with_only_columns(*values.values()).order_by(devices.c.id)
+    statement = insert(tasks).from_select(list(values), source)
+    return tx.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
