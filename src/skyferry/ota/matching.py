@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from skyferry.ota import backoff, selection
 from skyferry.ota.models import EngineLimits
 from skyferry.ota.working import DeviceState
+from skyferry.store import devices as device_statements
 from skyferry.store import jobs as statements
 from skyferry.store import selection as selection_statements
 from skyferry.store import task_counts
@@ -48,7 +49,7 @@ def match(tx: Connection, reported: Iterable[Reported], limits: EngineLimits, no
         waiting = [item for item in waiting if item not in fitting or item[0].id not in covered]
         idle = covered - {device.id for device, _ in fitting if device.is_in_job(job.id)}
         earlier = task_counts.counts_by_device(tx, job.id, idle)
-        fresh = {device_id for device_id in idle if earlier.get(device_id, 0) < MOST_MATCHES}
+        fresh = device_statements.keep(tx, {key for key in idle if earlier.get(key, 0) < MOST_MATCHES})
         if fresh:
             rule = dataclasses.replace(rule, device_ids=fresh)
             made += selection.make_tasks(tx, job, rule, limits, now, skip_busy=True)

@@ -200,7 +200,8 @@ def save(tx: Connection, devices: Iterable[DeviceState], now: int) -> list[TaskC
     if versions := [version for state in states for version in state.new_versions.values()]:
         presence.note_versions(tx, versions)
         statistics.move_versions(tx, _moved_versions(states))
-    changed = [task for state in states for task in state.tasks if task.changes()]
+    # What only happened is written too: a history must not be added to a task that goes meanwhile.
+    changed = [task for state in states for task in state.tasks if task.changes() or task.happened]
     _save_tasks(tx, changed, now)
     return [change for state in states for task in state.tasks for change in task.happened]
 

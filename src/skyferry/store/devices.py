@@ -204,6 +204,19 @@ def hold(tx: Connection, device_id: int) -> bool:
     return tx.execute(select(devices.c.id).where(devices.c.id == device_id).with_for_update()).first() is not None
 
 
+def keep(tx: Connection, device_ids: Collection[int]) -> set[int]:
+    """Keeps devices from being removed until the transaction ends, and tells which of them there are.
+
+    For a transaction that sees what others commit. Whoever is about to remove one of the devices waits and begins anew,
+    with what was made for it in sight: a row that was locked and not changed would let that go on without. Writers of
+    SQLite take turns.
+    """
+    if tx.dialect.name != "postgresql":
+        return set(device_ids)
+    kept = update(devices).where(devices.c.id.in_(device_ids)).values(modified_at=devices.c.modified_at)
+    return set(tx.execute(kept.returning(devices.c.id)).scalars())
+
+
 def remove(tx: Connection, device_id: int) -> bool:
     """Removes a device with its tasks, versions, tags and memberships; False when it is gone already."""
     statistics.forget_versions_of(tx, device_id)

@@ -59,12 +59,13 @@ from skyferry.store.tables.statistics import (
     task_endings,
     version_counts,
 )
-from skyferry.store.tables.triggers import COUNTERS
+from skyferry.store.tables.triggers import COUNTERS, OWNED
 
 __all__ = [
     "ARCHIVED_SLOT",
     "COUNTERS",
     "OPEN_BELOW",
+    "OWNED",
     "DeviceState",
     "access_keys",
     "accounts",

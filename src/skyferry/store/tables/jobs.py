@@ -159,9 +159,9 @@ tasks = Table(
     "tasks",
     metadata,
     key(),
-    ref("job_id", "jobs.id"),
+    Column("job_id", KEY, nullable=False),
     Column("package_id", KEY, nullable=False),
-    ref("device_id", "devices.id"),
+    Column("device_id", KEY, nullable=False),
     Column("module", TEXT, nullable=False),
     Column("src_version", TEXT, nullable=False),
     Column("status", SmallInteger, nullable=False),
@@ -185,8 +185,9 @@ tasks = Table(
 `dispatch_at` is when the next push is due; empty while nothing is to be sent.
 `deadline_at` is when the task times out; it is set by the first progress report, `timeout_minutes` after it: the job's
 timeout when the task was made, which a later change of the job leaves alone. `tries` counts failed tries that are
-to be repeated, from `retry_at` on; `pushes` counts the pushes of the present try. `package_id` is the job's and no
-reference of its own: without an index for it the database would read every task to delete a package."""
+to be repeated, from `retry_at` on; `pushes` counts the pushes of the present try. `package_id` is the job's.
+`job_id` and `device_id` are no foreign keys, which would cost more than the task itself: triggers remove a task with
+its job or its device (`skyferry.store.tables.triggers`)."""
 task_is_open: Final = tasks.c.status < literal_column(str(OPEN_BELOW))
 Index(
     "uq_tasks_open_device_id_module",
@@ -215,11 +216,13 @@ task_history = Table(
     "task_history",
     metadata,
     key(),
-    ref("task_id", "tasks.id"),
+    Column("task_id", KEY, nullable=False),
     time("at"),
     Column("status", SmallInteger, nullable=False),
     Column("event", TEXT, nullable=False),
     Column("description", TEXT, nullable=False),
     Index(None, "task_id"),
 )
-"""What happened to a task after its creation: when, which state it has since, by which event, and what was said."""
+"""What happened to a task after its creation: when, which state it has since, by which event, and what was said.
+
+A trigger removes it with its task."""

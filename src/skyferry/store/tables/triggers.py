@@ -1,8 +1,11 @@
-"""Counters that the database keeps by itself, whoever changes the rows that are counted.
+"""What the database does by itself, whoever changes the rows: it counts some, and removes what belongs to removed ones.
 
-SQLite has one writer: a trigger for each row adds and takes away one. PostgreSQL has many, who must not wait for each
-other over a counter: a trigger for each statement adds what the statement changed, in a slot that belongs to the
-connection alone (docs/adr/0004-counters-kept-by-triggers.md).
+Counters: SQLite has one writer, and a trigger for each row adds and takes away one. PostgreSQL has many, who must not
+wait for each other over a counter: a trigger for each statement adds what the statement changed, in a slot that belongs
+to the connection alone (docs/adr/0004-counters-kept-by-triggers.md).
+
+Tasks and their history are removed with what they belong to by triggers instead of foreign keys, which would look up
+their rows at each insertion (docs/adr/0008-tasks-without-foreign-keys.md).
 """
 
 from collections.abc import Mapping
@@ -32,6 +35,12 @@ COUNTERS: Final[tuple[Mapping[str, str], ...]] = (
 )
 """What is counted: rows by the column of their owner and the one of their state. The counts bear the same names; what
 goes with its owner is counted no more."""
+OWNED: Final[tuple[Mapping[str, str], ...]] = (
+    {"rows": "tasks", "owner": "job_id", "owners": "jobs"},
+    {"rows": "tasks", "owner": "device_id", "owners": "devices"},
+    {"rows": "task_history", "owner": "task_id", "owners": "tasks"},
+)
+"""What is removed with its owner: rows by the column of their owner."""
 _SQLITE: Final = (
     """\
 CREATE TRIGGER {counts}_inserted AFTER INSERT ON {rows} BEGIN
@@ -114,17 +123,36 @@ FOR EACH STATEMENT EXECUTE FUNCTION skyferry_{counts}_deleted()""",
 CREATE TRIGGER {counts}_removed AFTER DELETE ON {owners} REFERENCING OLD TABLE AS old_rows
 FOR EACH STATEMENT EXECUTE FUNCTION skyferry_{counts}_removed()""",
 )
+_OWNED_SQLITE: Final = (
+    """\
+CREATE TRIGGER {rows}_of_{owners} AFTER DELETE ON {owners} BEGIN
+  DELETE FROM {rows} WHERE {owner} = OLD.id;
+END""",
+)
+_OWNED_POSTGRESQL: Final = (
+    """\
+CREATE FUNCTION skyferry_{rows}_of_{owners}() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  DELETE FROM {rows} WHERE {owner} = ANY (ARRAY(SELECT id FROM old_rows));
+  RETURN NULL;
+END $$""",
+    """\
+CREATE TRIGGER {rows}_of_{owners} AFTER DELETE ON {owners} REFERENCING OLD TABLE AS old_rows
+FOR EACH STATEMENT EXECUTE FUNCTION skyferry_{rows}_of_{owners}()""",
+)
 
 
 def create(tx: Connection) -> None:
     """Makes the triggers; the tables are there."""
-    templates: tuple[str, ...] = _SQLITE
+    counting: tuple[str, ...] = _SQLITE
+    removing: tuple[str, ...] = _OWNED_SQLITE
     if tx.dialect.name == "postgresql":
         tx.exec_driver_sql(_SLOT)
-        templates = _POSTGRESQL
-    for counter in COUNTERS:
-        for template in templates:
-            tx.exec_driver_sql(template.format(**counter))
+        counting, removing = _POSTGRESQL, _OWNED_POSTGRESQL
+    for templates, subjects in ((counting, COUNTERS), (removing, OWNED)):
+        for subject in subjects:
+            for template in templates:
+                tx.exec_driver_sql(template.format(**subject))
 
 
 @event.listens_for(metadata, "after_create")
