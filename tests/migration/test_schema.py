@@ -70,4 +70,7 @@ async def test_an_older_schema_under_a_running_server_is_noticed_and_a_later_one
     await store.write(become, "0001")
     with pytest.raises(migrate.SchemaError, match="older than this server"):
         await migrate.check(store)
+    await store.write(lambda tx: tx.execute(text("DROP TABLE alembic_version")).close())
+    with pytest.raises(migrate.SchemaError, match="older than this server"):
+        await migrate.check(store)
     await store.close()

@@ -16,6 +16,7 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "archive": "archive:app",
     "backup": "backup:backup",
     "restore": "backup:restore",
+    "objects": "objects:app",
     "account": "account:app",
     "db": "db:app",
     "device": "device:app",

@@ -1,18 +1,14 @@
 """`skyferry archive`: tasks of old jobs, which are in the database no more."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
-from skyferry import configuration, settings
-from skyferry.cli.database import DEFAULT_DATA_DIR, Database, Directory, fail, key_ring, run, show, time
-from skyferry.datadir import DataDir
-from skyferry.objects.interface import ObjectStore
+from skyferry.cli.database import DEFAULT_DATA_DIR, Database, Directory, fail, run, server_settings, show, time
+from skyferry.cli.objects import opened
 from skyferry.ota import archives
 from skyferry.store import archives as statements
 from skyferry.store.archives import ArchiveRecord
@@ -55,7 +51,7 @@ def _files(job_id: str, data_dir: Path, database: str | None) -> Sequence[Archiv
 
 
 async def _print(found: Sequence[ArchiveRecord], config: Path | None, data_dir: Path) -> None:
-    async with _objects(config, data_dir) as objects:
+    async with opened(server_settings(config, data_dir=data_dir)) as objects:
         for record in found:
             reader = await objects.open(record.name)
             try:
@@ -64,18 +60,3 @@ async def _print(found: Sequence[ArchiveRecord], config: Path | None, data_dir: 
                 await reader.close()
             for line in archives.unpacked(content):
                 typer.echo(line)
-
-
-@asynccontextmanager
-async def _objects(config: Path | None, data_dir: Path) -> AsyncIterator[ObjectStore]:
-    try:
-        chosen = settings.load(config, data_dir=data_dir)
-    except ValidationError as error:
-        raise ValueError(f"A setting is not right: {error.errors()[0]['msg']}") from None
-    owner = key_ring(data_dir).derive("objects").hex()
-    objects = configuration.object_store(chosen, DataDir(data_dir), owner=owner)
-    await objects.start()
-    try:
-        yield objects
-    finally:
-        await objects.close()

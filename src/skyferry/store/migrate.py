@@ -5,9 +5,10 @@ Alembic is imported where there is something to migrate: it takes a tenth of a s
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DBAPIError
 
 from skyferry.store.dialect import serialise
 from skyferry.store.engine import Store
@@ -15,6 +16,7 @@ from skyferry.store.engine import Store
 if TYPE_CHECKING:
     from alembic.config import Config
 
+_TABLE: Final = "alembic_version"
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 
@@ -47,9 +49,11 @@ def newest() -> str:
 
 def _current(tx: Connection) -> str | None:
     """The revision of the schema; None before the first one."""
-    if not inspect(tx).has_table("alembic_version"):
-        return None
-    return tx.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return _recorded(tx) if inspect(tx).has_table(_TABLE) else None
+
+
+def _recorded(tx: Connection) -> str | None:
+    return tx.execute(text(f"SELECT version_num FROM {_TABLE}")).scalar()  # noqa: S608 - a name of our own
 
 
 def upgrade_within(tx: Connection) -> None:
@@ -80,7 +84,12 @@ async def check(store: Store) -> None:
         SchemaError: it is not: somebody has put an older database in its place.
         sqlalchemy.exc.SQLAlchemyError: the database does not answer.
     """
-    revision = await store.read(_current)
+    try:
+        revision = await store.read(_recorded)
+    except DBAPIError as error:
+        if _TABLE not in str(error.orig):
+            raise
+        revision = None  # the table is gone: asked for its name first, it would be two queries each time
     if revision is None or revision in _revisions() - {newest()}:
         raise SchemaError("The database is older than this server: restart the server, which brings it up to date.")
 
