@@ -19,8 +19,7 @@ CONTENT = bytes(range(256)) * 40
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    if databases.chosen() != "sqlite":
-        pytest.skip("PostgreSQL is backed up by its own programs")
+    databases.skip_on_postgresql("PostgreSQL is backed up by its own programs")
     with Server(tmp_path / "first") as started:
         yield started
 

@@ -34,6 +34,12 @@ def lets_nobody_in(server: Server) -> bool:
     return False
 
 
+def ends_connection(server: Server, product_key: str) -> bool:
+    """Whether the answer to a poll of hawkBit's API ends its connection; who polls does not matter."""
+    answer = requests.get(f"http://{server.http}/{product_key}/controller/v1/stranger", timeout=60)
+    return answer.headers.get("Connection", "").lower() == "close"
+
+
 def test_a_server_that_drains_is_healthy_and_serves_but_takes_nothing_new_until_a_second_signal(server: Server) -> None:
     api = root(server.http)
     product_key = api.create_product("stopping")
@@ -41,6 +47,7 @@ def test_a_server_that_drains_is_healthy_and_serves_but_takes_nothing_new_until_
     assert status == 200
     assert set(parts) == {"status", "store", "bus", "http", "mqtt", "worker", "delivery", "schema", "accepting"}
 
+    assert not ends_connection(server, product_key)
     with Wire(server.mqtt) as device:
         device.log_in(api.register(product_key, "connected"))
         server.tell_to_stop()
@@ -49,6 +56,7 @@ def test_a_server_that_drains_is_healthy_and_serves_but_takes_nothing_new_until_
         assert asked(server, "/readyz")[1]["accepting"] == "failed"
         assert asked(server, "/healthz")[0] == 200
         assert api.call("QueryProduct", ProductKey=product_key)["Data"]["DeviceCount"] == 1
+        assert ends_connection(server, product_key), "a device that polls comes to another process next time"
         device.send(PINGREQ)
         assert device.packet().first == PINGRESP
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 import asyncpg
+import pytest
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
 from sqlalchemy.connectors import asyncio as connectors
 from sqlalchemy.dialects.postgresql import asyncpg as dialect
@@ -49,6 +50,12 @@ def choose(kind: Kind) -> None:
 def chosen() -> Kind:
     """Which database the tests of this run use."""
     return _chosen
+
+
+def skip_on_postgresql(reason: str) -> None:
+    """Skips the test that calls it where the run uses PostgreSQL."""
+    if _chosen == "postgresql":
+        pytest.skip(reason)
 
 
 def url(path: Path, *, empty: bool = False) -> str:

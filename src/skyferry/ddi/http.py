@@ -91,6 +91,8 @@ def routes(api: DeviceApi, origin_of: Callable[[web.Request], Origin], public_ur
         async def handle(request: web.Request) -> web.StreamResponse:
             response = await _answered(api, answer, request, origin_of(request), public_url)
             metrics.REQUESTS.labels(resource, response.status).inc()
+            if api.draining:
+                response.force_close()
             return response
 
         return handle

@@ -25,7 +25,11 @@ _SPREAD: Final = 1 << 32
 
 
 class DeviceApi:
-    """What the paths of the device API share."""
+    """What the paths of the device API share.
+
+    Attributes:
+        draining: each answer ends its connection, so that a balancer sends the device's next request elsewhere.
+    """
 
     def __init__(
         self,
@@ -40,6 +44,7 @@ class DeviceApi:
         settings: DdiSettings,
         process: str | None = None,
     ) -> None:
+        self.draining = False
         self.store = store
         self.bus = bus
         self.clock = clock

@@ -75,7 +75,11 @@ class GatewayRole:
                 await self._gateway.serve(endpoint.listening, tls=tls.devices, plain=plain)
 
     async def drain(self, seconds: float) -> None:
-        """Lets no device in any more and sends those that are here away, spread over so many seconds."""
+        """Lets no device in any more and sends those that are here away, spread over so many seconds.
+
+        Those that poll go by themselves, each when its next poll is due: they are answered as long as they come.
+        """
+        self._device_api.draining = True
         await self._gateway.drain(seconds)
 
     def close(self) -> None:
