@@ -25,10 +25,11 @@ class StartGivenUpError(StartError):
 
 
 class Patience:
-    """How long a start waits for all its engines together."""
+    """How long a start waits for all its engines together, from the first one on."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
+        self._end: float | None = None
         self._given_up = asyncio.Event()
 
     def give_up(self) -> None:
@@ -46,15 +47,16 @@ class Patience:
             StartGivenUpError: see there.
         """
         pause = _PAUSE_SECONDS
+        now = asyncio.get_running_loop().time
+        self._end = self._end or now() + self._seconds
         while True:
             try:
                 return await join()
             except EngineAwayError as error:
-                if self._seconds <= 0:
+                if (left := self._end - now()) <= 0:
                     raise
-                _log.warning("start.waiting", reason=str(error), seconds_left=round(self._seconds, 1))
-            await self._rest(min(pause, self._seconds))
-            self._seconds -= pause
+                _log.warning("start.waiting", reason=str(error), seconds_left=round(left, 1))
+            await self._rest(min(pause, left))
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     async def _rest(self, seconds: float) -> None:

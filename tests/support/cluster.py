@@ -7,9 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from tests.support.bucket import S3Server
 from tests.support.nats import NatsCluster
 from tests.support.postgresql import PostgresqlServer
+from tests.support.s3_process import S3Process
 from tests.support.server import Server
 
 _KEY: Final = bytes(range(32))
@@ -50,8 +50,7 @@ class Cluster:
         try:
             self.postgresql = self._stack.enter_context(PostgresqlServer(crash_safe=self._crash_safe))
             self._stack.enter_context(self.nats)
-            self.s3 = self._stack.enter_context(S3Server())
-            self._bucket = self.s3.bucket()
+            self._objects = self._stack.enter_context(S3Process(self._directory))
             self._key_file.write_bytes(_KEY)
             self._key_file.chmod(0o600)
             self._start_processes()
@@ -93,7 +92,7 @@ class Cluster:
             "SKYFERRY_NATS": self.nats.url,
             "SKYFERRY_ROLES": self._roles[name],
             "SKYFERRY_KEY_FILE": str(self._key_file),
-            **self._bucket.settings(),
+            **self._objects.settings(),
             **self._settings,
         }
 

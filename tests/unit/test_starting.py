@@ -46,6 +46,20 @@ async def test_all_engines_together_have_the_time_of_a_start() -> None:
     assert once.tries == 1
 
 
+async def test_what_engines_take_to_say_so_counts() -> None:
+    tries = 0
+
+    async def join() -> None:
+        nonlocal tries
+        tries += 1
+        await asyncio.sleep(0.05)
+        raise AWAY
+
+    with pytest.raises(EngineAwayError):
+        await Patience(0.01).wait_for(join)
+    assert tries == 1
+
+
 async def test_what_waiting_does_not_change_is_told_at_once() -> None:
     engine = Engine([StartError("Wrong."), AWAY])
     with pytest.raises(StartError, match="Wrong"):
