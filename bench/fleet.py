@@ -20,11 +20,13 @@ from skyferry.keys import KeyRing, SecretBox
 from skyferry.simulator.identity import DeviceIdentity
 from skyferry.store import migrate
 from skyferry.store.engine import Store
+from skyferry.store.limits import PostgresqlLimits
 from skyferry.store.rows import chunks
 from skyferry.store.tables import devices, module_versions
 
 VERSION: Final = "1.0.0"
 """What every device has reported."""
+_STATEMENT_SECONDS: Final = 3_600
 _DEVICE_SECRET: Final = secrets.token_hex(16)
 
 
@@ -45,7 +47,7 @@ async def seed(data: Path, *sizes: int, database: str | None = None) -> list[Pro
     data.mkdir(mode=0o700, parents=True)  # noqa: ASYNC240 - nothing else runs yet
     directory = DataDir(data)
     box = SecretBox(KeyRing.load_or_create(directory.key).derive("secrets"))
-    store = Store(database or str(directory.database))
+    store = Store(database or str(directory.database), PostgresqlLimits(statement_seconds=_STATEMENT_SECONDS))
     try:
         await migrate.upgrade(store)
         return await store.write(_fill, box, sizes)

@@ -164,8 +164,8 @@ class World:
         return found
 
     def in_portions_of(self, devices: int) -> None:
-        """From now on a transaction takes so many devices."""
-        self.limits = dataclasses.replace(self.limits, chunk_devices=devices)
+        """From now on a transaction takes so many devices, or tasks."""
+        self.limits = dataclasses.replace(self.limits, chunk_devices=devices, chunk_tasks=devices)
 
     def make_verify_job(self, firmware_id: str, names: Sequence[str]) -> JobRecord:
         """A verify job."""

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection
 
 from skyferry.batching import Batcher
-from skyferry.ram.audit import AuditRecord
+from skyferry.ram.audit import BEGUN, AuditRecord
 from skyferry.store import audit
+from skyferry.store.dialect import flush_later
 from skyferry.store.engine import Store
 
 Outcome = tuple[str, str]
@@ -36,6 +37,8 @@ class StoredAuditTrail:
 
 
 def _write(tx: Connection, records: Sequence[AuditRecord], outcomes: Mapping[str, str]) -> None:
+    if not outcomes and all(record.outcome == BEGUN for record in records):
+        flush_later(tx)  # the change itself does, and the outcome, before anybody hears of them
     if records:
         audit.insert_records(tx, records)
     if outcomes:

@@ -122,7 +122,8 @@ class EngineLimits:
     """Numbers of the engine that an operator may change.
 
     Attributes:
-        chunk_devices: how many devices one transaction turns into tasks, and how many tasks of a stopped job it ends.
+        chunk_devices: how many devices one transaction turns into tasks.
+        chunk_tasks: how many tasks of a stopped job one transaction ends.
         push_jitter_ms: over how many milliseconds the first pushes of a job are spread.
         connect_delay_ms: how long after its log-in a device that reports no version is pushed to.
         repush_after_ms: how long after a push the same connection may be pushed to again.
@@ -135,7 +136,8 @@ class EngineLimits:
         most_products: how many products an account has.
     """
 
-    chunk_devices: int = 5_000
+    chunk_devices: int = 10_000
+    chunk_tasks: int = 5_000
     push_jitter_ms: int = 1_000
     connect_delay_ms: int = 5_000
     repush_after_ms: int = 600_000

@@ -73,7 +73,7 @@ def _portion(
         target=TaskStatus.CANCELED,
         description=description,
         now=now,
-        limit=limits.chunk_devices,
+        limit=limits.chunk_tasks,
     )
     changes.follow(tx, changes.alike(ended, event, TaskStatus.CANCELED, at=now, description=description), now)
     if not ended:  # the job may have waited only for devices that get no task now

@@ -87,14 +87,16 @@ def of_names(tx: Connection, instance_id: int, product_key: str, names: Collecti
     return rows.all_of(DeviceRecord, tx.execute(statement))
 
 
+_IDS_BY_NAME: Final = select(devices.c.name, devices.c.id).where(
+    devices.c.product_id == bindparam("product"), devices.c.name.in_(bindparam("names", expanding=True))
+)
+
+
 def ids_by_name(tx: Connection, product_id: int, names: Sequence[str]) -> dict[str, int]:
     """The keys of the named devices; unknown names are absent."""
     found: dict[str, int] = {}
     for chunk in rows.chunks(names):
-        statement = select(devices.c.name, devices.c.id).where(
-            devices.c.product_id == product_id, devices.c.name.in_(chunk)
-        )
-        found.update((name, key) for name, key in tx.execute(statement))
+        found.update((name, key) for name, key in tx.execute(_IDS_BY_NAME, {"product": product_id, "names": chunk}))
     return found
 
 

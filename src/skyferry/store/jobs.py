@@ -88,16 +88,18 @@ def insert(tx: Connection, values: Mapping[str, Any]) -> int:
     return int(tx.execute(jobs.insert().returning(jobs.c.id), dict(values)).scalar_one())
 
 
+_FIND: Final = (
+    select(*COLUMNS)
+    .join(packages, jobs.c.package_id == packages.c.id)
+    .where(jobs.c.job_id == bindparam("job"), jobs.c.instance_id == bindparam("instance"), package_is_kept)
+)
+_FIND_FOR_CHANGE: Final = _FIND.with_for_update(of=jobs)
+
+
 def find(tx: Connection, instance_id: int, job_id: str, *, for_change: bool = False) -> JobRecord | None:
     """The job of this JobId; those of deleted packages are gone. `for_change` locks it against other writers."""
-    statement = (
-        select(*COLUMNS)
-        .join(packages, jobs.c.package_id == packages.c.id)
-        .where(jobs.c.job_id == job_id, jobs.c.instance_id == instance_id, package_is_kept)
-    )
-    if for_change:
-        statement = statement.with_for_update(of=jobs)
-    return rows.one_of(JobRecord, tx.execute(statement))
+    statement = _FIND_FOR_CHANGE if for_change else _FIND
+    return rows.one_of(JobRecord, tx.execute(statement, {"job": job_id, "instance": instance_id}))
 
 
 _BY_ID: Final = select(*COLUMNS).where(jobs.c.id == bindparam("key"))

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Select, func, literal, select, update
+from sqlalchemy import Connection, Select, bindparam, func, literal, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from skyferry.store import rows
@@ -80,12 +80,14 @@ def insert(tx: Connection, values: Mapping[str, Any], files: Sequence[Mapping[st
     return package_id
 
 
+_FIND: Final = _select().where(
+    packages.c.firmware_id == bindparam("firmware"), packages.c.instance_id == bindparam("instance"), package_is_kept
+)
+
+
 def find(tx: Connection, instance_id: int, firmware_id: str) -> PackageRecord | None:
     """The package of this FirmwareId."""
-    statement = _select().where(
-        packages.c.firmware_id == firmware_id, packages.c.instance_id == instance_id, package_is_kept
-    )
-    return rows.one_of(PackageRecord, tx.execute(statement))
+    return rows.one_of(PackageRecord, tx.execute(_FIND, {"firmware": firmware_id, "instance": instance_id}))
 
 
 def by_ids(tx: Connection, package_ids: Collection[int]) -> dict[int, PackageRecord]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, func, literal, select, update
+from sqlalchemy import Connection, bindparam, func, literal, select, update
 
 from skyferry.store import rows
 from skyferry.store.tables import device_counts as counts
@@ -47,12 +47,14 @@ def insert(tx: Connection, **values: object) -> int:
     return int(tx.execute(products.insert().returning(products.c.id), values).scalar_one())
 
 
+_FIND: Final = select(*_COLUMNS).where(
+    products.c.product_key == bindparam("product"), products.c.instance_id == bindparam("instance"), product_is_kept
+)
+
+
 def find(tx: Connection, instance_id: int, product_key: str) -> ProductRecord | None:
     """The product of this key in the instance."""
-    statement = select(*_COLUMNS).where(
-        products.c.product_key == product_key, products.c.instance_id == instance_id, product_is_kept
-    )
-    return rows.one_of(ProductRecord, tx.execute(statement))
+    return rows.one_of(ProductRecord, tx.execute(_FIND, {"product": product_key, "instance": instance_id}))
 
 
 def by_id(tx: Connection, key: int) -> ProductRecord:

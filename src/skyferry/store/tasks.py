@@ -88,7 +88,7 @@ def select_tasks() -> Select[Any]:
     return select(*own, devices.c.name, devices.c.iot_id).join(devices, tasks.c.device_id == devices.c.id)
 
 
-def of_job(job_id: int) -> ColumnElement[bool]:
+def of_job(job_id: int | ColumnElement[int]) -> ColumnElement[bool]:
     """Of this job, for statements on named devices: in a form that no index over jobs serves.
 
     Without statistics SQLite takes a job for a handful of tasks and would read all of them to find a few devices.

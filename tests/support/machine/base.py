@@ -49,7 +49,9 @@ MOST_JOBS: Final = 10
 STATIC_GROUP, DYNAMIC_GROUP = "static", "dynamic"
 NICKNAME: Final = "pioneer"
 """Devices with this nickname are in the dynamic group."""
-LIMITS: Final = EngineLimits(chunk_devices=2, push_jitter_ms=0, connect_delay_ms=5_000, repush_after_ms=600_000)
+LIMITS: Final = EngineLimits(
+    chunk_devices=2, chunk_tasks=2, push_jitter_ms=0, connect_delay_ms=5_000, repush_after_ms=600_000
+)
 MINUTE: Final = 60_000
 
 names = st.sampled_from(NAMES)

@@ -18,7 +18,7 @@ def job_of(world: World, job: JobRecord) -> JobRecord:
 
 
 def in_portions_of(world: World, size: int) -> None:
-    world.limits = dataclasses.replace(world.limits, chunk_devices=size)
+    world.limits = dataclasses.replace(world.limits, chunk_devices=size, chunk_tasks=size)
 
 
 def stop(world: World, job: JobRecord, *states: TaskStatus, event: TaskEvent = TaskEvent.CANCEL_OPEN) -> int:
