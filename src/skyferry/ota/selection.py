@@ -15,7 +15,6 @@ from skyferry.store import groups
 from skyferry.store import jobs as job_statements
 from skyferry.store import packages as package_statements
 from skyferry.store import selection as statements
-from skyferry.store.dialect import plan_by_values
 from skyferry.store.jobs import JobRecord
 from skyferry.store.packages import PackageRecord
 from skyferry.store.selection import NewTasks, SelectionRule
@@ -75,7 +74,6 @@ def select_portion(tx: Connection, job: JobRecord, limits: EngineLimits, now: in
         looked_at += len(candidates)
     if not job_statements.set_selected(tx, job, new=end, now=now, more={"looked_at": looked_at}):
         return
-    plan_by_values(tx)
     make_tasks(tx, job, rule, limits, now)
     if job.gray_share is not None and end >= job.select_up_to and gray.is_too_few(looked_at, job.gray_share):
         first = statements.first_device(tx, dataclasses.replace(whole, up_to=job.select_up_to))

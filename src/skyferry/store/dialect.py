@@ -1,6 +1,7 @@
 """What SQLite and PostgreSQL both do and SQLAlchemy spells twice."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from sqlalchemy import ARRAY, ColumnElement, Connection, Table, and_, func, insert, literal, select, text, true
@@ -60,14 +61,21 @@ def flush_later(tx: Connection) -> None:
         tx.execute(text("SET LOCAL synchronous_commit = off"))
 
 
-def plan_by_values(tx: Connection) -> None:
-    """Has statements planned for the values that they are given, until the transaction ends.
+@contextmanager
+def planned_for_many(tx: Connection) -> Iterator[None]:
+    """Has statements planned for the values that they are given, and for values that choose thousands of rows.
 
-    For those over thousands of rows. PostgreSQL otherwise makes one plan for all values of a statement that runs again
-    and again, and takes a portion of a table for a few rows.
+    PostgreSQL otherwise makes one plan for all values of a statement that runs again and again; and it takes rows that
+    are newer than its statistics for one row, and then reads one table anew for each row of another.
     """
-    if tx.dialect.name == "postgresql":
+    postgresql = tx.dialect.name == "postgresql"
+    if postgresql:
         tx.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+        tx.execute(text("SET LOCAL enable_nestloop = off"))
+    yield
+    if postgresql:
+        tx.execute(text("SET LOCAL enable_nestloop TO DEFAULT"))
+        tx.execute(text("SET LOCAL plan_cache_mode TO DEFAULT"))
 
 
 def serialise(tx: Connection, name: str) -> None:

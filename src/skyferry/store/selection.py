@@ -1,6 +1,7 @@
 """Statements that turn devices into tasks: one rule, used to look, to replace and to insert."""
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import ColumnElement
 
 from skyferry.store import rows
+from skyferry.store.dialect import planned_for_many
 from skyferry.store.tables import OPEN_BELOW, devices, jobs, module_versions, task_is_open, tasks
 from skyferry.store.tasks import ChangedTask
 
@@ -322,11 +324,17 @@ def insert_tasks(tx: Connection, rule: SelectionRule, new: NewTasks) -> MadeTask
         "description": literal(new.blocked_description),
     }
     initial: Values = {"status": literal(new.initial, SmallInteger), "description": literal(""), "dispatch_at": due}
-    # Those that are blocked come first: their tasks are not open, and in nobody's way.
-    return MadeTasks(
-        blocked=0 if new.blocked is None else _insert(tx, _devices(rule).where(in_the_way), {**common, **blocked}),
-        initial=_insert(tx, _devices(rule).where(~in_the_way), {**common, **initial}),
-    )
+    with planned_for_many(tx) if _is_portion(rule) else nullcontext():
+        # Those that are blocked come first: their tasks are not open, and in nobody's way.
+        return MadeTasks(
+            blocked=0 if new.blocked is None else _insert(tx, _devices(rule).where(in_the_way), {**common, **blocked}),
+            initial=_insert(tx, _devices(rule).where(~in_the_way), {**common, **initial}),
+        )
+
+
+def _is_portion(rule: SelectionRule) -> bool:
+    """True for all devices of a product within a range, which are many."""
+    return rule.device_ids is None and rule.members is None
 
 
 def _insert(tx: Connection, chosen: Select[Any], values: Values) -> int:

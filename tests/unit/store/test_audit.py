@@ -65,7 +65,7 @@ def statements(store: Store) -> Iterator[list[str]]:
     seen: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if not statement.startswith("BEGIN"):
+        if not statement.startswith(("BEGIN", "SET LOCAL")):
             seen.append(statement.partition(" ")[0])
 
     def begin(_connection: Any) -> None:

@@ -52,7 +52,7 @@ def statements(count: int, step: Step, *before: Step) -> list[str]:
         made.tx.info.clear()  # what a transaction of its own would have to ask
         event.listen(made.tx, "before_cursor_execute", lambda _tx, _cursor, statement, *_: seen.append(statement))
         step(made, job)
-        return [statement for statement in seen if not statement.startswith("SET TRANSACTION")]
+        return [statement for statement in seen if not statement.startswith(("SET TRANSACTION", "SET LOCAL"))]
 
 
 def count_of(made: World, status: TaskStatus) -> int:
