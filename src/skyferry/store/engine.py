@@ -9,7 +9,6 @@ docs/adr/0001-sqlite-in-threads.md.
 import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
@@ -22,6 +21,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from skyferry import tracing
 from skyferry.store import metrics
 from skyferry.store.limits import PostgresqlLimits
+from skyferry.store.threads import Threads
 from skyferry.tracing import Kind
 
 _BUSY_TIMEOUT_SECONDS: Final = 10
@@ -146,18 +146,43 @@ class _Sqlite:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         self._writer = _sqlite_engine(url, pool_size=1, begin="BEGIN IMMEDIATE")
         self._reader = _sqlite_engine(url, pool_size=_READERS, begin="BEGIN")
-        self._writing = ThreadPoolExecutor(1, thread_name_prefix="store-write")
-        self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
+        self._writing = Threads(1, "store-write", lambda: _Kept(self._writer))
+        self._reading = Threads(_READERS, "store-read", lambda: _Kept(self._reader))
 
     async def run(self, work: Callable[[Connection], T], *, write: bool) -> T:
-        engine, threads = (self._writer, self._writing) if write else (self._reader, self._reading)
-        return await asyncio.get_running_loop().run_in_executor(threads, _in_transaction, engine, work)
+        return await (self._writing if write else self._reading).run(lambda kept: kept.transact(work))
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._writing.shutdown)
-        await asyncio.to_thread(self._reading.shutdown)
+        await asyncio.to_thread(self._writing.close)
+        await asyncio.to_thread(self._reading.close)
         self._writer.dispose()
         self._reader.dispose()
+
+
+class _Kept:
+    """The connection of a thread: to take one from a pool and give it back costs as much as a small transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: Connection | None = None
+
+    def transact(self, work: Callable[[Connection], T]) -> T:
+        """Runs the work in a transaction; after one that failed the connection is put in order by the pool."""
+        connection = self._connection or self._engine.connect()
+        self._connection = None
+        try:
+            with connection.begin():
+                result = work(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        return result
+
+    def close(self) -> None:
+        """Gives the connection back."""
+        if self._connection is not None:
+            self._connection.close()
 
 
 def _postgresql(url: URL, limits: PostgresqlLimits, application: str) -> _Backend:
@@ -185,11 +210,6 @@ def _listening(work: Callable[[Connection], T]) -> Callable[[Connection], tuple[
         return result, connection.info.pop(_ANNOUNCED, {})
 
     return run
-
-
-def _in_transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
-    with engine.begin() as connection:
-        return work(connection)
 
 
 def _name_of(work: Callable[..., object]) -> str:
