@@ -36,7 +36,7 @@ def origin_of(request: web.Request, trusted: Sequence[Network]) -> Origin:
         trusted: networks of the proxies whose headers count.
     """
     peer = request.remote or ""
-    if not _within(peer, trusted):
+    if not trusted or not _within(peer, trusted):
         return Origin(peer, request.secure)
     address = peer
     for hop in reversed(_listed(request, "X-Forwarded-For")):

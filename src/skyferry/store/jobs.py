@@ -230,22 +230,25 @@ def hold_matching(tx: Connection, key: int) -> bool:
     return tx.execute(statement).first() is not None
 
 
+_POLICIES: Final = (
+    select(
+        jobs.c.id,
+        jobs.c.product_id,
+        packages.c.module,
+        packages.c.dest_version,
+        jobs.c.src_versions,
+        jobs.c.group_id,
+    )
+    .join(packages, jobs.c.package_id == packages.c.id)
+    .where(jobs.c.product_id.in_(bindparam("product_ids", expanding=True)), job_is_matching)
+    .order_by(jobs.c.id.desc())
+)
+"""Put together once: every batch of version reports runs it."""
+
+
 def policies_of(tx: Connection, product_ids: Collection[int]) -> Sequence[Policy]:
     """The running dynamic jobs of products, the one that was made last first."""
-    statement = (
-        select(
-            jobs.c.id,
-            jobs.c.product_id,
-            packages.c.module,
-            packages.c.dest_version,
-            jobs.c.src_versions,
-            jobs.c.group_id,
-        )
-        .join(packages, jobs.c.package_id == packages.c.id)
-        .where(jobs.c.product_id.in_(product_ids), job_is_matching)
-        .order_by(jobs.c.id.desc())
-    )
-    return rows.all_of(Policy, tx.execute(statement))
+    return rows.all_of(Policy, tx.execute(_POLICIES, {"product_ids": list(product_ids)}))
 
 
 def set_controls(tx: Connection, key: int, *, now: int, **values: object) -> None:
