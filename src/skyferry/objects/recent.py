@@ -1,10 +1,12 @@
 """What the download URLs of notices lead to, remembered for a moment: the devices of a job ask for the same file."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
+from skyferry.batching import Batcher
 from skyferry.store import objects as statements
 from skyferry.store.engine import Store
 from skyferry.store.objects import StoredObject
@@ -32,6 +34,7 @@ class RecentObjects:
         """Knows nothing yet."""
         self._store = store
         self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._lookups: Batcher[str, StoredObject | None] = Batcher(self._ask, most=_MOST)
 
     async def find(self, key: str) -> StoredObject | None:
         """The object of this key, as it is or was less than a second ago."""
@@ -39,12 +42,16 @@ class RecentObjects:
         return known.item if known is not None and monotonic() < known.until else await self.look_up(key)
 
     async def look_up(self, key: str) -> StoredObject | None:
-        """The object of this key, as it is."""
+        """The object of this key, as it is. All who ask while one look-up runs share the next one."""
+        return await self._lookups.submit(key)
+
+    async def _ask(self, keys: Sequence[str]) -> Sequence[StoredObject | None]:
         until = monotonic() + _FRESH_SECONDS
-        item = await self._store.read(statements.find_object_of_url, key)
-        self._known.pop(key, None)
-        if item is not None:
+        found = await self._store.read(statements.find_objects_of_urls, set(keys))
+        for key in keys:
+            self._known.pop(key, None)
+        for key, item in found.items():
             self._known[key] = _Known(item, until)
-            if len(self._known) > _MOST:
-                self._known.popitem(last=False)
-        return item
+        while len(self._known) > _MOST:
+            self._known.popitem(last=False)
+        return [found.get(key) for key in keys]

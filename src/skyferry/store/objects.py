@@ -85,12 +85,13 @@ def hold_object(tx: Connection, instance_id: int, key: str) -> StoredObject | No
     return rows.one_of(StoredObject, tx.execute(_own(instance_id, key).with_for_update(read=True)))
 
 
-_OBJECT_OF_URL: Final = select(*_COLUMNS).where(objects.c.key == bindparam("key"))
+_OBJECTS_OF_URLS: Final = select(*_COLUMNS).where(objects.c.key.in_(bindparam("keys", expanding=True)))
 
 
-def find_object_of_url(tx: Connection, key: str) -> StoredObject | None:
-    """The object of a download URL. No instance fences this look-up: the URL's signature is the caller's right."""
-    return rows.one_of(StoredObject, tx.execute(_OBJECT_OF_URL, {"key": key}))
+def find_objects_of_urls(tx: Connection, keys: Collection[str]) -> dict[str, StoredObject]:
+    """The objects of download URLs by key. No instance fences this look-up: a URL's signature is its caller's right."""
+    found = rows.all_of(StoredObject, tx.execute(_OBJECTS_OF_URLS, {"keys": list(keys)}))
+    return {item.key: item for item in found}
 
 
 def put_object(tx: Connection, new: StoredObject, *, overwrite: bool = True) -> StoredObject | None:
