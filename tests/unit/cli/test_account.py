@@ -170,8 +170,8 @@ def test_refusals_are_sentences(run: Run, arguments: list[str], sentence: str) -
 
 
 def test_before_the_first_start(run: Run, data_dir: Path) -> None:
-    (data_dir / "skyferry.db").unlink()
-    assert "start skyferry serve once" in run("list", code=2).stderr
+    empty = databases.url(data_dir / "empty.db", empty=True)
+    assert "start skyferry serve once" in run("list", "--database", empty, code=2).stderr
 
 
 def test_a_key_file_that_others_can_read(run: Run, data_dir: Path) -> None:
