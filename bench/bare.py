@@ -13,7 +13,7 @@ _PRAGMAS: Final = (
     "journal_mode = WAL",
     "synchronous = FULL",
     "foreign_keys = ON",
-    "cache_size = -16384",
+    "cache_size = -8192",
     "temp_store = MEMORY",
     "wal_autocheckpoint = 8000",
 )

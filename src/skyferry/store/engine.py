@@ -25,9 +25,9 @@ from skyferry.store.threads import Threads
 from skyferry.tracing import Kind
 
 _BUSY_TIMEOUT_SECONDS: Final = 10
-_CACHE_KIB: Final = 16_384
-"""Pages that a connection keeps, of which there are a few: the system keeps them all. With four times as much a job for
-1,000,000 devices took as long, and 56 MB more."""
+_CACHE_KIB: Final = 8_192
+"""Pages that a connection keeps, of which there are a few: the system keeps them all. With eight times as much a job
+for 1,000,000 devices took as long, and 66 MB more."""
 _CHECKPOINT_PAGES: Final = 8_000
 """The log's size, in pages of 4 KiB, at which it is copied into the database. A change of 200 tasks out of 100,000
 writes 600 pages: at the default of 1,000 every other such commit would wait for a copy (measured: a third slower)."""

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, bindparam, case, exists, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, update
 
 from skyferry.store import rows
 from skyferry.store.jobs import COLUMNS, JobRecord
@@ -67,10 +67,18 @@ class EndedJob:
     moved: bool
 
 
+_first_open_task: Final = (
+    select(tasks.c.id)
+    .where(tasks.c.job_id == jobs.c.id, task_is_open)
+    .order_by(tasks.c.status, tasks.c.id)
+    .limit(1)
+    .scalar_subquery()
+)
+"""In the order of an index, so that PostgreSQL uses it: without statistics it would read all tasks to learn of one."""
 _HAS_NOTHING_LEFT: Final = and_(
     or_(jobs.c.selection == "STATIC", ~job_is_running),
     jobs.c.selected_up_to >= jobs.c.select_up_to,
-    ~exists().where(tasks.c.job_id == jobs.c.id, task_is_open),
+    _first_open_task.is_(None),
 )
 """It gets no more tasks, and has none open."""
 _LEFT_OVER: Final = select(jobs.c.id).where(job_is_live, _HAS_NOTHING_LEFT)
