@@ -51,7 +51,8 @@ class LoadDevice(asyncio.Protocol):
                 case PubAck(packet_id) | SubAck(packet_id):
                     self._unanswered.pop(packet_id).set_result(None)
                 case Publish():
-                    self._transport.write(encode(PubAck(packet.packet_id)))
+                    if packet.qos:
+                        self._transport.write(encode(PubAck(packet.packet_id)))
                     if self._on_push:
                         self._on_push(packet)
                 case ConnAck(code):
