@@ -25,10 +25,11 @@ from skyferry.store.engine import Store
 from tests.soak import audit
 from tests.soak.campaign import Campaign
 from tests.soak.troubles import Troubles
-from tests.support.api import Device, root
+from tests.support.api import Application, Device, root
 from tests.support.cluster import Cluster
 from tests.support.device import report_versions
 from tests.support.network import BadNetwork
+from tests.support.server import wait_until
 from tests.support.updating import OLD, fleet_size
 
 _log: Final = logging.getLogger(__name__)
@@ -77,6 +78,11 @@ def fleets(devices: Sequence[Device], networks: Sequence[BadNetwork]) -> list[Fl
     ]
 
 
+def known_versions(api: Application, product: str) -> int:
+    """How many devices' reports were applied: a job for named devices is refused before."""
+    return int(api.call("QueryOTAVersionDistribution", ProductKey=product)["Data"]["Total"])
+
+
 def live(campaign: Campaign, over: Event) -> None:
     while not over.is_set() or not campaign.jobs:
         campaign.round()
@@ -109,6 +115,7 @@ async def test_nothing_is_lost_nothing_happens_twice_and_nothing_is_stuck(tmp_pa
         devices = api.registered(product, api.register_many(product, _DEVICES), _DEVICES)
         gateways = [cluster.processes["first-gateway"], cluster.processes["second-gateway"]]
         await asyncio.to_thread(report_versions, gateways[0].mqtt, devices, OLD)
+        await asyncio.to_thread(wait_until, lambda: known_versions(api, product) == _DEVICES, what="all versions")
         networks = [
             stack.enter_context(BadNetwork(lambda gateway=gateway: gateway.mqtt, seed=_SEED))  # type: ignore[misc]
             for gateway in gateways
