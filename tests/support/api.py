@@ -140,9 +140,14 @@ class Application:
         wait_until(lambda: self.version(device) == version, what=f"version {version} of {device.name}")
 
     def upload(self, content: bytes, suffix: str = "bin") -> str:
-        """Sends a file by the vendor's form; answers the FirmwareUrl."""
+        """Sends a file by the vendor's form; answers the FirmwareUrl.
+
+        Raises:
+            requests.HTTPError: the server refuses it, or cannot take it now.
+        """
         ticket = self.call("GenerateOTAUploadURL", FileSuffix=suffix)["Data"]
         response = send_form(ticket, content)
+        response.raise_for_status()
         assert response.status_code == 200, f"{response.status_code} {response.text}"
         return str(ticket["FirmwareUrl"])
 

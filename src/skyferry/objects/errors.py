@@ -7,7 +7,7 @@ from typing import Final
 FORBIDDEN: Final = 403
 
 _AWAY_SECONDS: Final = 30
-"""When a client may try again while the object store is away."""
+"""When a client may try again while the object store or the database is away."""
 
 
 @dataclass(eq=False)
@@ -167,12 +167,12 @@ def slow_down(retry_seconds: int) -> ObjectError:
     )
 
 
-def store_away() -> ObjectError:
-    """The object store does not answer, or does not let the server in."""
+def unavailable() -> ObjectError:
+    """The object store or the database does not answer, or does not let the server in."""
     return ObjectError(
         "ServiceUnavailable",
         503,
-        "The server's object store does not answer. Please try again later.",
+        "What the server keeps its files or its data in does not answer. Please try again later.",
         headers={"Retry-After": str(_AWAY_SECONDS)},
     )
 

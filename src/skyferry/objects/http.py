@@ -8,7 +8,9 @@ from typing import Final
 import structlog
 from aiohttp import hdrs, web
 
+from skyferry import outages
 from skyferry.clock import Clock
+from skyferry.errors import UnavailableError
 from skyferry.keys import SecretBox
 from skyferry.objects import errors, rendering, urls
 from skyferry.objects.body import RequestBody
@@ -102,8 +104,11 @@ def _answering(answer: _Answer) -> Callable[[web.Request], Awaitable[web.StreamR
             failure = error
             log.info("object request refused", code=error.code, status=error.status)
         except StoreAwayError as error:
-            failure = errors.store_away()
+            failure = errors.unavailable()
             log.warning("object store away", reason=str(error))
+        except UnavailableError as error:
+            failure = errors.unavailable()
+            log.warning("object request not answered", **outages.cause(error))
         except OSError as error:
             failure = errors.no_room() if error.errno in _NO_ROOM else errors.internal_error()
             log.exception("object store failed")
