@@ -17,7 +17,10 @@ from tests.support.server import Server
 from tests.support.several import PROCESSES, Front
 
 _SCENARIOS: Final = "tests/scenario/"
-_LONG: Final = ("tests/soak/", _SCENARIOS, "tests/cluster/", "tests/fault/", "tests/browser/", "tests/clients/")
+_LONG: Final = (
+    *("tests/soak/", _SCENARIOS, "tests/cluster/", "tests/fault/", "tests/browser/", "tests/clients/"),
+    "tests/unit/ota/test_states_machine.py",
+)
 """What takes minutes and cannot be parted begins first, so that no process waits for another in the end."""
 
 # How long an example takes says more of the machine than of the code: no test has a deadline.
