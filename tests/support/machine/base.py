@@ -156,7 +156,7 @@ class Base(RuleBasedStateMachine):
         tasks, devices = tables.tasks.c, tables.devices.c
         statement = (
             select(tasks.id, devices.name, tasks.status, tasks.src_version, tasks.tries)
-            .join_from(tables.tasks, tables.devices)
+            .join_from(tables.tasks, tables.devices, tasks.device_id == devices.id)
             .where(tasks.job_id == job.id)
             .order_by(tasks.id)
         )

@@ -158,7 +158,10 @@ def _counted() -> Iterator[None]:
     def noted(work: Work) -> Work:
         def run(tx: Connection, *args: Any, **kwargs: Any) -> Any:
             event.listen(tx, "before_cursor_execute", note)
-            return work(tx, *args, **kwargs)
+            try:
+                return work(tx, *args, **kwargs)
+            finally:
+                event.remove(tx, "before_cursor_execute", note)  # the next transaction is another's
 
         return run
 
