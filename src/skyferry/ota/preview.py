@@ -73,7 +73,7 @@ def static(tx: Connection, new: NewStaticJob, *, instance_id: int, limits: Engin
         rule = dataclasses.replace(rule, device_ids=known.values())
         unknown = len(set(portion.names) - known.keys())
         complete = portion.consumed >= new.name_list.size
-    found = _all_of_product(tx, rule) if _is_whole(rule) else _counted(tx, rule)
+    found = _all_of_product(tx, rule) if rule.is_of_product else _counted(tx, rule)
     share = plan.values.get("gray_share")
     any_module = not new.options.multi_module
     busy, busy_is_exact = _busy(tx, rule, any_module=any_module)
@@ -112,11 +112,6 @@ class _Found:
     versions: Sequence[tuple[str, int]]
 
 
-def _is_whole(rule: SelectionRule) -> bool:
-    """Whether it is about all devices of the product."""
-    return rule.device_ids is None and rule.members is None
-
-
 def _all_of_product(tx: Connection, rule: SelectionRule) -> _Found:
     """From the counters: the fleet is not read, however large it is."""
     devices = device_statements.count(tx, rule.product_id)
@@ -148,7 +143,7 @@ def _counted(tx: Connection, rule: SelectionRule) -> _Found:
 
 def _busy(tx: Connection, rule: SelectionRule, *, any_module: bool) -> tuple[int, bool]:
     """How many candidates have an open task, and whether these are all."""
-    if not _is_whole(rule):
+    if not rule.is_of_product:
         return statements.count_busy(tx, rule, any_module=any_module), True
     number = statements.count_busy_of_product(tx, rule, any_module=any_module, most=_MOST_BUSY + 1)
     return min(number, _MOST_BUSY), number <= _MOST_BUSY
@@ -172,7 +167,7 @@ def _names(
 
 def _first_names(tx: Connection, rule: SelectionRule, found: _Found) -> Sequence[str]:
     """The names of the first candidates, which may be few among many."""
-    if _is_whole(rule) and len(found.versions) <= _MOST_VERSIONS:
+    if rule.is_of_product and len(found.versions) <= _MOST_VERSIONS:
         versions = [version for version, _ in found.versions]
         names = statements.first_names_by_version(tx, rule, versions, _NAMES_SHOWN)
         if names is not None:

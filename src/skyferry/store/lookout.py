@@ -9,11 +9,11 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Connection, bindparam, exists, or_, select
 
+from skyferry.store.pushing import JOB_IS_STEERED
 from skyferry.store.tables import (
     batch_is_unfinished,
     device_batches,
     disconnections,
-    job_is_live,
     job_is_planned,
     job_is_running,
     jobs,
@@ -59,7 +59,7 @@ _NOW: Final = bindparam("now", type_=BigInteger)
 _LOOK: Final = select(
     exists().where(jobs.c.schedule_at <= _NOW, job_is_planned).label("planned"),
     exists().where(jobs.c.finish_at <= _NOW, job_is_running).label("finishing"),
-    exists().where(jobs.c.controls.is_not(None), job_is_live, jobs.c.paused_at.is_(None)).label("steered"),
+    exists().where(JOB_IS_STEERED).label("steered"),
     exists().where(jobs.c.ending_states.is_not(None)).label("stopping"),
     exists().where(jobs.c.selected_up_to < jobs.c.select_up_to, jobs.c.ended_at.is_(None)).label("selecting"),
     exists()

@@ -112,12 +112,9 @@ def spend(tx: Connection, key: int, *, next_push_at: int, first_pushes: int) -> 
     tx.execute(_SPEND, {"key": key, "next": next_push_at, "first_pushes": first_pushes})
 
 
-_STEERED: Final = (
-    select(*COLUMNS)
-    .where(jobs.c.controls.is_not(None), job_is_live, jobs.c.paused_at.is_(None))
-    .order_by(jobs.c.id)
-    .with_for_update(skip_locked=True)
-)
+JOB_IS_STEERED: Final = and_(jobs.c.controls.is_not(None), job_is_live, jobs.c.paused_at.is_(None))
+"""A job with controls that is not paused."""
+_STEERED: Final = select(*COLUMNS).where(JOB_IS_STEERED).order_by(jobs.c.id).with_for_update(skip_locked=True)
 
 
 def steered(tx: Connection) -> Sequence[JobRecord]:

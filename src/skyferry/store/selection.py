@@ -56,6 +56,11 @@ class SelectionRule:
     members: ColumnElement[bool] | None = None
     without_task_of: int | None = None
 
+    @property
+    def is_of_product(self) -> bool:
+        """Whether it is about all devices of the product within the range, which are many."""
+        return self.device_ids is None and self.members is None
+
 
 @dataclass(frozen=True, slots=True)
 class NewTasks:
@@ -324,17 +329,12 @@ def insert_tasks(tx: Connection, rule: SelectionRule, new: NewTasks) -> MadeTask
         "description": literal(new.blocked_description),
     }
     initial: Values = {"status": literal(new.initial, SmallInteger), "description": literal(""), "dispatch_at": due}
-    with planned_for_many(tx) if _is_portion(rule) else nullcontext():
+    with planned_for_many(tx) if rule.is_of_product else nullcontext():
         # Those that are blocked come first: their tasks are not open, and in nobody's way.
         return MadeTasks(
             blocked=0 if new.blocked is None else _insert(tx, _devices(rule).where(in_the_way), {**common, **blocked}),
             initial=_insert(tx, _devices(rule).where(~in_the_way), {**common, **initial}),
         )
-
-
-def _is_portion(rule: SelectionRule) -> bool:
-    """True for all devices of a product within a range, which are many."""
-    return rule.device_ids is None and rule.members is None
 
 
 def _insert(tx: Connection, chosen: Select[Any], values: Values) -> int:

@@ -10,6 +10,7 @@ from skyferry.ota import preview
 from skyferry.ota.models import NameList, NewStaticJob
 from skyferry.ota.preview import Preview
 from skyferry.store import selection
+from skyferry.store.selection import SelectionRule
 from tests.support.rows import World
 from tests.support.rows import world as make_world
 
@@ -80,7 +81,7 @@ def test_a_whole_product_is_told_from_counters_as_from_its_devices(
         found = look(world, firmware, src_versions=list(wanted))
         patch.setattr(selection, "_FEW", 0)
         assert look(world, firmware, src_versions=list(wanted)) == found
-        patch.setattr(preview, "_is_whole", lambda _rule: False)
+        patch.setattr(SelectionRule, "is_of_product", property(lambda _rule: False))
         assert look(world, firmware, src_versions=list(wanted)) == found
 
 
