@@ -56,9 +56,8 @@ _LOOKS_SECONDS: Final = 20
 _TOLD_TWICE: Final = 0.005
 _TOLD_TWICE_BY_CHANCE: Final = 3
 """The share, and number, of notices that may come though the device runs or installs the version already. Its gateway
-knows what the device has said; what is left is the moment between a log-in and the first word of the device, and pushes
-of which a worker did not hear in time that the gateway has taken them: it sends them again. With 2,000 devices and a
-load of 10, 32 of 20,855 came so, after one such wait."""
+knows what the device has said; what is left is the moment between a log-in and the first word of the device. Before
+gateways knew pushes again that they were slow to take, 32 of 20,855 came so with 2,000 devices and a load of 10."""
 
 
 def fleets(devices: Sequence[Device], networks: Sequence[BadNetwork]) -> list[Fleet]:

@@ -39,7 +39,10 @@ _log = structlog.get_logger()
 _PARCEL_BYTES: Final = 524_288
 """Half of what a server of NATS takes by default; the largest report and the largest notice have half of that."""
 _HINT_SECONDS: Final = 0.02
-_COMMAND_SECONDS: Final = 5.0
+_PARCEL: Final = "Skyferry-Parcel"
+"""The header with the number of a parcel of commands."""
+_COMMAND_TRIES: Final = 6
+_PARCELS_REMEMBERED: Final = 4_096
 WAKE: Final = "wake"
 
 Whereabouts = Callable[[Collection[int]], Awaitable[Mapping[int, str]]]
@@ -55,12 +58,14 @@ class NatsSettings:
         names: the subjects of the installation.
         process: the name of this process.
         limits: of the stream of reports.
+        command_s: seconds in which a process should say that it has taken commands; then it is asked again.
     """
 
     url: str
     names: Names
     process: str
     limits: StreamLimits = field(default_factory=StreamLimits)
+    command_s: float = 5.0
 
 
 class NatsBus:
@@ -85,7 +90,9 @@ class NatsBus:
         self._batchers: list[Batcher[Report, int]] = [Batcher(partial(self._store, part)) for part in range(PARTS)]
         self._progress = Progress()
         self._published = 0
-        self._background: set[asyncio.Task[None]] = set()
+        self._sent = 0
+        self._taken: dict[str, None] = {}
+        self._background: set[asyncio.Future[None]] = set()
 
     async def start(self) -> None:
         """Connects, makes the stream where it is missing, and listens.
@@ -120,7 +127,9 @@ class NatsBus:
         for batcher in self._batchers:
             await batcher.drain()
         if self._background:
-            await asyncio.wait(self._background)
+            _, unanswered = await asyncio.wait(self._background, timeout=self._settings.command_s)
+            for work in unanswered:
+                work.cancel()
         await self._client.close()
 
     def attach_gateway(self, on_command: CommandHandler) -> None:
@@ -217,18 +226,42 @@ class NatsBus:
         if process == self._settings.process and self._on_command is not None:
             await self._on_command(commands)
             return
-        done, headers = 0, dict(tracing.carried()) or None
+        done = 0
         for parcel, number in wire.pack(commands, most_bytes=_PARCEL_BYTES):
-            try:
-                if process is None:
-                    await self._client.publish(self._names.all_commands, parcel, headers=headers)
-                else:
-                    subject = self._names.commands(process)
-                    await self._client.request(subject, parcel, timeout=_COMMAND_SECONDS, headers=headers)
-            except (Error, OSError) as error:
-                _log.warning("bus.command_not_taken", process=process, commands=number, error=repr(error))
-                self._give_back(commands[done : done + number])
+            share = commands[done : done + number]
             done += number
+            if process is None:
+                await self._tell_all(parcel, number)
+            else:
+                # Nobody waits for long on a process that is silent: there are others to be told something.
+                delivered = self._run(self._deliver(process, parcel, share))
+                await asyncio.wait([delivered], timeout=self._settings.command_s)
+
+    async def _tell_all(self, parcel: bytes, number: int) -> None:
+        try:
+            await self._client.publish(self._names.all_commands, parcel, headers=dict(tracing.carried()) or None)
+        except (Error, OSError) as error:
+            _log.warning("bus.command_not_taken", process=None, commands=number, error=repr(error))
+
+    async def _deliver(self, process: str, parcel: bytes, commands: Sequence[Command]) -> None:
+        """Asks a process to carry commands out, until it has answered or is taken for dead.
+
+        One that is busy, or that is just connecting to NATS anew, has often taken what it has not answered. All tries
+        have the same number, by which the process knows them again: no device is told twice.
+        """
+        self._sent += 1
+        headers = {**tracing.carried(), _PARCEL: f"{self._settings.process}-{self._sent:x}"}
+        for left in reversed(range(_COMMAND_TRIES)):
+            try:
+                await self._client.request(
+                    self._names.commands(process), parcel, timeout=self._settings.command_s, headers=headers
+                )
+            except (Error, OSError) as error:
+                if left and isinstance(error, TimeoutError):
+                    continue
+                _log.warning("bus.command_not_taken", process=process, commands=len(commands), error=repr(error))
+                self._give_back(commands)
+            return
 
     def _give_back(self, commands: Sequence[Command]) -> None:
         """Pushes that no process has taken are reported as undelivered, as a gateway does."""
@@ -244,10 +277,11 @@ class NatsBus:
         except Exception as error:  # noqa: BLE001 - the device's next log-in brings the push all the same
             _log.warning("bus.report_failed", **outages.cause(error))
 
-    def _run(self, work: Awaitable[None]) -> None:
+    def _run(self, work: Awaitable[None]) -> asyncio.Future[None]:
         task = asyncio.ensure_future(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+        return task
 
     def _give_hints(self) -> None:
         names, self._hinted = self._hinted, set()
@@ -268,15 +302,26 @@ class NatsBus:
                 handler()
 
     async def _take_commands(self, message: Msg) -> None:
-        assert self._on_command is not None
+        headers = message.headers or {}
         try:
-            with tracing.span("take commands", Kind.CONSUMER, parent=message.headers or {}):
-                await self._on_command(wire.unpack_commands(message.data))
-        except Exception:  # noqa: BLE001 - not answered: the sender takes it for not delivered
+            with tracing.span("take commands", Kind.CONSUMER, parent=headers):
+                await self._carry_out(headers.get(_PARCEL), message.data)
+        except Exception:  # noqa: BLE001 - not answered: the sender asks again, then takes it for not delivered
             _log.exception("bus.commands_failed")
             return
         if message.reply:
             await message.respond(b"")
+
+    async def _carry_out(self, number: str | None, parcel: bytes) -> None:
+        """Carries commands out once; parcels come one after the other, so a try never overtakes the one before it."""
+        assert self._on_command is not None
+        if number in self._taken:
+            return
+        await self._on_command(wire.unpack_commands(parcel))
+        if number is not None:
+            self._taken[number] = None
+            if len(self._taken) > _PARCELS_REMEMBERED:
+                del self._taken[next(iter(self._taken))]
 
 
 def _addressee(command: Command) -> int:

@@ -38,12 +38,16 @@ class Process:
         self.heard = asyncio.Event()
         self.woken = asyncio.Event()
         self.hinted = asyncio.Event()
-        self.bus = NatsBus(NatsSettings(url=url, names=Names(installation), process=name), where, FixedClock())
+        self.may_take = asyncio.Event()
+        self.may_take.set()
+        settings = NatsSettings(url=url, names=Names(installation), process=name, command_s=0.2)
+        self.bus = NatsBus(settings, where, FixedClock())
         self.bus.attach_gateway(self.take)
         self.bus.on_hint(WAKE, self.woken.set)
         self.bus.on_hint("moved", self.hinted.set)
 
     async def take(self, commands: Sequence[Command]) -> None:
+        await self.may_take.wait()
         self.told += commands
         self.heard.set()
 
@@ -99,6 +103,47 @@ async def test_a_push_for_a_device_that_is_offline_is_reported_as_undelivered(
     one, _ = processes
     await one.bus.command([Notice(5, NoticeKind.PUSH, b"{}", 7, NOW)])
     assert await stored_reports(one.bus, 5, 1) == [NoticeUndelivered(5, 7, NOW)]
+
+
+async def test_a_process_that_is_slow_to_answer_is_told_once(processes: tuple[Process, Process]) -> None:
+    one, two = processes
+    two.may_take.clear()
+    slow, quick = Notice(THERE, NoticeKind.PUSH, b"{}", 7, NOW), Notice(HERE, NoticeKind.PUSH, b"{}", 8, NOW)
+    await one.bus.command([slow, quick])
+    assert one.told == [quick]
+    assert not two.told
+    await asyncio.sleep(0.3)  # it is asked a second time
+    two.may_take.set()
+    await one.bus.command([Notice(THERE, NoticeKind.PUSH, b"{}", 9, NOW)])
+    assert [notice.task_id for notice in two.told if isinstance(notice, Notice)] == [7, 9]
+    await one.bus.command([Notice(NOWHERE, NoticeKind.PUSH, b"{}", 10, NOW)])
+    assert await stored_reports(one.bus, part_of(NOWHERE), 1) == [NoticeUndelivered(NOWHERE, 10, NOW)]
+
+
+async def test_a_push_that_a_process_never_takes_is_reported_as_undelivered(
+    processes: tuple[Process, Process],
+) -> None:
+    one, two = processes
+    two.may_take.clear()
+    await one.bus.command([Notice(THERE, NoticeKind.PUSH, b"{}", 7, NOW)])
+    assert await stored_reports(one.bus, part_of(THERE), 1) == [NoticeUndelivered(THERE, 7, NOW)]
+    two.may_take.set()
+
+
+async def test_commands_that_failed_are_tried_again(processes: tuple[Process, Process]) -> None:
+    one, two = processes
+    take, failed = two.take, asyncio.Event()
+
+    async def fail_once(commands: Sequence[Command]) -> None:
+        if not failed.is_set():
+            failed.set()
+            raise RuntimeError("not now")
+        await take(commands)
+
+    two.bus.attach_gateway(fail_once)
+    await one.bus.command([WithdrawPush(THERE, 7)])
+    await asyncio.wait_for(two.heard.wait(), 30)
+    assert two.told == [WithdrawPush(THERE, 7)]
 
 
 async def test_everyone_is_told_whose_connection_is_to_end(processes: tuple[Process, Process]) -> None:
