@@ -10,6 +10,8 @@ from skyferry.errors import ApiError
 _KEYS: Final = 2**63
 _MOST_BY_PAGE: Final = 10_000
 """Beyond this many items a list goes on by NextToken."""
+_LAST_PAGE: Final = 2**31 - 1
+"""Numbers of pages have 32 bits in the vendor's SDKs."""
 _CHINA: Final = timezone(timedelta(hours=8))
 
 
@@ -137,7 +139,7 @@ def offset(current_page: int, page_size: int, *, most: int, deepest: int | None 
     Raises:
         ApiError: a number out of range.
     """
-    if current_page < 1 or not 1 <= page_size <= most:
+    if not 1 <= current_page <= _LAST_PAGE or not 1 <= page_size <= most:
         raise ApiError(codes.INVALID_PAGE_PARAMS, f"CurrentPage begins with 1, PageSize is a number from 1 to {most}.")
     if deepest is not None and current_page * page_size > deepest:
         raise ApiError(codes.INVALID_PAGE_PARAMS, f"CurrentPage times PageSize is at most {deepest}.")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from skyferry.errors import ApiError
-from skyferry.rpc import gateway_errors
+from skyferry.rpc import advice, gateway_errors
 from skyferry.rpc.encoding import canonical_query, percent_encode
 from skyferry.rpc.signature import PublicParameters, SignedRequest
 
@@ -51,7 +51,8 @@ class SignatureV1:
         """
         parameters = request.parameters
         if not parameters.get("Action"):
-            raise ApiError(gateway_errors.ACTION_NOT_FOUND)
+            kind = gateway_errors.ACTION_NOT_FOUND
+            raise ApiError(kind, advice.sentence(kind, advice.NO_ACTION))
         for name in _REQUIRED:
             if not parameters.get(name):
                 raise gateway_errors.missing(name)

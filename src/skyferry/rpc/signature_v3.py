@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import Final
 
 from skyferry.errors import ApiError
-from skyferry.rpc import gateway_errors
+from skyferry.rpc import advice, gateway_errors
 from skyferry.rpc.encoding import canonical_query
 from skyferry.rpc.signature import Headers, PublicParameters, SignedRequest
 
@@ -70,7 +70,8 @@ class SignatureV3:
         """
         headers = request.headers
         if not headers.get("x-acs-action"):
-            raise ApiError(gateway_errors.ACTION_NOT_FOUND)
+            kind = gateway_errors.ACTION_NOT_FOUND
+            raise ApiError(kind, advice.sentence(kind, advice.NO_ACTION))
         for header, parameter in _REQUIRED.items():
             if not headers.get(header):
                 raise gateway_errors.missing(parameter)

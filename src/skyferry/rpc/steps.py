@@ -19,7 +19,7 @@ from skyferry.ram.errors import TokenError
 from skyferry.ram.policies import AccessRequest, Decision, resource_of
 from skyferry.ram.principal import Denial, PolicyType
 from skyferry.ram.tokens import TEMPORARY_KEYS
-from skyferry.rpc import access_log, audit, gateway_errors
+from skyferry.rpc import access_log, advice, audit, gateway_errors
 from skyferry.rpc.context import RequestContext
 from skyferry.rpc.encoding import read_form
 from skyferry.rpc.parameters import pick, read_request
@@ -149,20 +149,23 @@ async def check_signature_method(context: Context) -> None:
 async def read_timestamp(context: Context) -> None:
     """Reads `YYYY-MM-DDThh:mm:ssZ`."""
     assert context.public is not None
-    text = context.public.timestamp
+    text, kind = context.public.timestamp, gateway_errors.TIMESTAMP_FORMAT
+    malformed = ApiError(kind, advice.sentence(kind, advice.TIMESTAMP_FORMAT))
     if not _TIMESTAMP.fullmatch(text):
-        raise ApiError(gateway_errors.TIMESTAMP_FORMAT)
+        raise malformed
     try:
         signed_at = datetime.fromisoformat(text)
     except ValueError:
-        raise ApiError(gateway_errors.TIMESTAMP_FORMAT) from None
+        raise malformed from None
     context.timestamp_ms = int(signed_at.timestamp()) * 1_000
 
 
 async def check_window(context: Context) -> None:
     """The timestamp is near the server's clock: old requests must not come again (§1.7)."""
-    if abs(context.received_ms - context.timestamp_ms) > context.environment.limits.window_ms:
-        raise ApiError(gateway_errors.TIMESTAMP_EXPIRED)
+    now_ms, window_ms = context.received_ms, context.environment.limits.window_ms
+    if abs(now_ms - context.timestamp_ms) > window_ms:
+        kind = gateway_errors.TIMESTAMP_EXPIRED
+        raise ApiError(kind, advice.sentence(kind, advice.on_timestamp(now_ms, window_ms)))
 
 
 async def verify_signature(context: Context) -> None:
@@ -190,24 +193,27 @@ async def use_nonce(context: Context) -> None:
 async def check_version(context: Context) -> None:
     """The version is one that is served."""
     assert context.public is not None
-    if context.public.version not in context.environment.versions:
-        raise ApiError(gateway_errors.INVALID_VERSION)
+    versions, kind = context.environment.versions, gateway_errors.INVALID_VERSION
+    if context.public.version not in versions:
+        raise ApiError(kind, advice.sentence(kind, advice.on_version(versions)))
 
 
 async def find_operation(context: Context) -> None:
     """Finds the operation that has this name in this version and answers to the HTTP method."""
-    public = context.public
+    public, operations = context.public, context.environment.operations
     assert public is not None
-    operation = context.environment.operations.get(public.action)
+    operation = operations.get(public.action)
     if operation is None or public.version not in operation.versions or context.http.method not in operation.methods:
-        raise ApiError(gateway_errors.ACTION_NOT_FOUND)
+        kind = gateway_errors.ACTION_NOT_FOUND
+        raise ApiError(kind, advice.sentence(kind, advice.on_action(operations, public.action, public.version)))
     context.operation = operation
 
 
 async def authorise(context: Context) -> None:
     """The caller's policies allow the operation; the account itself may do everything (§4.3)."""
-    principal = context.principal
+    principal, operation = context.principal, context.operation
     assert principal is not None
+    assert operation is not None
     wanted = access_request(context)
     denial = denial_of(context, wanted)
     if denial is not None:
@@ -219,7 +225,9 @@ async def authorise(context: Context) -> None:
             "AuthPrincipalOwnerId": principal.account_uid,
             "AuthPrincipalDisplayName": principal.name,
         }
-        raise ApiError(gateway_errors.NO_PERMISSION, data={"AccessDeniedDetail": detail})
+        kind = gateway_errors.NO_PERMISSION
+        told = advice.on_denial(principal, denial, wanted.action, operator=operation.operator)
+        raise ApiError(kind, advice.sentence(kind, told), data={"AccessDeniedDetail": detail})
 
 
 def denial_of(context: Context, wanted: AccessRequest) -> Denial | None:
@@ -262,7 +270,9 @@ async def throttle(context: Context) -> None:
         context.principal.account_id, operation.name, limit, now_ms=context.received_ms
     )
     if wait_ms is not None:
-        raise ApiError(gateway_errors.THROTTLING_USER, retry_after_ms=wait_ms)
+        kind = gateway_errors.THROTTLING_USER
+        told = advice.on_quota(operation.name, limit)
+        raise ApiError(kind, advice.sentence(kind, told), retry_after_ms=wait_ms)
 
 
 async def find_instance(context: Context) -> None:
@@ -275,7 +285,8 @@ async def find_instance(context: Context) -> None:
     else:
         context.instance = context.principal.default_instance
     if context.instance is None:
-        raise ApiError(gateway_errors.INSTANCE_NOT_FOUND)
+        kind = gateway_errors.INSTANCE_NOT_FOUND
+        raise ApiError(kind, advice.sentence(kind, advice.on_instance(context.principal.instances)))
 
 
 async def parse(context: Context) -> None:

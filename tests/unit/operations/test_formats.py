@@ -74,7 +74,7 @@ def test_the_pages_together_are_the_list(total: int, size: int) -> None:
     assert [number for offset in offsets for number in numbers[offset : offset + size]] == numbers
 
 
-@pytest.mark.parametrize(("page", "size"), [(0, 10), (-1, 10), (1, 0), (1, -1), (1, 101)])
+@pytest.mark.parametrize(("page", "size"), [(0, 10), (-1, 10), (2**31, 10), (1, 0), (1, -1), (1, 101)])
 def test_a_page_out_of_range_is_refused(page: int, size: int) -> None:
     with pytest.raises(ApiError) as caught:
         formats.offset(page, size, most=100)

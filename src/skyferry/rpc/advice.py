@@ -1,0 +1,81 @@
+"""What the gateway says about a refusal besides the vendor's sentence, which stays in front: clients may compare it."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from skyferry.errors import ErrorKind
+from skyferry.ram.policies import Decision
+from skyferry.ram.principal import Denial, Principal
+from skyferry.rpc.operation import Operation
+
+TIMESTAMP_FORMAT: Final = "It is in UTC: YYYY-MM-DDThh:mm:ssZ."
+NO_ACTION: Final = "The request names no operation: it stands in Action, or in the header x-acs-action."
+_LONGEST_SHOWN: Final = 64
+_MOST_LISTED: Final = 5
+_MINUTE_MS: Final = 60_000
+
+
+def sentence(kind: ErrorKind, advice: str) -> str:
+    """The sentence of a kind of error with the advice behind it."""
+    return f"{kind.fill(kind.text)} {advice}"
+
+
+def on_timestamp(now_ms: int, window_ms: int) -> str:
+    """For a request that was signed too long ago, or in the future."""
+    now = datetime.fromtimestamp(now_ms // 1_000, UTC)
+    return (
+        f"The server's clock says {now:%Y-%m-%dT%H:%M:%SZ}, and the caller's may differ from it "
+        f"by {window_ms // _MINUTE_MS} minutes: set the one that is wrong."
+    )
+
+
+def on_version(versions: Iterable[str]) -> str:
+    """For a version that is not served."""
+    return f"It is {_either(sorted(versions))}."
+
+
+def on_action(operations: Mapping[str, Operation[Any]], action: str, version: str) -> str:
+    """For an operation that is not there, not in this version, or not by this HTTP method."""
+    operation = operations.get(action)
+    if operation is None:
+        alike = next((name for name in operations if name.lower() == action.lower()), None)
+        if alike is not None:
+            return f"Letter case matters: write {alike}."
+        shown = action if len(action) <= _LONGEST_SHOWN else f"{action[:_LONGEST_SHOWN]}…"
+        return f"This server has no operation {shown}: docs/reference/coverage.md lists those that it has."
+    if version not in operation.versions:
+        return f"{action} is called with the Version {_either(sorted(operation.versions))}."
+    return f"{action} is there: call it with {_either(sorted(operation.methods))}."
+
+
+def on_denial(principal: Principal, denial: Denial, action: str, *, operator: bool) -> str:
+    """For a call that no policy allows, or that one denies.
+
+    Args:
+        principal: who calls.
+        denial: why it is denied.
+        action: what policies call the operation.
+        operator: whether the operation is for the account that operates the server only.
+    """
+    who = f"{principal.kind.value} {principal.name}"
+    if operator and not principal.operator:
+        return f"{action} is for the account that operates this server only."
+    if denial.decision is Decision.EXPLICIT_DENY:
+        return f"A policy of the {who} denies {action}."
+    return f"The {who} needs a policy that allows {action}."
+
+
+def on_quota(operation: str, limit: int) -> str:
+    """For a call too many in a second."""
+    return f"There are {limit} calls of {operation} a second for the account and its RAM users."
+
+
+def on_instance(names: Iterable[str]) -> str:
+    """For an instance that the account does not have."""
+    return f"Leave IotInstanceId out, or give {_either(list(names)[:_MOST_LISTED])}."
+
+
+def _either(names: list[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
