@@ -20,12 +20,12 @@ from skyferry.ddi.errors import DdiError
 from skyferry.ddi.presence import Stay
 from skyferry.ddi.rendering import Links
 from skyferry.ddi.service import DeviceApi
+from skyferry.errors import UnavailableError
 from skyferry.fleet import attributes, names
 from skyferry.fleet.attributes import MOST_ATTRIBUTES, TooManyAttributesError
 from skyferry.fleet.logins import DeviceAddress
 from skyferry.fleet.names import DEFAULT_MODULE
 from skyferry.fleet.polling import Visitor
-from skyferry.objects.interface import StoreAwayError
 from skyferry.ota.states import TaskStatus
 from skyferry.store import polling
 from skyferry.store.polling import Artifact
@@ -119,7 +119,7 @@ async def _answered(
     except DdiError as error:
         failure = error
         _log.info("ddi_refused", path=request.path[:256], status=error.status, code=error.code, address=origin.address)
-    except (SQLAlchemyError, ConnectionError, StoreAwayError) as error:
+    except (SQLAlchemyError, ConnectionError, UnavailableError) as error:
         failure = errors.unavailable()
         _log.warning("ddi_unavailable", path=request.path[:256], **outages.cause(error))
     except Exception:  # noqa: BLE001 - logged; the device gets an answer all the same

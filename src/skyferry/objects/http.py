@@ -17,7 +17,7 @@ from skyferry.objects.body import RequestBody
 from skyferry.objects.downloads import Downloads
 from skyferry.objects.errors import ObjectError
 from skyferry.objects.forms import FormReader
-from skyferry.objects.interface import ObjectStore, StoreAwayError
+from skyferry.objects.interface import ObjectStore
 from skyferry.objects.limits import ObjectLimits
 from skyferry.objects.uploads import BUCKET, Uploads
 from skyferry.objects.urls import DownloadUrls
@@ -103,9 +103,6 @@ def _answering(answer: _Answer) -> Callable[[web.Request], Awaitable[web.StreamR
         except ObjectError as error:
             failure = error
             log.info("object request refused", code=error.code, status=error.status)
-        except StoreAwayError as error:
-            failure = errors.unavailable()
-            log.warning("object store away", reason=str(error))
         except UnavailableError as error:
             failure = errors.unavailable()
             log.warning("object request not answered", **outages.cause(error))

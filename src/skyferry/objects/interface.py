@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from skyferry.errors import UnavailableError
+
 
 @dataclass(frozen=True, slots=True)
 class Blob:
@@ -17,11 +19,10 @@ class Blob:
     modified_ms: int
 
 
-class StoreAwayError(OSError):
-    """The object store does not answer, or does not let the server in; the message says which.
+class StoreAwayError(OSError, UnavailableError):
+    """The object store does not answer, or does not let the server in; the message says which."""
 
-    Whoever asks again later may have more luck: callers are told so.
-    """
+    advice = "See whether the object store runs, is reached and knows the access key; the server goes on by itself."
 
 
 class StoreRefusesError(StoreAwayError):
