@@ -1,7 +1,7 @@
 """The databases of tests: SQLite, or PostgreSQL when the run says `--database=postgresql`.
 
-A path names a database on both: on SQLite it is its file, on PostgreSQL a copy of a migrated database is made when the
-path is named first.
+A path names a database on both: on SQLite it is its file. When a path is named first, a copy of a migrated database
+is made for it.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import asyncpg
 import pytest
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, select, text
 from sqlalchemy.connectors import asyncio as connectors
 from sqlalchemy.dialects.postgresql import asyncpg as dialect
 from sqlalchemy.util import concurrency
@@ -63,9 +63,12 @@ def url(path: Path, *, empty: bool = False) -> str:
 
     Args:
         path: names it.
-        empty: on PostgreSQL it has no tables when it is new; a new SQLite file never has any.
+        empty: it has no tables when it is new.
     """
     if _chosen == "sqlite":
+        if not empty and not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(_migrated_file())
         return f"sqlite:///{path}"
     if path not in _names:
         _names[path] = f"test_{next(_numbers)}"
@@ -73,16 +76,10 @@ def url(path: Path, *, empty: bool = False) -> str:
     return _cluster().url(_names[path])
 
 
-def create_tables(tx: Connection | Engine) -> None:
-    """Makes the tables of a new database that `url` has named without `empty`, unless it has them already."""
-    if _chosen == "sqlite" and not inspect(tx).has_table("tasks"):
-        metadata.create_all(tx)
-
-
 def engine(path: Path) -> Engine:
     """The database of this path, for functions on a connection."""
     if _chosen == "sqlite":
-        return _sqlite(f"sqlite:///{path}")
+        return _sqlite(url(path))
     return _blocking(url(path))
 
 
@@ -106,10 +103,7 @@ def scratch() -> Iterator[Connection]:
             yield tx
             transaction.rollback()
     finally:
-        if _chosen == "postgresql":
-            _free.append(opened)
-        else:
-            opened.dispose()
+        _free.append(opened)
 
 
 def drop_below(directory: Path) -> None:
@@ -143,9 +137,20 @@ async def _migrate(url: str) -> None:
 def _new_scratch() -> Engine:
     if _chosen == "postgresql":
         return _blocking(url(Path(f"scratch-{next(_numbers)}")))
+    # Each connection is a database of its own; the engine stays, and with it the statements that it has compiled.
     made = _sqlite("sqlite://")
-    metadata.create_all(made)
+    event.listen(made, "connect", lambda connection, _record: connection.deserialize(_migrated_file()))
     return made
+
+
+@cache
+def _migrated_file() -> bytes:
+    """A SQLite database with tables and without rows, as the bytes of its file."""
+    with _sqlite("sqlite://").connect() as tx:
+        with tx.begin():
+            migrate.upgrade_within(tx)
+        made: bytes = tx.connection.driver_connection.serialize()  # type: ignore[union-attr]
+        return made
 
 
 def _administrate(statement: str) -> None:
@@ -160,7 +165,7 @@ def _administrate(statement: str) -> None:
 
 
 def _sqlite(url: str) -> Engine:
-    made = create_engine(url, connect_args={"isolation_level": None, "timeout": 30})
+    made = create_engine(url, poolclass=NullPool, connect_args={"isolation_level": None, "timeout": 30})
 
     @event.listens_for(made, "connect")
     def enforce(connection: Any, _record: object) -> None:

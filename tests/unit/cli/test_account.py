@@ -20,9 +20,6 @@ Run = Callable[..., Result]
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
     KeyRing.load_or_create(tmp_path / "master.key")
-    engine = databases.engine(tmp_path / "skyferry.db")
-    databases.create_tables(engine)
-    engine.dispose()
     return tmp_path
 
 
@@ -52,12 +49,8 @@ def key_of(result: Result) -> tuple[str, str]:
 
 def owner_of(data_dir: Path, key_id: str) -> Principal | None:
     box = SecretBox(KeyRing.load_or_create(data_dir / "master.key").derive("secrets"))
-    engine = databases.engine(data_dir / "skyferry.db")
-    try:
-        with engine.connect() as tx:
-            return principals.find_principal(tx, key_id, box)
-    finally:
-        engine.dispose()
+    with databases.connection(data_dir / "skyferry.db") as tx:
+        return principals.find_principal(tx, key_id, box)
 
 
 def test_an_account_and_its_keys(run: Run, data_dir: Path) -> None:

@@ -23,7 +23,6 @@ def job_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
     async def make() -> str:
         store = Store(databases.url(directory.database))
-        await store.write(databases.create_tables)
         await store.write(check_key, KeyRing.load_or_create(directory.key), directory.key)
         scene = Scene(store, directory.objects)
         await scene.begin()

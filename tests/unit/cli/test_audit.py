@@ -19,9 +19,6 @@ POLICY = '{"Version": "1", "Statement": {"Effect": "Allow", "Action": "iot:Get*"
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     KeyRing.load_or_create(tmp_path / "master.key")
-    engine = databases.engine(tmp_path / "skyferry.db")
-    databases.create_tables(engine)
-    engine.dispose()
     runner = CliRunner(
         env={
             "SKYFERRY_DATA_DIR": str(tmp_path),

@@ -18,11 +18,8 @@ Run = Callable[..., Result]
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     box = SecretBox(KeyRing.load_or_create(tmp_path / "master.key").derive("secrets"))
-    engine = databases.engine(tmp_path / "skyferry.db")
-    databases.create_tables(engine)
-    with engine.begin() as tx:
+    with databases.connection(tmp_path / "skyferry.db") as tx:
         accounts.ensure_root(tx, box, key_id="testid", secret="testsecret", now_ms=START)
-    engine.dispose()
     runner = CliRunner(
         env={
             "SKYFERRY_DATA_DIR": str(tmp_path),

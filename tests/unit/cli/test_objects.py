@@ -76,7 +76,6 @@ def files(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 async def name_three(data: DataDir) -> None:
     store = Store(databases.url(data.database))
-    await store.write(databases.create_tables)
     await store.write(check_key, KeyRing.load_or_create(data.key), data.key)
 
     def add(tx: Connection) -> None:

@@ -1,7 +1,7 @@
 """The first start, when several processes begin at once, and the key that all of them need."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,21 +14,12 @@ from skyferry.store import migrate
 from skyferry.store.dialect import serialised
 from skyferry.store.engine import Store
 from skyferry.store.tables import installation
-from tests.support import databases
 from tests.support.postgresql import PostgresqlServer
 from tests.support.rows import START
 
 OURS, OTHER = KeyRing(bytes(32)), KeyRing(b"1" * 32)
 PATH = Path("/somewhere/master.key")
 AT_ONCE = 4
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = Store(databases.url(tmp_path / "skyferry.db"))
-    await opened.write(databases.create_tables)
-    yield opened
-    await opened.close()
 
 
 def make_root(tx: Connection, ring: KeyRing) -> bool:

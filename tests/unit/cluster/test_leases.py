@@ -1,8 +1,5 @@
 """Leases: work is shared fairly, kept while it is renewed, and taken over from those that have gone."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 from sqlalchemy import Connection, insert, select, update
 
@@ -12,7 +9,6 @@ from skyferry.store import leases as statements
 from skyferry.store.engine import Store
 from skyferry.store.leases import Share
 from skyferry.store.tables import leases, processes
-from tests.support import databases
 from tests.support.clock import ManualClock
 from tests.support.rows import START
 
@@ -23,14 +19,6 @@ PARTS = [f"reports:{number}" for number in range(4)]
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = Store(databases.url(tmp_path / "skyferry.db"))
-    await opened.write(databases.create_tables)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

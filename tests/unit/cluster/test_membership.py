@@ -1,14 +1,12 @@
 """That a process lives, as the others know it, and what it does when they may not have known it for a while."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from skyferry.cluster.membership import SILENT_MS, Member, Membership
 from skyferry.store import processes
 from skyferry.store.engine import Store
-from tests.support import databases
 from tests.support.clock import ManualClock
 from tests.support.rows import START
 
@@ -32,15 +30,12 @@ class World:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    store = Store(databases.url(tmp_path / "skyferry.db"))
-    await store.write(databases.create_tables)
+async def world(store: Store) -> AsyncIterator[World]:
     made = World(store)
     await made.membership.start()
     yield made
     await made.membership.stop()
     assert await store.read(processes.silent, 2 * START) == []
-    await store.close()
 
 
 async def test_a_process_that_beats_lives(world: World) -> None:

@@ -15,7 +15,6 @@ from skyferry.devices.throttling import LoginThrottle, ThrottleSettings
 from skyferry.fleet.logins import DeviceAddress
 from skyferry.keys import SecretBox
 from skyferry.ota.states import TaskStatus
-from skyferry.store import migrate
 from skyferry.store.engine import Store
 from skyferry.store.tables import products, tasks
 from tests.support import databases
@@ -76,7 +75,6 @@ class DdiWorld:
     async def make(cls, folder: Path) -> "DdiWorld":
         """A world in a database of its own."""
         store = Store(databases.url(folder / "test.sqlite"))
-        await migrate.upgrade(store)
         return cls(store, await store.write(plant))
 
     def address(self, name: str = "device-1") -> DeviceAddress:

@@ -76,8 +76,7 @@ def add_instance(tx: Connection, instance_id: int) -> None:
 
 
 def create(tx: Connection) -> None:
-    """The schema, one account and its instance."""
-    databases.create_tables(tx)
+    """One account and its instance."""
     tx.execute(accounts.insert().values(id=1, uid="1", name="root", created_at=0))
     tx.execute(
         instances.insert().values(

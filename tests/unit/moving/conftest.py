@@ -1,13 +1,12 @@
 """A platform to copy from, and an empty instance to copy to."""
 
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection
 
 from skyferry.clock import SystemClock
 from skyferry.fleet import accounts
@@ -25,7 +24,6 @@ from skyferry.operations import OPERATIONS
 from skyferry.ota.models import EngineLimits
 from skyferry.store import accounts as statements
 from skyferry.store.engine import Store
-from skyferry.store.tables import metadata
 from tests.unit.moving.platform import KEY_ID, SECRET, Platform
 
 LIMITS = MovingLimits(attempts=3, throttled_attempts=6, first_wait_s=0.01, answer_s=5, most_answer_bytes=100_000)
@@ -62,21 +60,10 @@ def client(platform: Platform, http: aiohttp.ClientSession) -> ApiClient:
     return ApiClient(http, platform.url, AccessKey(KEY_ID, SECRET), pace, limits=LIMITS)
 
 
-@pytest.fixture(scope="session")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with empty tables, to be copied."""
-    path = tmp_path_factory.mktemp("moving") / "empty.db"
-    engine = create_engine(f"sqlite:///{path}")
-    metadata.create_all(engine)
-    engine.dispose()
-    return path
-
-
 @pytest.fixture
-async def target(tables: Path, tmp_path: Path) -> AsyncIterator[Target]:
+async def target(store: Store, tmp_path: Path) -> Target:
     """An instance without anything."""
-    path = shutil.copy(tables, tmp_path / "test.db")
-    store, box, clock = Store(str(path)), SecretBox(b"k" * 32), SystemClock()
+    box, clock = SecretBox(b"k" * 32), SystemClock()
 
     def made(tx: Connection) -> tuple[int, int]:
         account = accounts.create_account(tx, box, "acme", now_ms=1)
@@ -87,8 +74,7 @@ async def target(tables: Path, tmp_path: Path) -> AsyncIterator[Target]:
     objects = LocalObjectStore(tmp_path / "objects")
     await objects.start()
     uploads = Uploads(store, objects, box, clock, ObjectLimits(most_file_bytes=10_000))
-    yield Target(store, uploads, box, clock, EngineLimits(), account_id, instance_id)
-    await store.close()
+    return Target(store, uploads, box, clock, EngineLimits(), account_id, instance_id)
 
 
 @pytest.fixture

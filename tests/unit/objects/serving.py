@@ -238,8 +238,7 @@ def add_package_of(tx: Connection, key: str, instance_id: int = 1) -> None:
 
 
 def prepare(tx: Connection, box: SecretBox) -> None:
-    """The schema, and two instances: 1 has the keys of the recorded forms."""
-    databases.create_tables(tx)
+    """Two instances: 1 has the keys of the recorded forms."""
     add_instance(tx, box, PREFIX, "ossid", "osssecret")
     add_instance(tx, box, OTHER_PREFIX, "otherid", "othersecret")
 

@@ -1,7 +1,7 @@
 """Tasks of jobs that ended long ago go into the archive, and never before the archive has them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,19 +14,15 @@ from skyferry.ota.states import TaskStatus
 from skyferry.store import archives as statements
 from skyferry.store import task_counts
 from skyferry.store.engine import Store
-from tests.support import databases
 from tests.support.archived import DAY, DEVICES, Scene
 from tests.support.rows import World
 
 
 @pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    store = Store(databases.url(tmp_path / "skyferry.db"))
-    await store.write(databases.create_tables)
+async def scene(store: Store, tmp_path: Path) -> Scene:
     made = Scene(store, tmp_path / "objects")
     await made.begin()
-    yield made
-    await store.close()
+    return made
 
 
 async def test_tasks_are_archived_with_their_history_when_their_time_has_come(scene: Scene) -> None:

@@ -1,9 +1,8 @@
 """The worker removes what was deleted, with its files and connections."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-import pytest
 from sqlalchemy import Connection, func, select, update
 
 from skyferry.bus.local import LocalBus
@@ -30,16 +29,7 @@ from skyferry.store.tables import devices, products, tasks
 from skyferry.trust.signatures import DigestSigner
 from skyferry.trust.tuf.limits import TufLimits
 from skyferry.trust.tuf.repository import Repositories
-from tests.support import databases
 from tests.support.rows import World
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = Store(databases.url(tmp_path / "skyferry.db"))
-    await opened.write(databases.create_tables)
-    yield opened
-    await opened.close()
 
 
 def make_product(tx: Connection) -> tuple[World, list[int], str]:

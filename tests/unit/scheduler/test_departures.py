@@ -1,7 +1,6 @@
 """Devices of processes that have died are reported offline, those of others are left alone."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection
@@ -13,7 +12,6 @@ from skyferry.scheduler.departures import Departures
 from skyferry.store import presence, processes
 from skyferry.store.engine import Store
 from skyferry.store.presence import Arrival
-from tests.support import databases
 from tests.support.clock import ManualClock
 from tests.support.rows import START, World
 from tests.unit.devices.support import RecordingBus
@@ -47,16 +45,13 @@ class Scene:
 
 
 @pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    store = Store(databases.url(tmp_path / "skyferry.db"))
-    await store.write(databases.create_tables)
+async def scene(store: Store) -> AsyncIterator[Scene]:
     made = Scene(store)
     await made.membership.start()
     for process in ("dead", "deadly"):
         await store.write(processes.enter, process, roles="gateway", now=START)
     yield made
     await made.membership.stop()
-    await store.close()
 
 
 async def test_devices_of_a_dead_process_are_reported_offline(scene: Scene) -> None:

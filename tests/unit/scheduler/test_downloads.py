@@ -1,7 +1,6 @@
 """Counting what was downloaded: in memory first, and added to the rows now and then."""
 
-from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 from sqlalchemy import Connection
@@ -12,18 +11,9 @@ from skyferry.scheduler.downloads import DownloadCounts
 from skyferry.store import downloads
 from skyferry.store.downloads import DownloadRecord
 from skyferry.store.engine import Store
-from tests.support import databases
 from tests.support.rows import START, World
 
 GONE = 999
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = Store(databases.url(tmp_path / "skyferry.db"))
-    await opened.write(databases.create_tables)
-    yield opened
-    await opened.close()
 
 
 def make_tasks(tx: Connection) -> list[int]:

@@ -1,7 +1,6 @@
 """What the worker's one question sees: all that a chore would find, and nothing where none would."""
 
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import Connection
@@ -15,7 +14,6 @@ from skyferry.store import disconnections, lookout, tuf
 from skyferry.store.engine import Store
 from skyferry.store.lookout import Waiting
 from skyferry.store.tables import tuf_repositories
-from tests.support import databases
 from tests.support.clock import ManualClock
 from tests.support.rows import START, World, world
 
@@ -109,14 +107,6 @@ def test_what_is_for_later_or_has_been_done_is_not_seen() -> None:
         told.set_job(paused, controls={"halt_failure_count": 1}, select_up_to=0)
         rollout.pause(told.tx, told.job(paused), "", told.now)
         assert lookout.look(told.tx, START - 1) == Waiting()
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = Store(databases.url(tmp_path / "skyferry.db"))
-    await opened.write(databases.create_tables)
-    yield opened
-    await opened.close()
 
 
 def make_job(tx: Connection) -> None:

@@ -1,14 +1,11 @@
 """What waits for business servers is told to Prometheus."""
 
-from pathlib import Path
-
 from prometheus_client import REGISTRY
 from sqlalchemy import Connection, update
 
 from skyferry.scheduler.measuring import measuring
 from skyferry.store.engine import Store
 from skyferry.store.tables import outbox
-from tests.support import databases
 from tests.support.clock import ManualClock
 from tests.support.outbox import fill, subscription
 
@@ -18,11 +15,9 @@ def told() -> list[float | None]:
 
 
 async def test_messages_that_wait_and_those_that_were_given_up_are_told_with_the_age_of_the_oldest(
-    tmp_path: Path,
+    store: Store,
 ) -> None:
     clock = ManualClock()
-    store = Store(databases.url(tmp_path / "skyferry.db"))
-    await store.write(databases.create_tables)
     measure = measuring(store, clock)
     await measure()
     assert told() == [0, 0, 0]
@@ -37,4 +32,3 @@ async def test_messages_that_wait_and_those_that_were_given_up_are_told_with_the
     clock.now += 30_000
     await measure()
     assert told() == [2, 1, 30]
-    await store.close()

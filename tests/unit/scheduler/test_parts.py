@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, select
@@ -24,7 +23,6 @@ from skyferry.store import positions
 from skyferry.store.engine import Store
 from skyferry.store.tables import module_versions
 from skyferry.trust.signatures import DigestSigner
-from tests.support import databases
 from tests.support.nats import NatsServer
 from tests.support.rows import START, World
 
@@ -78,15 +76,12 @@ def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
 
 
 @pytest.fixture
-async def scene(tmp_path: Path, nats: NatsServer, request: pytest.FixtureRequest) -> AsyncIterator[Scene]:
-    store = Store(databases.url(tmp_path / "skyferry.db"))
-    await store.write(databases.create_tables)
+async def scene(store: Store, nats: NatsServer, request: pytest.FixtureRequest) -> AsyncIterator[Scene]:
     names = Names(request.node.name.replace("_", "")[:32])
     bus = NatsBus(NatsSettings(url=nats.url, names=names, process="one"), nowhere, SystemClock())
     await bus.start()
     yield Scene(store, bus)
     await bus.stop()
-    await store.close()
 
 
 async def test_reports_are_applied_and_the_positions_say_how_far(scene: Scene) -> None:

@@ -1,7 +1,6 @@
 """Pushes of tasks that have ended are withdrawn, whatever ended them."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import pytest
 from sqlalchemy import Connection
@@ -13,19 +12,10 @@ from skyferry.scheduler.withdrawals import Withdrawals
 from skyferry.store.devices import DeviceRecord
 from skyferry.store.dialect import see_commits
 from skyferry.store.engine import Store
-from tests.support import databases
 from tests.support.clock import ManualClock
 from tests.support.rows import START, World
 
 Key = tuple[int, int]
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = Store(databases.url(tmp_path / "skyferry.db"))
-    await opened.write(databases.create_tables)
-    yield opened
-    await opened.close()
 
 
 def begun(tx: Connection, timeout_minutes: int | None = None) -> tuple[World, DeviceRecord, Key]:

@@ -1,8 +1,7 @@
 """The worker: reports by group commit, and chores until nothing is left of them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 from sqlalchemy import Connection, select
@@ -23,17 +22,8 @@ from skyferry.scheduler.runner import Runner
 from skyferry.store.engine import Store
 from skyferry.store.tables import module_versions
 from skyferry.trust.signatures import DigestSigner
-from tests.support import databases
 from tests.support.clock import ManualClock
 from tests.support.rows import START, World
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = Store(databases.url(tmp_path / "skyferry.db"))
-    await opened.write(databases.create_tables)
-    yield opened
-    await opened.close()
 
 
 def make_devices(tx: Connection, count: int) -> list[int]:

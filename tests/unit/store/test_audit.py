@@ -1,7 +1,7 @@
 """The audit trail on a real database."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from skyferry.fleet import accounts
 from skyferry.keys import SecretBox
 from skyferry.operations.audit import StoredAuditTrail
 from skyferry.ram.audit import AuditRecord
-from skyferry.store import audit, migrate
+from skyferry.store import audit
 from skyferry.store.accounts import AccountRecord
 from skyferry.store.audit import AuditFilter
 from skyferry.store.engine import Store
@@ -23,14 +23,6 @@ from skyferry.store.tables import audit_records, instances
 from tests.support import databases
 
 NOW = 1_795_425_360_000
-
-
-@pytest_asyncio.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    made = Store(databases.url(tmp_path / "test.db"))
-    await migrate.upgrade(made)
-    yield made
-    await made.close()
 
 
 @pytest_asyncio.fixture
@@ -83,7 +75,7 @@ class TestTrail:
         self, store: Store, account: AccountRecord, tmp_path: Path
     ) -> None:
         await StoredAuditTrail(store).record(record(account, 1))
-        other = Store(databases.url(tmp_path / "test.db"))
+        other = Store(databases.url(tmp_path / "skyferry.db"))
         assert await other.read(outcomes) == {"R1": "BEGUN"}
         await other.close()
 

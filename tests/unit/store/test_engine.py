@@ -1,7 +1,6 @@
 """Transactions of the store."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,7 +9,6 @@ from sqlalchemy import Connection, func, insert, select
 
 from skyferry.store.engine import Store, announce
 from skyferry.store.tables import accounts
-from tests.support import databases
 
 
 def add(tx: Connection, name: str) -> None:
@@ -21,12 +19,11 @@ def count(tx: Connection) -> int:
     return tx.execute(select(func.count()).select_from(accounts)).scalar_one()
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = Store(databases.url(tmp_path / "new" / "skyferry.db"))
-    await opened.write(databases.create_tables)
-    yield opened
+async def test_the_directory_of_a_new_database_is_made(tmp_path: Path) -> None:
+    opened = Store(str(tmp_path / "new" / "skyferry.db"))
+    await opened.check()
     await opened.close()
+    assert (tmp_path / "new" / "skyferry.db").exists()
 
 
 async def test_a_failed_transaction_leaves_nothing(store: Store) -> None:

@@ -19,7 +19,6 @@ from skyferry.clock import SystemClock
 from skyferry.store.engine import Store
 from skyferry.tracing import Kind
 from skyferry.tracing.exporting import OpenTelemetryTracer
-from tests.support import databases
 from tests.support.nats import NatsServer
 
 COMMANDS: list[Command] = [WithdrawPush(7, 9)]
@@ -56,9 +55,8 @@ def id_of(span: ReadableSpan) -> int:
 
 
 async def test_transactions_are_parts_of_what_causes_them_and_no_traces_of_their_own(
-    exporter: InMemorySpanExporter, tmp_path: Path
+    exporter: InMemorySpanExporter, store: Store
 ) -> None:
-    store = Store(databases.url(tmp_path / "skyferry.db"))
     await store.read(ask)
     assert exporter.get_finished_spans() == ()
     with tracing.span("call", Kind.SERVER) as call:
@@ -66,7 +64,6 @@ async def test_transactions_are_parts_of_what_causes_them_and_no_traces_of_their
         call.note(request_id="r1")
         await store.read(ask)
         await store.write(ask)
-    await store.close()
 
     found = spans(exporter)
     assert set(found) == {"read ask", "write ask", "QueryProduct"}

@@ -1,9 +1,7 @@
 """What was signed is stored only where nothing has changed, and a broken repository keeps no other waiting."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, func, select, update
@@ -16,7 +14,6 @@ from skyferry.trust.tuf import repository
 from skyferry.trust.tuf.ceremonies import Ceremony, RoleKeys
 from skyferry.trust.tuf.limits import TufLimits
 from skyferry.trust.tuf.repository import Repositories, SupersededError
-from tests.support import databases
 from tests.support.rows import START, World
 
 BOX = SecretBox(bytes(32))
@@ -32,14 +29,6 @@ class SetClock:
 
     def now_ms(self) -> int:
         return self.ms
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    made = Store(databases.url(tmp_path / "trust.db"))
-    await made.write(databases.create_tables)
-    yield made
-    await made.close()
 
 
 def begin(tx: Connection, products: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""A store on a file, with the schema."""
+"""Fixtures of unit tests in all packages."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.support import databases
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    """The database of one test: it has all tables, and nothing in them."""
     opened = Store(databases.url(tmp_path / "skyferry.db"))
-    await opened.write(databases.create_tables)
     yield opened
     await opened.close()
