@@ -97,7 +97,9 @@ VERIFY_FIRMWARE_FAILED = _firmware(
 )
 NULL_TARGET_SELECTION = _firmware("NullTargetSelection", "TargetSelection is empty.")
 INVALID_TARGET_SELECTION = _firmware("InvalidTargetSelection", "TargetSelection is ALL, SPECIFIC, GRAY or GROUP.")
-NULL_TARGET_DEVICE_NAMES = _firmware("NullTargetDeviceNames", "TargetSelection SPECIFIC needs TargetDeviceName.N.")
+NULL_TARGET_DEVICE_NAMES = _firmware(
+    "NullTargetDeviceNames", "TargetSelection SPECIFIC needs TargetDeviceName.N or DnListFileUrl."
+)
 TARGET_DEVICE_NAMES_NOT_ALLOWED = _firmware(
     "TargetDeviceNamesNotAllowed", "TargetDeviceName.N goes with TargetSelection SPECIFIC only."
 )
@@ -121,7 +123,9 @@ NON_VERSIONED_DEVICE_IN_ARRAY = _firmware(
     "NonVersionedDeviceInArray", "A named device has not reported a version of the package's module."
 )
 TOO_MANY_DEVICE_UPGRADE = _firmware("TooManyDeviceUpgrade", "The job is for more devices than one job may have.")
-NO_DEVICE_CAN_UPGRADE = _firmware("NoDeviceCanUpgrade", "No device of the selection can be updated with this package.")
+NO_DEVICE_CAN_UPGRADE = _firmware(
+    "NoDeviceCanUpgrade", "No device of the selection can be updated with this package: PreviewOTAJob tells why."
+)
 PARAMETER_SIZE_EXCEED_MAX = _firmware("ParameterSizeExceedMax", "A list has more items than the operation allows.")
 NULL_SRC_VERSIONS = _firmware(
     "NullSrcVersions", "A dynamic job needs SrcVersion.N, or GroupId and GroupType for a dynamic group."
@@ -131,6 +135,15 @@ BADLY_FORMATTED_GRAY_PERCENT = _firmware(
     "BadlyFormattedGrayPercent", "GrayPercent is a number with at most three decimals, such as 33.33."
 )
 INVALID_GRAY_PERCENT = _firmware("InvalidGrayPercent", "GrayPercent is above 0 and at most 100.")
+GRAY_APPLIES_TO_STATIC_ONLY = _firmware(
+    "GrayAppliesToStaticOnly", "GrayPercent goes with static jobs only: a dynamic job is for all devices that match."
+)
+DYNAMIC_GRAY_NOT_SUPPORTED = _firmware(
+    "DynamicGrayNotSupported", "A dynamic job is for all devices that match: a share of them is for static jobs."
+)
+DYNAMIC_SPECIFIC_NOT_SUPPORTED = _firmware(
+    "DynamicSpecificNotSupported", "A dynamic job is for all devices that match: named ones are for static jobs."
+)
 INVALID_DYNAMIC_MODE = _firmware(
     "InvalidDynamicMode", "DynamicMode is 1 (devices that match now or later) or 2 (only devices that report later)."
 )

@@ -108,7 +108,7 @@ def test_kill_while_a_list_file_is_worked_off(fresh_server: Server) -> None:
     listed = unknown + ",".join(device.name for device in devices)
     firmware = application.create_package(product, b"content", "2.0.0", NeedToVerify=False)
     job = application.create_job(
-        firmware, product, TargetSelection="SPECIFIC", DnListFileUrl=application.upload(listed.encode(), "bin")
+        firmware, product, TargetSelection="SPECIFIC", DnListFileUrl=application.upload_list(listed.encode())
     )
     server.kill()
     server.start()

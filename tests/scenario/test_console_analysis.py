@@ -97,7 +97,8 @@ def test_records_are_paged_by_key(fleet: Fleet) -> None:
 
     assert fleet.api.refusal("QueryAuditRecords", PageSize=201) == "iot.common.InvalidPageParams"
     assert fleet.api.refusal("QueryAuditRecords", NextToken="?") == "iot.common.InvalidPageParams"
-    assert fleet.api.refusal("QueryAuditRecords", StartTime=2, EndTime=1) == "iot.common.InvalidFormattedParameter"
+    for times in ({"StartTime": 2, "EndTime": 1}, {"StartTime": -(2**63)}, {"EndTime": 2**63 - 1}):
+        assert fleet.api.refusal("QueryAuditRecords", **times) == "iot.common.InvalidFormattedParameter"
 
 
 @pytest.mark.rule("QueryAuditRecords")

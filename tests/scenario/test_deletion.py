@@ -327,7 +327,7 @@ def test_a_deleted_product_is_gone_with_its_devices_and_packages(fleet: Fleet) -
         ("RegisterDevice", {"ProductKey": fleet.product}, "iot.prod.NotExistedProduct"),
         ("ListOTAModuleByProduct", {"ProductKey": fleet.product}, "iot.prod.NotExistedProduct"),
         ("QueryDeviceDetail", {"IotId": device.iot_id}, "iot.device.InvalidIoTId"),
-        ("QueryDeviceDetail", by_name, "iot.device.NotExistedDevice"),
+        ("QueryDeviceDetail", by_name, "iot.prod.NotExistedProduct"),
         ("QueryOTAFirmware", {"FirmwareId": firmware}, "iot.firmware.FirmwareNotFound"),
     ):
         assert fleet.api.refusal(action, **parameters) == code

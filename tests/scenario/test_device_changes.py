@@ -215,7 +215,7 @@ def test_a_device_of_another_account_cannot_be_changed(fleet: Fleet, accounts: A
 
     for operation in ("DisableThing", "EnableThing", "DeleteDevice"):
         assert stranger.refusal(operation, IotId=device.iot_id) == "iot.device.InvalidIoTId"
-        assert stranger.refusal(operation, **dev(device)) == "iot.device.NotExistedDevice"
+        assert stranger.refusal(operation, **dev(device)) == "iot.prod.NotExistedProduct"
         assert stranger.refusal(operation) == "iot.device.NullDeviceName"
 
     assert fleet.status(device) == "UNACTIVE"

@@ -115,3 +115,21 @@ def test_a_bad_value_of_a_dynamic_job_has_its_documented_code(
 ) -> None:
     """§5.7, §8.2."""
     assert refused(fleet, fleet.package(), **parameters) == code
+
+
+@pytest.mark.rule("CreateOTADynamicRolloutJob")
+@pytest.mark.parametrize(
+    ("parameters", "code"),
+    [
+        ({"TargetSelection": "GRAY"}, PREFIX + "DynamicGrayNotSupported"),
+        ({"TargetSelection": "SPECIFIC"}, PREFIX + "DynamicSpecificNotSupported"),
+        ({"TargetDeviceName": ["dev-1"]}, PREFIX + "TargetDeviceNamesNotAllowed"),
+        ({"GrayPercent": "10"}, PREFIX + "GrayAppliesToStaticOnly"),
+        ({"ScheduleTime": 1_795_425_360_000}, "iot.common.InvalidFormattedParameter"),
+    ],
+    ids=str,
+)
+def test_what_limits_a_static_job_is_refused(fleet: Fleet, parameters: dict[str, Any], code: str) -> None:
+    """§5.7 dynamic rule 5, by the operation whose parameters no SDK sorts out."""
+    given = {"FirmwareId": fleet.package(), "ProductKey": fleet.product, "SrcVersion": ["1.0.0"]} | parameters
+    assert fleet.api.refusal("CreateOTADynamicRolloutJob", **given) == code

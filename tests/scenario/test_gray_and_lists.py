@@ -55,6 +55,15 @@ def test_a_list_file_names_the_devices_by_lines_and_commas(fleet: Fleet) -> None
     assert fleet.api.states(job) == {first.name: "QUEUED", second.name: "QUEUED"}
 
 
+def test_a_package_file_is_no_list(fleet: Fleet) -> None:
+    """§3.2: a list goes to a ticket of its own."""
+    device = fleet.device()
+    url = fleet.api.upload(device.name.encode())
+
+    refused = fleet.refused_job(fleet.package(), TargetSelection="SPECIFIC", DnListFileUrl=url)
+    assert refused == "iot.common.InvalidFormattedParameter"
+
+
 def test_a_list_file_of_nobody_is_refused(fleet: Fleet) -> None:
     """§5.7 static rule 3."""
     fleet.device("updated-1", "2.0.0")

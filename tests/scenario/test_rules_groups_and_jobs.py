@@ -167,7 +167,7 @@ def test_a_list_file_for_a_differential_package_passes_over_other_versions(fleet
     job = fleet.job(
         fleet.package(Type=1, SrcVersion="1.0.0"),
         TargetSelection="SPECIFIC",
-        DnListFileUrl=fleet.api.upload(names.encode()),
+        DnListFileUrl=fleet.api.upload_list(names.encode()),
     )
 
     assert fleet.api.states(job) == {right.name: "QUEUED"}

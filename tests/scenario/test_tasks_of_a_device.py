@@ -129,7 +129,7 @@ def test_the_iot_id_wins_over_the_name(fleet: Fleet) -> None:
         ({}, "iot.device.NullDeviceName"),
         ({"DeviceName": "device-1"}, "iot.device.NullDeviceName"),
         ({"IotId": "unknown"}, "iot.device.InvalidIoTId"),
-        ({"ProductKey": "a1None", "DeviceName": "device-1"}, "iot.device.NotExistedDevice"),
+        ({"ProductKey": "a1None", "DeviceName": "device-1"}, "iot.prod.NotExistedProduct"),
     ],
     ids=str,
 )

@@ -11,9 +11,10 @@ from sqlalchemy import Connection
 from skyferry import error_codes as codes
 from skyferry import identifiers
 from skyferry.errors import ApiError
-from skyferry.fleet import names
+from skyferry.fleet import names, products
 from skyferry.keys import SecretBox
 from skyferry.store import devices as statements
+from skyferry.store import products as product_statements
 from skyferry.store.devices import DeviceRecord
 from skyferry.store.products import ProductRecord
 from skyferry.store.tables import DeviceState
@@ -107,10 +108,12 @@ def find_all(tx: Connection, instance_id: int, references: Sequence[DeviceRefere
         for product_key, listed in by_product.items()
         for device in statements.of_names(tx, instance_id, product_key, listed)
     }
-    return [_found(reference, by_iot_id, by_name) for reference in references]
+    return [_found(tx, instance_id, reference, by_iot_id, by_name) for reference in references]
 
 
 def _found(
+    tx: Connection,
+    instance_id: int,
     reference: DeviceReference,
     by_iot_id: Mapping[str, DeviceRecord],
     by_name: Mapping[tuple[str, str], DeviceRecord],
@@ -122,6 +125,8 @@ def _found(
     if not reference.product_key or not reference.device_name:
         raise ApiError(codes.NULL_DEVICE_NAME)
     if (reference.product_key, reference.device_name) not in by_name:
+        if product_statements.find(tx, instance_id, reference.product_key) is None:
+            raise products.unknown(reference.product_key)
         raise ApiError(codes.NOT_EXISTED_DEVICE, f"The product has no device {reference.device_name}.")
     return by_name[reference.product_key, reference.device_name]
 

@@ -117,7 +117,7 @@ def update(tx: Connection, instance_id: int, product_key: str, *, name: str, des
     if description is not None:
         values["description"] = description or None
     if not statements.change(tx, product.id, values):
-        raise _unknown(product_key)
+        raise unknown(product_key)
 
 
 def find(tx: Connection, instance_id: int, product_key: str) -> ProductRecord:
@@ -130,11 +130,12 @@ def find(tx: Connection, instance_id: int, product_key: str) -> ProductRecord:
         raise ApiError(codes.NULL_PRODUCT_KEY)
     product = statements.find(tx, instance_id, product_key)
     if product is None:
-        raise _unknown(product_key)
+        raise unknown(product_key)
     return product
 
 
-def _unknown(product_key: str) -> ApiError:
+def unknown(product_key: str) -> ApiError:
+    """The error that the instance has no product of this key."""
     return ApiError(codes.NOT_EXISTED_PRODUCT, f"The instance has no product of the ProductKey {product_key}.")
 
 
@@ -151,7 +152,7 @@ def _check(new: NewProduct) -> None:
     _check_texts(new.name, new.description)
     if new.node_type not in {0, 1}:
         raise ApiError(codes.INVALID_NODE_TYPE)
-    if new.commodity_code not in {None, _BASIC, _SENIOR}:
+    if new.commodity_code and new.commodity_code not in {_BASIC, _SENIOR}:
         raise ApiError(codes.INVALID_ALIYUN_COMMODITY_CODE)
     if new.data_format not in {None, 0, 1} or (new.commodity_code == _SENIOR and new.data_format is None):
         raise ApiError(codes.INVALID_ALIYUN_COMMODITY_CODE)

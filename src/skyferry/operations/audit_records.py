@@ -14,6 +14,8 @@ from skyferry.store.audit import AuditFilter, AuditLine
 
 _LARGEST_PAGE: Final = 200
 _LOOKED_AT: Final = 5_000
+_TIMES: Final = range(253_402_300_800_000)
+"""Unix times in milliseconds up to the year 9999."""
 
 
 class QueryAuditRecordsRequest(InstanceRequest):
@@ -79,6 +81,8 @@ async def query_audit_records(call: Call, request: QueryAuditRecordsRequest) -> 
     """
     formats.offset(1, request.page_size, most=_LARGEST_PAGE)
     since, until = request.start_time, request.end_time
+    if any(time is not None and time not in _TIMES for time in (since, until)):
+        raise ApiError(codes.INVALID_FORMATTED_PARAMETER, "StartTime and EndTime are Unix times in milliseconds.")
     if since is not None and until is not None and since >= until:
         raise ApiError(codes.INVALID_FORMATTED_PARAMETER, "EndTime is later than StartTime.")
     failed = request.outcome == "FAILED"

@@ -4,6 +4,7 @@ import dataclasses
 
 from pydantic import Field
 
+from skyferry import error_codes as codes
 from skyferry.errors import ApiError
 from skyferry.objects.interface import StoreAwayError
 from skyferry.operations import formats, job_tags
@@ -213,6 +214,34 @@ class CreateOTADynamicUpgradeJobRequest(UpgradeRequest):
 
     dynamic_mode: int | None = None
     """1 (when absent): devices that match now or later, 2: devices that report later."""
+    target_selection: str | None = None
+    """Only static jobs have a selection: GRAY and SPECIFIC are refused."""
+    target_device_name: list[str] = Field(default_factory=list)
+    """Of static jobs: refused."""
+    gray_percent: str | None = None
+    """Of static jobs: refused."""
+    schedule_time: int | None = None
+    """Of static jobs: refused, as a dynamic job begins at once."""
+
+
+def _check_dynamic(request: CreateOTADynamicUpgradeJobRequest) -> None:
+    """Refuses what would limit a static job: a dynamic one that ignored it would update more than is asked for (§5.7).
+
+    Raises:
+        ApiError: the documented error.
+    """
+    if request.target_selection == "GRAY":
+        raise ApiError(codes.DYNAMIC_GRAY_NOT_SUPPORTED)
+    if request.target_selection == "SPECIFIC":
+        raise ApiError(codes.DYNAMIC_SPECIFIC_NOT_SUPPORTED)
+    if request.target_device_name:
+        raise ApiError(codes.TARGET_DEVICE_NAMES_NOT_ALLOWED, "TargetDeviceName.N goes with static jobs only: drop it.")
+    if request.gray_percent:
+        raise ApiError(codes.GRAY_APPLIES_TO_STATIC_ONLY)
+    if request.schedule_time is not None:
+        raise ApiError(
+            codes.INVALID_FORMATTED_PARAMETER, "ScheduleTime goes with static jobs only: a dynamic job begins at once."
+        )
 
 
 async def create_dynamic(
@@ -223,6 +252,7 @@ async def create_dynamic(
     Raises:
         ApiError: see `skyferry.ota.jobs.create_dynamic`.
     """
+    _check_dynamic(request)
     services = call.services
     new = NewDynamicJob(
         firmware_id=request.firmware_id,

@@ -5,6 +5,8 @@ from typing import Final
 from skyferry import error_codes as codes
 from skyferry.errors import ApiError
 from skyferry.objects.interface import ObjectStore
+from skyferry.objects.keys import suffix_of
+from skyferry.objects.tickets import LIST_SUFFIX
 from skyferry.objects.urls import object_key_of
 from skyferry.ota import namelist
 from skyferry.ota.models import NameList
@@ -27,6 +29,12 @@ async def inspect(store: Store, objects: ObjectStore, instance_id: int, url: str
     stored = None if key is None else await store.read(object_statements.find_object, instance_id, key)
     if stored is None:
         raise ApiError(codes.INVALID_FORMATTED_PARAMETER, _NOT_UPLOADED)
+    if suffix_of(stored.key) != LIST_SUFFIX:
+        raise ApiError(
+            codes.INVALID_FORMATTED_PARAMETER,
+            "DnListFileUrl is of a package file (GenerateOTAUploadURL). Lists go to tickets of "
+            "GenerateDeviceNameListURL.",
+        )
     counter = namelist.NameCounter()
     head = bytearray()
     try:

@@ -84,8 +84,8 @@ def create(
         "src_version": new.src_version or None,
         "type": new.type,
         "sign_method": sign_method,
-        "description": new.description,
-        "udi": new.udi,
+        "description": new.description or None,
+        "udi": new.udi or None,
         "status": own.status,
         "multi_file": bool(new.files),
         "created_at": now,
@@ -207,7 +207,7 @@ def _files(new: NewPackage) -> list[NewFile]:
         if new.file is None or not new.file.url:
             raise ApiError(codes.NULL_FIRMWARE_URL)
         return [new.file]
-    if new.file is not None:
+    if new.file is not None and new.file.url:
         raise ApiError(codes.INVALID_FIRMWARE_URL, "Give either FirmwareUrl or MultiFiles, not both.")
     if len(new.files) > MOST_FILES:
         raise ApiError(codes.PARAMETER_SIZE_EXCEED_MAX, f"A package has at most {MOST_FILES} files.")

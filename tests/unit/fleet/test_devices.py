@@ -59,6 +59,7 @@ def test_the_iot_id_wins_over_product_and_name(world: World) -> None:
     for reference, code in (
         (DeviceReference("unknown", key, "dev1"), "iot.device.InvalidIoTId"),
         (DeviceReference(None, key, "unknown"), "iot.device.NotExistedDevice"),
+        (DeviceReference(None, "a1Unknown00", "dev1"), "iot.prod.NotExistedProduct"),
         (DeviceReference(None, key, None), "iot.device.NullDeviceName"),
         (DeviceReference(None, None, "dev1"), "iot.device.NullDeviceName"),
     ):

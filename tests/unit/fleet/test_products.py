@@ -54,8 +54,9 @@ def test_bad_values_get_their_documented_code(world: World, values: dict[str, An
     assert caught.value.kind.code == code
 
 
-def test_a_product_has_the_documented_defaults(world: World) -> None:
-    product = create(world)
+@pytest.mark.parametrize("left_out", [{}, {"commodity_code": "", "auth_type": "", "net_type": "", "description": ""}])
+def test_a_product_has_the_documented_defaults(world: World, left_out: dict[str, Any]) -> None:
+    product = create(world, **left_out)
     assert (product.commodity_code, product.net_type, product.auth_type, product.validate_type) == (
         "iothub",
         3,

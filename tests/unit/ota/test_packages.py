@@ -186,6 +186,11 @@ def test_an_instance_has_500_packages_unless_the_operator_says_otherwise(world: 
     assert caught.value.kind.code == "iot.firmware.FirmwareCountExceedMax"
 
 
+def test_a_blank_url_beside_several_files_is_none(world: World) -> None:
+    files = [NewFile(url=world.make_object(), name="part")]
+    assert packages.find(world.tx, world.instance.id, world.make_package(file=NewFile(url=""), files=files)).multi_file
+
+
 def test_no_package_is_made_of_a_list_of_devices(world: World) -> None:
     url = world.make_object(suffix="csv")
     with pytest.raises(ApiError) as caught:
