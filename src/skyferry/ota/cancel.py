@@ -12,6 +12,7 @@ from skyferry.ota import changes, jobs, packages, targets
 from skyferry.ota.states import TaskEvent, TaskStatus, sources
 from skyferry.store import cancelling as statements
 from skyferry.store import devices as device_statements
+from skyferry.store.dialect import see_commits
 from skyferry.store.tasks import ChangedTask
 
 MOST_DEVICES: Final = 200
@@ -50,6 +51,7 @@ def cancel_by_device(
     """
     if not 1 <= len(device_names) <= MOST_DEVICES:
         raise ApiError(codes.PARAMETER_SIZE_EXCEED_MAX, f"DeviceName holds 1 to {MOST_DEVICES} names.")
+    see_commits(tx)  # notices go out and reports come in all the time: it waits for them, task by task
     targets.check_unique(device_names, "DeviceName")
     package = packages.find_of_product(tx, instance_id, firmware_id, product_key)
     only_job = None

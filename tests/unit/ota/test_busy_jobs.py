@@ -4,26 +4,27 @@ The others are workers, which send notices and apply reports while a call is und
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
 import pytest
 from prometheus_client import REGISTRY
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, func, select, text
 
 from skyferry.bus.messages import ProgressReported, Report, VersionReported
 from skyferry.errors import ApiError
 from skyferry.keys import SecretBox
 from skyferry.objects.urls import DownloadUrls
-from skyferry.ota import cancel_job, confirm, deletion, endings, jobs, reports, rerun, rollout, updates
+from skyferry.ota import cancel, cancel_job, confirm, deletion, endings, jobs, reports, rerun, rollout, updates
+from skyferry.ota.cancel import CancelScope
 from skyferry.ota.cancel_job import CancelFlags
 from skyferry.ota.controls import Controls
 from skyferry.ota.models import EngineLimits
 from skyferry.ota.offers import OfferMaker
-from skyferry.ota.states import JobStatus
+from skyferry.ota.states import JobStatus, TaskStatus
 from skyferry.ota.updates import JobUpdate
-from skyferry.store import job_lifecycle, migrate, packages, products
+from skyferry.store import job_lifecycle, migrate, packages, products, tables
 from skyferry.store import jobs as job_statements
 from skyferry.store.dialect import see_commits
 from skyferry.store.engine import Store
@@ -69,13 +70,12 @@ def make_static(tx: Connection) -> tuple[JobRecord, list[str]]:
     return job, world.task_ids(job)
 
 
-def make_canceled(tx: Connection) -> tuple[JobRecord, list[str]]:
-    """A job whose only task was cancelled, with its TaskId."""
+def make_two(tx: Connection) -> tuple[JobRecord, list[str]]:
+    """A job that goes on when the task of dev0 has ended, with the TaskIds of its tasks."""
     world = World(tx)
-    world.make_device("dev0")
-    package = world.make_package()
-    job = world.make_job(package)
-    world.cancel(package, ["dev0"])
+    for name in ("dev0", "dev1"):
+        world.make_device(name)
+    job = world.make_static(world.make_package())
     return job, world.task_ids(job)
 
 
@@ -85,17 +85,24 @@ def make_dynamic(tx: Connection) -> tuple[JobRecord, list[str]]:
     return world.make_dynamic(world.make_package()), []
 
 
-def make_paused(tx: Connection) -> tuple[JobRecord, list[str]]:
-    """A job that is paused."""
-    job, tasks = make_static(tx)
-    rollout.pause(tx, job, "", START)
-    return job, tasks
-
-
 def cancel_tasks(tx: Connection, job: JobRecord, _tasks: list[str]) -> None:
     flags = CancelFlags(queued=True)
     cancel_job.cancel_tasks(
         tx, instance_id=job.instance_id, job_id=job.job_id, flags=flags, limits=EngineLimits(), now=START
+    )
+
+
+def cancel_by_device(tx: Connection, job: JobRecord, _tasks: list[str]) -> None:
+    see_commits(tx)  # as the call does itself, which is not the first here
+    cancel.cancel_by_device(
+        tx,
+        instance_id=job.instance_id,
+        product_key=products.by_id(tx, job.product_id).product_key,
+        firmware_id=packages.by_ids(tx, [job.package_id])[job.package_id].firmware_id,
+        device_names=["dev0"],
+        job_id=job.job_id,
+        scope=CancelScope.PENDING,
+        now=START,
     )
 
 
@@ -130,30 +137,34 @@ def rerun_tasks(tx: Connection, job: JobRecord, tasks: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "call"),
+    ("make", "before", "call"),
     [
-        (make_static, cancel_tasks),
-        (make_dynamic, cancel_policy),
-        (make_static, update),
-        (make_static, pause),
-        (make_paused, resume),
-        (make_static, change_controls),
-        (make_static, confirm_tasks),
-        (make_canceled, rerun_tasks),
+        (make_two, [], cancel_by_device),
+        (make_static, [], cancel_tasks),
+        (make_dynamic, [], cancel_policy),
+        (make_static, [], update),
+        (make_static, [], pause),
+        (make_static, [pause], resume),
+        (make_static, [], change_controls),
+        (make_static, [], confirm_tasks),
+        (make_static, [cancel_by_device], rerun_tasks),
     ],
-    ids=lambda function: function.__name__,
+    ids=lambda given: given.__name__ if callable(given) else "_".join(call.__name__ for call in given),
 )
 async def test_a_call_waits_for_the_workers_and_is_carried_out_once(
     server: PostgresqlServer,
     store: Store,
     make: Callable[[Connection], tuple[JobRecord, list[str]]],
+    before: Sequence[Call],
     call: Call,
 ) -> None:
     job, tasks = await store.write(make)
-    before = repeated()
+    for earlier in before:
+        await store.write(earlier, job, tasks)
+    repeated_before = repeated()
     async with rivals(server):
         await store.write(call, job, tasks)
-    assert repeated() == before
+    assert repeated() == repeated_before
 
 
 @asynccontextmanager
@@ -199,7 +210,8 @@ def repeated() -> float:
 async def test_no_task_runs_again_whose_package_is_being_deleted(
     server: PostgresqlServer, store: Store, what: str, is_deleted: bool
 ) -> None:
-    job, tasks = await store.write(make_canceled)
+    job, tasks = await store.write(make_static)
+    await store.write(cancel_by_device, job, tasks)
     package = (await store.read(packages.by_ids, [job.package_id]))[job.package_id]
     product = await store.read(products.by_id, job.product_id)
 
@@ -231,12 +243,14 @@ async def test_a_job_ends_whose_last_tasks_end_at_once(store: Store) -> None:
     """Each of the two workers sees the other's task open; who looks afterwards ends the job."""
     job, devices = await store.write(make_pair)
     begun = asyncio.Event()
+    failed = select(func.count()).where(tables.tasks.c.status == TaskStatus.FAILED)
 
     def succeed_slowly(tx: Connection) -> None:
         see_commits(tx)
         report(tx, VersionReported(devices[0], "default", "2.0.0", START))
         begun.set()
-        tx.execute(text("SELECT pg_sleep(0.2)"))
+        while not tx.execute(failed).scalar_one():
+            tx.execute(text("SELECT pg_sleep(0.02)"))
 
     def fail(tx: Connection) -> None:
         see_commits(tx)
