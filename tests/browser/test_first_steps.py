@@ -18,7 +18,7 @@ FIRMWARE: Final = b"the new firmware" * 1_000
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One of this file's own: nobody has made anything on it."""
-    with Server(tmp_path_factory.mktemp("empty")) as started:
+    with Server(tmp_path_factory.mktemp("empty"), empty=True) as started:
         yield started
 
 

@@ -31,7 +31,7 @@ def test_examples_run(
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
 
-    with Server(tmp_path / "server") as server:
+    with Server(tmp_path / "server", empty=True) as server:
         application = root(server.http)
         for language, text in _BLOCK.findall((PROJECT / document).read_text()):
             if language == "python":

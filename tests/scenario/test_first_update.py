@@ -15,7 +15,7 @@ pytestmark = pytest.mark.rule("ListOTAJobs", "QueryDeviceStatistics")
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Server]:
-    with Server(tmp_path / "empty") as started:
+    with Server(tmp_path / "empty", empty=True) as started:
         yield started
 
 

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import pytest
 
@@ -48,8 +48,14 @@ class SmallDisk(Server):
         yield
         filler.unlink()
 
-    def _command(self) -> list[str]:
-        return [*self._inside(), *super()._command()]
+    def _launch(self, stdout: IO[bytes], stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*self._inside(), *self._command()],
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+        )
 
     def _inside(self) -> list[str]:
         return [*_OWN_MOUNTS, "sh", "-c", _ON_A_DISK_OF_ITS_OWN, "sh", str(_DISK_BYTES), str(self.data)]

@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NamedTuple, Self, TypeVar
+from typing import IO, Final, NamedTuple, Self, TypeVar
 
 from tests.support import databases
+from tests.support.forking import Forked
 
 ROOT_KEY_ID: Final = "LTAItestroot"
 ROOT_SECRET: Final = "test-root-secret"
@@ -46,7 +47,12 @@ class Server:
     """
 
     def __init__(
-        self, directory: Path, settings: Mapping[str, str] | None = None, *, further: Sequence[str] = ()
+        self,
+        directory: Path,
+        settings: Mapping[str, str] | None = None,
+        *,
+        further: Sequence[str] = (),
+        empty: bool = False,
     ) -> None:
         """Starts nothing yet.
 
@@ -54,16 +60,18 @@ class Server:
             directory: holds the data directory and the logs.
             settings: further environment variables, such as `SKYFERRY_CANCEL_BY_DEVICE`.
             further: where it listens besides HTTP and MQTT: `mqtts`, `https`, `downloads`.
+            empty: it makes the tables itself at its first start, instead of finding them as at a second one.
         """
         self.directory = directory
         self.data = directory / "data"
         self.settings = dict(settings or {})
         self._stdout = directory / "stdout.log"
         self._stderr = directory / "stderr.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Forked | subprocess.Popen[bytes] | None = None
         self._addresses = dict.fromkeys(("http", "mqtt", *further), "127.0.0.1:0")
         if databases.chosen() != "sqlite":
-            self.settings.setdefault("SKYFERRY_DATABASE", databases.url(self.database, empty=True))
+            self.settings.setdefault("SKYFERRY_DATABASE", databases.url(self.database, empty=empty))
+        self._empty = empty or "SKYFERRY_DATABASE" in self.settings
 
     def __enter__(self) -> Self:
         try:
@@ -124,10 +132,11 @@ class Server:
         """Starts the server and waits for its ready line. After the first time it listens on the same ports again."""
         assert not self.is_running
         self.directory.mkdir(parents=True, exist_ok=True)
+        if not self._empty and not self.data.exists():
+            self.data.mkdir(mode=0o700)
+            databases.url(self.database)
         with self._stdout.open("wb") as stdout, self._stderr.open("ab") as stderr:
-            self._process = subprocess.Popen(
-                self._command(), env=self._environment(), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
-            )
+            self._process = self._launch(stdout, stderr)
         try:
             ready = wait_until(self._ready_line, seconds=START_SECONDS, what="the server's ready line", logs=self.logs)
         except BaseException:
@@ -158,6 +167,9 @@ class Server:
         """What the server printed: everything on stderr so far, and stdout since the last start."""
         parts = [(path.name, path.read_text(errors="replace")) for path in (self._stdout, self._stderr)]
         return "\n".join(f"--- {name}\n{text[-20_000:]}" for name, text in parts)
+
+    def _launch(self, stdout: IO[bytes], stderr: IO[bytes]) -> Forked | subprocess.Popen[bytes]:
+        return Forked(self._command(), env=self._environment(), stdout=stdout, stderr=stderr)
 
     def _command(self) -> list[str]:
         program = Path(sys.executable).with_name("skyferry")
