@@ -66,7 +66,7 @@ def test_tasks_of_all_modules_or_of_one(fleet: Fleet) -> None:
         return [task["JobId"] for task in unfinished(fleet, device, **more)]
 
     assert jobs() == [firmware, mcu]
-    assert jobs(ModuleName="MCU") == [mcu]
+    assert jobs(ModuleName="MCU") == jobs(ModuleName="mcu") == [mcu]
     assert jobs(ModuleName="default") == [firmware]
     assert jobs(ModuleName="other") == []
 

@@ -36,9 +36,13 @@ def find(tx: Connection, instance_id: int, group_id: str, group_type: str | None
     """
     if not group_id.strip():
         raise ApiError(codes.NULL_GROUP_ID)
-    group = statements.find(tx, instance_id, group_id, group_type or GroupType.STATIC)
+    wanted = group_type or GroupType.STATIC
+    group = statements.find(tx, instance_id, group_id, wanted)
     if group is None:
-        raise ApiError(codes.NOT_EXISTED_GROUP)
+        other = statements.find_any(tx, instance_id, group_id)
+        raise ApiError(
+            codes.NOT_EXISTED_GROUP, "" if other is None else f"The type of this group is {other.type}, not {wanted}."
+        )
     return group
 
 

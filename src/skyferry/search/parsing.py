@@ -5,6 +5,7 @@ conditions, 50 devices a page, 10,000 devices deep, at least 4 characters before
 nesting; here parentheses are understood, 5 deep.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
@@ -43,6 +44,18 @@ _NAMES: Final = {Field.TAG_NAME: Field.TAG_VALUE, Field.MODULE_NAME: Field.MODUL
 _STATUSES: Final = frozenset({"ONLINE", "OFFLINE", "UNACTIVE", "DISABLE"})
 _KNOWN: Final = {str(field): field for field in Field}
 
+_TERMINALS: Final = {
+    "OPEN": "(",
+    "LPAR": "(",
+    "RPAR": ")",
+    "COMMA": "a comma",
+    "STAR": "*",
+    "$END": "the end",
+    "NAME": "a field",
+    "TEXT": "a value in quotes",
+    "NUMBER": "a number",
+    "OPERATOR": "= or another operator",
+}
 _ANY_TEXT: Final = frozenset({Operator.EQUAL, Operator.NOT_EQUAL, Operator.LIKE, Operator.IN})
 _EXACT: Final = _ANY_TEXT - {Operator.LIKE}
 _OPERATORS: Final = {
@@ -86,13 +99,24 @@ def _parse(text: str, start: str) -> Any:
     try:
         return _PARSER.parse(text, start=start)
     except UnexpectedToken as error:
+        wanted = _in_words(error.accepts)
         if error.token.type == "$END":
-            _refuse(codes.INVALID_SQL_ERROR, len(text), "the text ends where more is expected.")
-        _refuse(codes.INVALID_SQL_ERROR, error.token.start_pos, f"{error.token} is not expected here.")
+            _refuse(codes.INVALID_SQL_ERROR, len(text), f"the text ends where {wanted} is expected.")
+        _refuse(codes.INVALID_SQL_ERROR, error.token.start_pos, f"{wanted} is expected here, not {error.token}.")
     except UnexpectedCharacters as error:
         _refuse(codes.INVALID_SQL_ERROR, error.pos_in_stream, f"{error.char} is not understood here.")
     except UnexpectedInput:
         _refuse(codes.INVALID_SQL_ERROR, len(text), "the text ends where more is expected.")
+
+
+def _in_words(terminals: Iterable[str]) -> str:
+    """What the grammar calls by these names, as it is written; what may follow a condition when there is no name."""
+    *others, last = sorted({_TERMINALS.get(name, name.removeprefix("_")) for name in terminals}) or [
+        "AND",
+        "OR",
+        "the end",
+    ]
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 @dataclass(frozen=True, slots=True)

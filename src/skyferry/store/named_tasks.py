@@ -137,10 +137,10 @@ class UnfinishedTask:
 def unfinished_of_device(
     tx: Connection, device_id: int, *, statuses: Collection[int], module: str | None
 ) -> Sequence[UnfinishedTask]:
-    """The open tasks of a device in these states, oldest first; None means every module."""
+    """The open tasks of a device in these states, oldest first; None means every module, letter case means nothing."""
     statement = _of_device(device_id).where(task_is_open, tasks.c.status.in_(statuses)).order_by(tasks.c.id)
     if module is not None:
-        statement = statement.where(tasks.c.module == module)
+        statement = statement.where(func.lower(tasks.c.module) == module.lower())
     return rows.all_of(UnfinishedTask, tx.execute(statement))
 
 

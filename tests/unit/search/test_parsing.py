@@ -47,6 +47,28 @@ def refusal(text: str) -> tuple[str, int]:
     return code.removeprefix("iot.devicesearch.InvalidSQL"), int(place[1])
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("SELECT * FROM device", "Character 21: the text ends where WHERE is expected."),
+        ("SELECT * FROM device LIMIT 1", "Character 22: WHERE is expected here, not LIMIT."),
+        (ALL + "name = 1", "Character 35: a value in quotes is expected here, not 1."),
+        (ALL + "name", "Character 32: the text ends where = or another operator, IN or LIKE is expected."),
+        (ALL + "name = 'a' LIMIT 1 )", "Character 47: a comma or the end is expected here, not )."),
+    ],
+)
+def test_a_refusal_says_what_is_expected(text: str, sentence: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        parse_statement(text)
+    assert caught.value.text == sentence
+
+
+def test_what_follows_a_condition_is_too_much() -> None:
+    with pytest.raises(ApiError) as caught:
+        parse_condition("name = 'a' LIMIT 1")
+    assert caught.value.text == "Character 12: AND, OR or the end is expected here, not LIMIT."
+
+
 PIECES = (
     "SELECT * count ( ) FROM device WHERE AND OR LIKE IN ORDER BY ASC DESC LIMIT , = != < > <= >= name status "
     "active_time group.group_id tag.tag_name tag.tag_value ota_module.version bla 'a' \"ab%\" 'abcd%' 'ONLINE' "
