@@ -112,6 +112,23 @@ def set_instance(
     change(Target(data_dir, database, account), "account instance set", parameters, work)
 
 
+@instance_app.command("rename")
+def rename_instance(
+    instance: Instance,
+    new_id: Annotated[str, typer.Argument(help="The IotInstanceId that applications send.")],
+    data_dir: Directory = DEFAULT_DATA_DIR,
+    account: Account = accounts.ROOT,
+    database: Database = None,
+) -> None:
+    """Give an instance another IotInstanceId, such as the one that applications know from the original platform."""
+
+    def work(tx: Connection, _: SecretBox, owner: AccountRecord) -> None:
+        accounts.rename_instance(tx, owner, instance, new_id)
+
+    parameters = {"Instance": instance, "NewId": new_id}
+    change(Target(data_dir, database, account), "account instance rename", parameters, work)
+
+
 @user_app.command("create")
 def create_user(
     name: User, data_dir: Directory = DEFAULT_DATA_DIR, account: Account = accounts.ROOT, database: Database = None

@@ -102,6 +102,21 @@ def set_cancel_by_device(tx: Connection, account: AccountRecord, instance: str, 
         raise AccountError(f"The account {account.name} has no instance {instance}.")
 
 
+def rename_instance(tx: Connection, account: AccountRecord, instance: str, new_id: str) -> None:
+    """Gives an instance another `IotInstanceId`: applications that come from the platform send the one they had there.
+
+    Raises:
+        AccountError: the id is malformed or taken, or the account has no such instance.
+    """
+    check_name(new_id, _NAME, "An IotInstanceId has 1 to 64 of A-Z a-z 0-9 . _ - and starts with a letter or digit.")
+    try:
+        renamed = statements.rename_instance(tx, account.id, instance, new_id)
+    except IntegrityError:
+        raise AccountError(f"{new_id} is another instance of the account {account.name}.") from None
+    if not renamed:
+        raise AccountError(f"The account {account.name} has no instance {instance}.")
+
+
 def create_user(tx: Connection, account: AccountRecord, name: str, *, now_ms: int) -> None:
     """Makes a RAM user; it may do nothing until a policy is attached.
 

@@ -31,7 +31,7 @@ def on_timestamp(now_ms: int, window_ms: int) -> str:
 
 
 def on_version(versions: Iterable[str]) -> str:
-    """For a version that is not served."""
+    """For a version that is not served: those of the operation, or all."""
     return f"It is {_either(sorted(versions))}."
 
 
@@ -73,7 +73,10 @@ def on_quota(operation: str, limit: int) -> str:
 
 def on_instance(names: Iterable[str]) -> str:
     """For an instance that the account does not have."""
-    return f"Leave IotInstanceId out, or give {_either(list(names)[:_MOST_LISTED])}."
+    return (
+        f"Leave IotInstanceId out, or give {_either(list(names)[:_MOST_LISTED])}. "
+        "skyferry account instance rename gives an instance the id that applications send."
+    )
 
 
 def _either(names: list[str]) -> str:

@@ -193,9 +193,11 @@ async def use_nonce(context: Context) -> None:
 async def check_version(context: Context) -> None:
     """The version is one that is served."""
     assert context.public is not None
-    versions, kind = context.environment.versions, gateway_errors.INVALID_VERSION
-    if context.public.version not in versions:
-        raise ApiError(kind, advice.sentence(kind, advice.on_version(versions)))
+    environment, kind = context.environment, gateway_errors.INVALID_VERSION
+    if context.public.version not in environment.versions:
+        operation = environment.operations.get(context.public.action)
+        told = advice.on_version(environment.versions if operation is None else operation.versions)
+        raise ApiError(kind, advice.sentence(kind, told))
 
 
 async def find_operation(context: Context) -> None:

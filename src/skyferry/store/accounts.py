@@ -122,6 +122,18 @@ def set_cancel_by_device(tx: Connection, account_id: int, name: str, value: str)
     return tx.execute(statement).rowcount == 1
 
 
+def rename_instance(tx: Connection, account_id: int, name: str, new_name: str) -> bool:
+    """Gives an instance another name; False when the account has no instance of the former one.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: the account has an instance of the new name.
+    """
+    statement = (
+        update(instances).where(instances.c.account_id == account_id, instances.c.name == name).values(name=new_name)
+    )
+    return tx.execute(statement).rowcount == 1
+
+
 def insert_user(tx: Connection, **values: object) -> int:
     """Adds a RAM user and returns its key.
 

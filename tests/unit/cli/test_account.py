@@ -88,6 +88,10 @@ def test_instances(run: Run, data_dir: Path) -> None:
     assert name in run("instance", "list", "--account", "acme").stdout
     refused = run("instance", "set", name, "--cancel-by-device", "all", "--account", "acme", code=2)
     assert "pending or open" in refused.stderr
+    run("instance", "rename", name, "iot-060a0abc", "--account", "acme")
+    owner = owner_of(data_dir, key_id)
+    assert owner is not None
+    assert set(owner.instances) == {owner.default_instance.name, "iot-060a0abc"}
 
 
 def test_users_and_policies(run: Run, data_dir: Path, tmp_path: Path) -> None:

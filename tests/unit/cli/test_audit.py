@@ -49,6 +49,7 @@ def test_every_change_by_a_command_is_told(run: Run) -> None:
     run("account", "create", "root")
     instance = run("account", "instance", "create").stdout.strip()
     run("account", "instance", "set", instance, "--cancel-by-device", "open")
+    run("account", "instance", "rename", instance, "iot-060a0abc")
     run("account", "user", "create", "alice")
     key = key_id(run("account", "key", "create", "--user", "alice"))
     run("account", "key", "deactivate", key)
@@ -73,6 +74,7 @@ def test_every_change_by_a_command_is_told(run: Run) -> None:
 
     changing = {
         *("account create", "account instance create", "account instance set", "account user create"),
+        "account instance rename",
         *("account user delete", "account key create", "account key deactivate", "account key activate"),
         *("account key delete", "account policy put", "account policy attach", "account policy detach"),
         *("account policy delete", "account role create", "account role attach", "account role detach"),
@@ -85,6 +87,7 @@ def test_every_change_by_a_command_is_told(run: Run) -> None:
     assert {record["outcome"] for record in records} == {"OK"}
     by_action = {record["action"]: record["parameters"] for record in records}
     assert by_action["account instance set"] == {"Instance": instance, "CancelByDevice": "open"}
+    assert by_action["account instance rename"] == {"Instance": instance, "NewId": "iot-060a0abc"}
     assert by_action["account key delete"] == {"AccessKeyId": key}
     assert json.loads(by_action["account policy put"]["Document"]) == json.loads(POLICY)
     assert by_action["events create"]["Target"] == "http://127.0.0.1/…"

@@ -66,6 +66,22 @@ class TestAccount:
             accounts.set_cancel_by_device(tx, other, foreign.name, "all")
         assert statements.instances_of(tx, other.id) == [foreign]
 
+    def test_an_instance_takes_the_id_that_applications_send(
+        self, tx: Connection, box: SecretBox, account: AccountRecord
+    ) -> None:
+        [default] = statements.instances_of(tx, account.id)
+        second = accounts.create_instance(tx, box, account, now_ms=NOW)
+        accounts.rename_instance(tx, account, default.name, "iot_instc_pu0123_c-v64abc")
+        assert [item.name for item in statements.instances_of(tx, account.id)] == ["iot_instc_pu0123_c-v64abc", second]
+        for instance, new, refused in (
+            (second, "iot_instc_pu0123_c-v64abc", "another instance"),
+            (default.name, "iot-1", "no instance"),
+            (second, "", "1 to 64"),
+            (second, "with blank", "1 to 64"),
+        ):
+            with pytest.raises(AccountError, match=refused), tx.begin_nested():
+                accounts.rename_instance(tx, account, instance, new)
+
 
 class TestKeys:
     def test_a_key_of_the_account(self, tx: Connection, box: SecretBox, account: AccountRecord) -> None:

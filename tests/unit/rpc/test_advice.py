@@ -38,6 +38,8 @@ async def elsewhere(call: Call[Recorder], request: RequestModel) -> Empty:
 
 async def test_an_operation_of_another_version_names_it() -> None:
     async with serving([toy, elsewhere]) as server:
+        assert (await server.v1("Toy", {"Version": "x"})).json["Message"].endswith("not valid. It is 2018-01-20.")
+        assert "2015-05-01 or 2018-01-20" in (await server.v1("Pub", {"Version": "x"})).json["Message"]
         reply = await server.v1("Toy", {"Version": "2015-05-01"})
     assert reply.code == "InvalidAction.NotFound"
     assert "Version 2018-01-20" in reply.json["Message"]
