@@ -243,7 +243,7 @@ class Settings(BaseSettings):
     list_most_bytes: int = Field(default=5_242_880, ge=1, le=67_108_864)
     """The largest list of devices (DnListFileUrl)."""
     most_packages: int = Field(default=500, ge=1, le=1_000_000)
-    """How many packages an account may have."""
+    """How many packages an instance may have."""
     most_products: int = Field(default=1_000, ge=1, le=1_000_000)
     """How many products an account may have."""
     download_url_hours: int = Field(default=24, ge=1, le=168)

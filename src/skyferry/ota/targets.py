@@ -57,8 +57,8 @@ def check_group_type(given: str | None, wanted: GroupType) -> None:
         raise ApiError(codes.INVALID_FORMATTED_PARAMETER, f"GroupType is {wanted} for this kind of job.")
 
 
-def src_versions(package: PackageRecord, given: Sequence[str]) -> list[str]:
-    """The source versions that devices must have; empty when any will do.
+def src_versions(package: PackageRecord, given: Sequence[str], *, name: str = "SrcVersion") -> list[str]:
+    """The source versions that devices must have, which the parameter `name` gives; empty when any will do.
 
     Raises:
         ApiError: a version is malformed, given twice, or does not fit the package.
@@ -67,7 +67,7 @@ def src_versions(package: PackageRecord, given: Sequence[str]) -> list[str]:
         raise ApiError(codes.SRC_VERSIONS_SIZE_EXCEED_MAX)
     if not all(names.is_version(version) for version in given):
         raise ApiError(codes.INCORRECT_FORMATTED_SRC_VERSION)
-    check_unique(given, "SrcVersion")
+    check_unique(given, name)
     if package.dest_version in given:
         raise ApiError(codes.SRC_DEST_VERSION_MATCHED)
     if package.type == packages.DIFFERENTIAL and package.src_version is not None:

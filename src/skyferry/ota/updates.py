@@ -94,7 +94,7 @@ def _policy(tx: Connection, job: JobRecord, told: JobUpdate) -> Mapping[str, Any
         if job.group_id is not None:
             raise ApiError(codes.SRC_VERSIONS_NOT_ALLOWED, "The job is for a group: it has no SrcVersionList.")
         package = package_statements.by_ids(tx, [job.package_id])[job.package_id]
-        values["src_versions"] = targets.src_versions(package, told.src_versions)
+        values["src_versions"] = targets.src_versions(package, told.src_versions, name="SrcVersionList")
     return values
 
 

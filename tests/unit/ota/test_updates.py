@@ -113,6 +113,8 @@ def test_a_differential_package_keeps_its_one_source_version(world: World) -> No
     job = world.make_dynamic(world.make_package(type=1, src_version="1.0.0"))
     assert refusal(world, job, src_versions=["1.5.0"]) == "iot.firmware.UpgradeSrcVersionMismatch"
     assert refusal(world, job, src_versions=["1.0.0", "1.5.0"]) == "iot.firmware.MoreThanOneSrcVersion"
+    with pytest.raises(ApiError, match="SrcVersionList holds"):
+        update(world, job, src_versions=["1.0.0", "1.0.0"])
     assert update(world, job, src_versions=["1.0.0"]).src_versions == ["1.0.0"]
 
 
