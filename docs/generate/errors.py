@@ -26,9 +26,9 @@ def errors() -> str:
     return document(
         "# Error codes",
         "Errors of the gateway answer a status of 4xx or 5xx with `Code` and `Message`. Business errors answer 200 with"
-        " `Success: false`, `Code` and `ErrorMessage`; those of users, policies and AssumeRole answer 4xx, as their own services do. The"
-        " sentence is often more precise than the one here: it names"
-        " the value, the limit or the device.",
+        " `Success: false`, `Code` and `ErrorMessage`; those of users, policies and AssumeRole answer 4xx, as"
+        " their own services do. The sentence is often more precise than the one here: it names the value, the limit or"
+        " the device.",
         "## Every operation",
         "The gateway refuses a request before any operation sees it. `Missing…` and `Invalid…` end with the parameter's"
         " name.",

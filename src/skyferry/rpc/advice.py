@@ -68,7 +68,7 @@ def on_denial(principal: Principal, denial: Denial, action: str, *, operator: bo
 
 def on_quota(operation: str, limit: int) -> str:
     """For a call too many in a second."""
-    return f"There are {limit} calls of {operation} a second for the account and its RAM users."
+    return f"Calls of {operation} by the account and its RAM users together: at most {limit} a second."
 
 
 def on_instance(names: Iterable[str]) -> str:

@@ -60,4 +60,4 @@ async def test_a_denial_by_a_statement_says_so(server: Server) -> None:
 
 async def test_throttling_tells_the_quota(server: Server) -> None:
     replies = [await server.v1("Limited") for _ in range(11)]
-    assert replies[-1].json["Message"].endswith("10 calls of Limited a second for the account and its RAM users.")
+    assert replies[-1].json["Message"].endswith("by the account and its RAM users together: at most 10 a second.")
