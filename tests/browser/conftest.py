@@ -66,9 +66,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         started.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """The browser. It ends with its module: as long as it is there, its event loop runs in the tests' own thread."""
+    """The browser. It ends with its package: as long as it is there, its event loop runs in the tests' own thread."""
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("Chromium is not installed")
