@@ -4,19 +4,20 @@ import datetime as dt
 import logging
 import secrets
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3 import models
 from moto.server import ThreadedMotoServer
 
+from tests.support.running import Running
+
 ACCESS_KEY_ID: Final = "test-access-key"
 SECRET: Final = "test-secret"
 
 
-class S3Server:
+class S3Server(Running):
     """Listens on 127.0.0.1, on a free port; after a stop it can be started again on the same one, with all it had."""
 
     def __init__(self) -> None:
@@ -24,15 +25,6 @@ class S3Server:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._port = 0
         self._server: ThreadedMotoServer | None = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
 
     @property
     def url(self) -> str:
@@ -48,6 +40,9 @@ class S3Server:
         if self._server is not None:
             self._server.stop()
             self._server = None
+
+    def end(self) -> None:
+        self.stop()
 
     def bucket(self) -> "StoredBucket":
         """A new bucket."""

@@ -4,18 +4,18 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from tests.support.nats import NatsCluster
 from tests.support.postgresql import PostgresqlServer
+from tests.support.running import Running
 from tests.support.s3_process import S3Process
 from tests.support.server import Server
 
 _KEY: Final = bytes(range(32))
 
 
-class Cluster:
+class Cluster(Running):
     """The engines and the processes; each can be killed and started again on the same port."""
 
     def __init__(
@@ -46,22 +46,17 @@ class Cluster:
         self._crash_safe = crash_safe
         self.processes: dict[str, Server] = {}
 
-    def __enter__(self) -> Self:
-        try:
-            self.postgresql = self._stack.enter_context(PostgresqlServer(crash_safe=self._crash_safe))
-            self._stack.enter_context(self.nats)
-            self._objects = self._stack.enter_context(S3Process(self._directory))
-            self._key_file.write_bytes(_KEY)
-            self._key_file.chmod(0o600)
-            self._start_processes()
-        except BaseException:
-            self._stack.close()
-            raise
-        return self
+    def start(self) -> None:
+        """Starts the engines, then the processes."""
+        self.postgresql = self._stack.enter_context(PostgresqlServer(crash_safe=self._crash_safe))
+        self._stack.enter_context(self.nats)
+        self._objects = self._stack.enter_context(S3Process(self._directory))
+        self._key_file.write_bytes(_KEY)
+        self._key_file.chmod(0o600)
+        self._start_processes()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def end(self) -> None:
+        """Ends all of them."""
         self._stack.close()
 
     def of(self, role: str) -> Sequence[Server]:
@@ -83,7 +78,7 @@ class Cluster:
     def _start(self, name: str) -> None:
         process = Server(self._directory / name, self._settings_of(name))
         self.processes[name] = process
-        self._stack.callback(_end, process)
+        self._stack.callback(process.end)
         process.start()
 
     def _settings_of(self, name: str) -> Mapping[str, str]:
@@ -95,8 +90,3 @@ class Cluster:
             **self._objects.settings(),
             **self._settings,
         }
-
-
-def _end(process: Server) -> None:
-    if process.is_running:
-        process.kill()

@@ -121,8 +121,8 @@ def dump(path: Path) -> str:
 @cache
 def _cluster() -> PostgresqlServer:
     server = PostgresqlServer()
-    server.__enter__()
-    atexit.register(server.__exit__, None, None, None)
+    atexit.register(server.end)
+    server.start()
     server.run(f"CREATE DATABASE {_TEMPLATE}")
     _wait(_migrate(server.url(_TEMPLATE)))
     return server

@@ -6,16 +6,15 @@ import subprocess
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import pytest
 
+from tests.support.running import Running
 from tests.support.server import free_port, wait_until
 
 
-class NatsServer:
-    """Runs from the beginning of the `with` block to its end; can be killed and started again on the same port."""
+class NatsServer(Running):
+    """Can be killed and started again on the same port."""
 
     def __init__(self, directory: Path, *, jetstream: bool = True, options: Sequence[str] = ()) -> None:
         program = shutil.which("nats-server") or "/usr/sbin/nats-server"
@@ -27,15 +26,6 @@ class NatsServer:
         self._options = tuple(options)
         self._port = -1
         self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.kill()
 
     @property
     def url(self) -> str:
@@ -63,8 +53,12 @@ class NatsServer:
             self._process.wait()
             self._process = None
 
+    def end(self) -> None:
+        """See `Running.end`."""
+        self.kill()
 
-class NatsCluster:
+
+class NatsCluster(Running):
     """Several NATS servers that keep each message on a majority of them; a single one when there is but one."""
 
     def __init__(self, directory: Path, nodes: int) -> None:
@@ -73,18 +67,17 @@ class NatsCluster:
         self.nodes: list[NatsServer] = []
         self._stack = ExitStack()
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Starts all of them."""
         for number, _ in enumerate(self._routes):
             self.nodes.append(
                 self._stack.enter_context(
                     NatsServer(self._directory / str(number), options=self._cluster_options(number))
                 )
             )
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def end(self) -> None:
+        """Ends all of them."""
         self._stack.close()
 
     @property

@@ -9,11 +9,11 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import pytest
 
+from tests.support.running import Running
 from tests.support.server import free_port
 
 _PROGRAMS: Final = Path("/usr/lib/postgresql")
@@ -31,8 +31,8 @@ _SETTINGS: Final = (
 )
 
 
-class PostgresqlServer:
-    """Runs from the beginning of the `with` block to its end; can be killed and started again on the same port.
+class PostgresqlServer(Running):
+    """Can be killed and started again on the same port.
 
     Its databases sort texts by the rules of English, as those of a careless operator: what depends on an order must
     say which one it means.
@@ -46,21 +46,6 @@ class PostgresqlServer:
         self._settings = (*_SETTINGS, *(() if crash_safe else _QUICK), *settings)
         self._port = 0
         self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        try:
-            self._initialise()
-            self.start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.kill()
-        shutil.rmtree(self._directory, ignore_errors=True)
 
     @property
     def port(self) -> int:
@@ -82,7 +67,9 @@ class PostgresqlServer:
         return f"postgresql://postgres@127.0.0.1:{self._port}/{database}"
 
     def start(self) -> None:
-        """Starts it and waits until it answers."""
+        """Starts it, with an empty cluster at the first time, and waits until it answers."""
+        if not self._data.exists():
+            self._initialise()
         for attempt in range(_TRIES):
             port = self._port or free_port()
             options = (f"port={port}", f"unix_socket_directories={self._directory}", *self._settings)
@@ -105,6 +92,11 @@ class PostgresqlServer:
             self._process.wait()
             self._process = None
             (self._data / "postmaster.pid").unlink(missing_ok=True)
+
+    def end(self) -> None:
+        """Kills it, and removes its files."""
+        self.kill()
+        shutil.rmtree(self._directory, ignore_errors=True)
 
     def restart(self) -> None:
         """Ends connections and transactions, tidies up and starts again."""

@@ -9,11 +9,11 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Final, NamedTuple, Self, TypeVar
 
 from tests.support import databases
 from tests.support.forking import Forked
+from tests.support.running import Running
 
 ROOT_KEY_ID: Final = "LTAItestroot"
 ROOT_SECRET: Final = "test-root-secret"
@@ -40,11 +40,8 @@ class Address(NamedTuple):
         return f"{self.host}:{self.port}"
 
 
-class Server:
-    """One server, which can be stopped, killed and started again on the same data.
-
-    Used as a context manager it starts at the beginning and is killed at the end, whatever happened.
-    """
+class Server(Running):
+    """One server, which can be stopped, killed and started again on the same data."""
 
     def __init__(
         self,
@@ -72,20 +69,6 @@ class Server:
         if databases.chosen() != "sqlite":
             self.settings.setdefault("SKYFERRY_DATABASE", databases.url(self.database, empty=empty))
         self._empty = empty or "SKYFERRY_DATABASE" in self.settings
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self.is_running:
-            self.kill()
 
     @property
     def http(self) -> Address:
@@ -157,6 +140,11 @@ class Server:
     def kill(self) -> None:
         """Ends the server without any chance to tidy up (SIGKILL)."""
         self._end(signal.SIGKILL)
+
+    def end(self) -> None:
+        """See `Running.end`."""
+        if self.is_running:
+            self.kill()
 
     def restart(self) -> None:
         """Stops cleanly and starts again on the same data."""
