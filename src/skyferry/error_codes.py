@@ -52,7 +52,9 @@ FIRMWARE_COUNT_EXCEED_MAX = _firmware(
 OTA_FIRMWARE_NOT_FOUND = ErrorKind("iot.ota.FirmwareNotFound", "The specified firmware does not exist.")
 DELETE_FIRMWARE_FAILURE = _firmware("DeleteFirmwareFailure", "Jobs of the package go on.")
 NULL_FIRMWARE_ID = _firmware("NullFirmwareId", "FirmwareId is empty.")
-FIRMWARE_NOT_FOUND = _firmware("FirmwareNotFound", "The specified package does not exist.")
+FIRMWARE_NOT_FOUND = _firmware(
+    "FirmwareNotFound", "The instance has no package of this FirmwareId: ListOTAFirmware lists those that it has."
+)
 FIRMWARE_AND_PRODUCT_KEY_MISMATCH = _firmware(
     "FirmwareAndProductKeyMismatch", "The package belongs to another product than ProductKey names."
 )
@@ -175,7 +177,9 @@ INVALID_OVERWRITE_MODE = _firmware(
 INVALID_MAXIMUM_PER_MINUTE = _firmware("InvalidMaximumPerMinute", "MaximumPerMinute is a number from 10 to 10000.")
 INVALID_TIMEOUT_SETTING = _firmware("InvalidTimeoutSetting", "TimeoutInMinutes is a number from 1 to 1440.")
 NULL_OTA_JOB_ID = _firmware("NullOTAJobId", "JobId is empty.")
-INVALID_OTA_JOB_ID = _firmware("InvalidOTAJobId", "The specified job does not exist.")
+INVALID_OTA_JOB_ID = _firmware(
+    "InvalidOTAJobId", "The instance has no job of this JobId: ListOTAJobByFirmware lists those of a package."
+)
 INVALID_TASK_STATUS = _firmware(
     "InvalidTaskStatus", "TaskStatus is CONFIRM, QUEUED, NOTIFIED, IN_PROGRESS, SUCCEEDED, FAILED or CANCELED."
 )
@@ -314,7 +318,10 @@ VERIFY_DEVICE_FAILED = ErrorKind(
 
 # Groups
 NULL_GROUP_ID = ErrorKind("iot.group.NullGroupId", "GroupId is empty.")
-NOT_EXISTED_GROUP = ErrorKind("iot.group.NotExistedGroup", "The specified group does not exist.")
+NOT_EXISTED_GROUP = ErrorKind(
+    "iot.group.NotExistedGroup",
+    "The instance has no group of this GroupId: QueryDeviceGroupList lists those that it has.",
+)
 INVALID_GROUP_NAME = ErrorKind(
     "iot.group.InvalidGroupName",
     "GroupName has 4 to 30 Chinese characters (counted twice), letters, digits and _.",

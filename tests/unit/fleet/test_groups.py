@@ -85,7 +85,7 @@ def test_a_group_is_found_by_its_type_in_its_instance(world: World) -> None:
     assert find(world.tx, world.instance.id, static.group_id) == static
     assert find(world.tx, world.instance.id, dynamic.group_id, GroupType.DYNAMIC) == dynamic
     for instance_id, group, kind, sentence in (
-        (world.instance.id + 1, static, None, "does not exist"),
+        (world.instance.id + 1, static, None, "has no group of this GroupId"),
         (world.instance.id, static, GroupType.DYNAMIC, "is LINK_PLATFORM, not LINK_PLATFORM_DYNAMIC"),
         (world.instance.id, dynamic, None, "is LINK_PLATFORM_DYNAMIC, not LINK_PLATFORM"),
     ):
