@@ -1,13 +1,16 @@
 """`skyferry serve` says in a sentence what it cannot start with: exit code 2, or 1 where the next start may succeed."""
 
+import os
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+
+from tests.support.forking import Forked
+from tests.support.program import skyferry
 
 
 @pytest.fixture
@@ -17,20 +20,26 @@ def taken() -> Iterator[str]:
         yield f"127.0.0.1:{listener.getsockname()[1]}"
 
 
-def command(tmp_path: Path, *options: str) -> list[str]:
+def command(tmp_path: Path, *options: str) -> Sequence[str]:
     given = {"--data-dir": str(tmp_path / "data"), "--http": "127.0.0.1:0", "--mqtt": "127.0.0.1:0"}
     given |= dict(zip(options[::2], options[1::2], strict=True))
     arguments = [word for pair in given.items() for word in pair]
-    return [sys.executable, "-c", "from skyferry.cli import main; main()", "serve", *arguments]
+    return skyferry("serve", *arguments)
 
 
 def refusal(tmp_path: Path, *options: str, code: int = 2) -> str:
     # A process of its own: a server that starts after all must not take over the signals of the tests.
-    result = subprocess.run(command(tmp_path, *options), capture_output=True, text=True, timeout=120, check=False)
-    assert result.returncode == code
-    assert "Traceback" not in result.stderr
-    assert "ready" not in result.stdout
-    return result.stderr
+    output, errors = tmp_path / "stdout.log", tmp_path / "stderr.log"
+    with output.open("wb") as stdout, errors.open("wb") as stderr:
+        process = Forked(command(tmp_path, *options), env=os.environ, stdout=stdout, stderr=stderr)
+    try:
+        assert process.wait(120) == code
+    finally:
+        process.kill()
+    said = errors.read_text()
+    assert "Traceback" not in said
+    assert "ready" not in output.read_text()
+    return said
 
 
 @pytest.mark.parametrize("option", ["--http", "--mqtt"])

@@ -236,7 +236,7 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
     "count of a device's tasks": (lambda s: named_tasks.count_of_device(s.tx, 1), {"ix_tasks_device_id"}),
     "unfinished tasks of a module": (
         lambda s: named_tasks.unfinished_of_device(s.tx, 1, statuses=[10], module="default"),
-        {OPEN},
+        {"ix_tasks_device_id"},
     ),
     "named tasks": (
         lambda s: named_tasks.by_ids(s.tx, s.world.instance.id, [1, 2], for_change=True),
