@@ -127,7 +127,10 @@ class Postgresql:
             committing = True
             await connection.commit()
         except DBAPIError as error:
-            raise _meaning(error, committing=committing) from error
+            meaning = _meaning(error, committing=committing)
+            if meaning is error:
+                raise
+            raise meaning from error
         else:
             return result
         finally:

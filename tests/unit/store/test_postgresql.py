@@ -55,6 +55,13 @@ def add_if_room(tx: Connection, name: str) -> None:
         add(tx, name)
 
 
+async def test_an_error_of_a_statement_is_not_its_own_cause(store: Store) -> None:
+    """Who looks through the causes for an outage would never end."""
+    with pytest.raises(DBAPIError) as raised:
+        await store.write(lambda tx: tx.execute(text("SELECT 1 / 0")))
+    assert raised.value.__cause__ is not raised.value
+
+
 async def test_writers_behave_as_if_they_took_turns(server: PostgresqlServer, store: Store) -> None:
     other = Store(server.url(), PostgresqlLimits(connections=2))
     names = [f"name-{number}" for number in range(8)]
