@@ -1,6 +1,7 @@
 """Group commit: everything that arrives while one batch is worked on forms the next batch.
 
-One transaction (or one look-up) for many items is what makes reports cheap; nothing waits for a timer.
+One transaction (or one look-up) for many items is what makes reports cheap. What comes alone never waits; what comes
+soon after a batch may, so that it shares the next one with others.
 """
 
 import asyncio
@@ -24,9 +25,19 @@ class Batcher(Generic[ItemT, ResultT]):
         process: Callable[[Sequence[ItemT]], Awaitable[Sequence[ResultT | Exception]]],
         *,
         most: int = 2_000,
+        interval_s: float = 0.0,
     ) -> None:
+        """Does nothing yet.
+
+        Args:
+            process: works on the items of a batch; gives a result for each.
+            most: the largest batch.
+            interval_s: seconds from the beginning of a batch to that of the next one, unless that is full already.
+        """
         self._process = process
         self._most = most
+        self._interval_s = interval_s
+        self._next_at = 0.0
         self._waiting: deque[tuple[ItemT, asyncio.Future[ResultT]]] = deque()
         self._worker: asyncio.Task[None] | None = None
 
@@ -51,10 +62,18 @@ class Batcher(Generic[ItemT, ResultT]):
     async def _run(self) -> None:
         try:
             while self._waiting:
+                await self._wait_for_others()
                 batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._most))]
                 await self._run_batch(batch)
         finally:
             self._worker = None
+
+    async def _wait_for_others(self) -> None:
+        loop = asyncio.get_running_loop()
+        seconds = self._next_at - loop.time()
+        if seconds > 0 and len(self._waiting) < self._most:
+            await asyncio.sleep(seconds)
+        self._next_at = loop.time() + self._interval_s
 
     async def _run_batch(self, batch: Sequence[tuple[ItemT, asyncio.Future[ResultT]]]) -> None:
         try:

@@ -263,6 +263,9 @@ class Settings(BaseSettings):
     push_backoff_seconds: float = Field(default=60.0, ge=0, le=21_600)
     """The wait before the fourth push of a task that came to nothing; each further one is twice as long, up to six
     hours; 0 for no waits."""
+    report_wait_seconds: float = Field(default=0.05, ge=0, le=1)
+    """How long reports of devices wait at most to be stored together with those that come next; one that comes alone
+    does not wait. For one process: several share reports in another way."""
     start_wait_seconds: float = Field(default=60.0, ge=0, le=3_600)
     """How long a start waits for a database, NATS or an object store that does not answer yet."""
     stop_delay_seconds: float = Field(default=0.0, ge=0, le=600)

@@ -29,6 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "SKYFERRY_QUOTAS": json.dumps(quotas),
         "SKYFERRY_PUSH_DELAY_SECONDS": "600",
         "SKYFERRY_PUSH_BACKOFF_SECONDS": "0",
+        "SKYFERRY_REPORT_WAIT_SECONDS": "0",
         "SKYFERRY_REGISTRATION_PLAIN": "true",
         "SKYFERRY_LOGIN_DELAY_SECONDS": "0",
         "SKYFERRY_HAWKBIT_PLAIN": "true",

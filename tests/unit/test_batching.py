@@ -40,6 +40,30 @@ async def test_a_batch_has_a_largest_size() -> None:
     assert sizes == [4, 4, 2]
 
 
+async def test_what_comes_soon_after_a_batch_waits_for_others() -> None:
+    batches: list[list[int]] = []
+
+    async def process(items: Sequence[int]) -> Sequence[int]:
+        batches.append(list(items))
+        return items
+
+    batcher = Batcher(process, interval_s=0.1)
+    assert await batcher.submit(1) == 1
+    first = batcher.submit(2)
+    await asyncio.sleep(0.01)
+    assert list(await asyncio.gather(first, batcher.submit(3))) == [2, 3]
+    assert batches == [[1], [2, 3]]
+
+
+async def test_what_comes_alone_or_fills_a_batch_does_not_wait() -> None:
+    async def process(items: Sequence[int]) -> Sequence[int]:
+        return items
+
+    batcher = Batcher(process, most=3, interval_s=3_600)
+    assert await batcher.submit(1) == 1
+    assert await asyncio.gather(*(batcher.submit(number) for number in (2, 3, 4))) == [2, 3, 4]
+
+
 async def test_a_failed_batch_fails_its_items_and_not_the_next_ones() -> None:
     async def process(items: Sequence[str]) -> Sequence[str]:
         await asyncio.sleep(0)

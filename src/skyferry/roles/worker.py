@@ -67,7 +67,7 @@ class WorkerRole:
             self._parts = PartsWorker(foundation.store, foundation.bus, foundation.claims, writer)
             foundation.bus.on_hint(WAKE, self._runner.wake)
         else:
-            self._reports = ReportWorker(writer)
+            self._reports = ReportWorker(writer, interval_s=settings.report_wait_seconds)
             foundation.bus.attach_worker(self._reports.submit, self._runner.wake)
 
     def checks(self) -> Mapping[str, Check]:
