@@ -66,9 +66,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         started.stop()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The browser. It ends with its package: as long as it is there, its event loop runs in the tests' own thread."""
+    """The browser. It ends with its module: as long as it is there, its event loop runs in the tests' own thread, and
+    no test of another file could run one."""
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("Chromium is not installed")
