@@ -195,7 +195,7 @@ def test_a_deleted_product_is_found_by_nobody(world: World) -> None:
     assert code_of(lambda: products.find(world.tx, world.instance.id, key)) == "iot.prod.NotExistedProduct"
     assert code_of(lambda: delete_product(world)) == "iot.prod.NotExistedProduct"
     assert code_of(lambda: find(DeviceReference(device.iot_id, None, None))) == "iot.device.InvalidIoTId"
-    assert code_of(lambda: find(DeviceReference(None, key, "dev0"))) == "iot.device.NotExistedDevice"
+    assert code_of(lambda: find(DeviceReference(None, key, "dev0"))) == "iot.prod.NotExistedProduct"
     assert find_logins(world.tx, [DeviceAddress(key, "dev0")], world.box) == [None]
     assert product_statements.count(world.tx, world.instance.id) == 0
     assert product_statements.count_of_account(world.tx, world.instance.account_id) == 0
