@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ports import free_port
 from tests.support.running import Running
-from tests.support.server import free_port, wait_until
+from tests.support.server import wait_until
 
 
 class NatsServer(Running):

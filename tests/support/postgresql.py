@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import pytest
 
+from tests.support.ports import free_port
 from tests.support.running import Running
-from tests.support.server import free_port
 
 _PROGRAMS: Final = Path("/usr/lib/postgresql")
 _TRIES: Final = 5

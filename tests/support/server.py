@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -211,10 +210,3 @@ def wait_until(
         if time.monotonic() > end:
             raise AssertionError(f"{what} did not come within {seconds} s\n{logs() if logs else ''}")
         time.sleep(interval)
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on just now."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
