@@ -3,7 +3,7 @@
 Source: control-plane reference §1.3 (business errors answer 200, gateway errors 4xx/5xx) and §8 (codes).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +55,12 @@ class ApiError(Exception):
     def __post_init__(self) -> None:
         self.text = self.text or self.kind.fill(self.kind.text)
         super().__init__(f"{self.kind.code}: {self.text}")
+
+
+def either(names: Sequence[str]) -> str:
+    """What stands in a sentence for one of these, at least one: `a, b or c`."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 class UnavailableError(Exception):

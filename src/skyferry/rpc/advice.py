@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from skyferry.errors import ErrorKind
+from skyferry.errors import ApiError, ErrorKind, either
 from skyferry.ram.policies import Decision
 from skyferry.ram.principal import Denial, Principal
 from skyferry.rpc.operation import Operation
@@ -16,9 +16,11 @@ _MOST_LISTED: Final = 5
 _MINUTE_MS: Final = 60_000
 
 
-def sentence(kind: ErrorKind, advice: str) -> str:
-    """The sentence of a kind of error with the advice behind it."""
-    return f"{kind.fill(kind.text)} {advice}"
+def refusal(
+    kind: ErrorKind, advice: str, *, data: Mapping[str, Any] | None = None, retry_after_ms: int | None = None
+) -> ApiError:
+    """An error whose sentence is that of its kind with the advice behind it; the rest as `ApiError` has it."""
+    return ApiError(kind, f"{kind.fill(kind.text)} {advice}", data=data, retry_after_ms=retry_after_ms)
 
 
 def on_timestamp(now_ms: int, window_ms: int) -> str:
@@ -32,7 +34,7 @@ def on_timestamp(now_ms: int, window_ms: int) -> str:
 
 def on_version(versions: Iterable[str]) -> str:
     """For a version that is not served: those of the operation, or all."""
-    return f"It is {_either(sorted(versions))}."
+    return f"It is {either(sorted(versions))}."
 
 
 def on_action(operations: Mapping[str, Operation[Any]], action: str, version: str) -> str:
@@ -45,8 +47,8 @@ def on_action(operations: Mapping[str, Operation[Any]], action: str, version: st
         shown = action if len(action) <= _LONGEST_SHOWN else f"{action[:_LONGEST_SHOWN]}…"
         return f"This server has no operation {shown}: docs/reference/coverage.md lists those that it has."
     if version not in operation.versions:
-        return f"{action} is called with the Version {_either(sorted(operation.versions))}."
-    return f"{action} is there: call it with {_either(sorted(operation.methods))}."
+        return f"{action} is called with the Version {either(sorted(operation.versions))}."
+    return f"{action} is there: call it with {either(sorted(operation.methods))}."
 
 
 def on_denial(principal: Principal, denial: Denial, action: str, *, operator: bool) -> str:
@@ -74,11 +76,6 @@ def on_quota(operation: str, limit: int) -> str:
 def on_instance(names: Iterable[str]) -> str:
     """For an instance that the account does not have."""
     return (
-        f"Leave IotInstanceId out, or give {_either(list(names)[:_MOST_LISTED])}. "
+        f"Leave IotInstanceId out, or give {either(list(names)[:_MOST_LISTED])}. "
         "skyferry account instance rename gives an instance the id that applications send."
     )
-
-
-def _either(names: list[str]) -> str:
-    *others, last = names
-    return f"{', '.join(others)} or {last}" if others else last

@@ -51,8 +51,7 @@ class SignatureV1:
         """
         parameters = request.parameters
         if not parameters.get("Action"):
-            kind = gateway_errors.ACTION_NOT_FOUND
-            raise ApiError(kind, advice.sentence(kind, advice.NO_ACTION))
+            raise advice.refusal(gateway_errors.ACTION_NOT_FOUND, advice.NO_ACTION)
         for name in _REQUIRED:
             if not parameters.get(name):
                 raise gateway_errors.missing(name)

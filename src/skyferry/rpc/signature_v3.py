@@ -70,8 +70,7 @@ class SignatureV3:
         """
         headers = request.headers
         if not headers.get("x-acs-action"):
-            kind = gateway_errors.ACTION_NOT_FOUND
-            raise ApiError(kind, advice.sentence(kind, advice.NO_ACTION))
+            raise advice.refusal(gateway_errors.ACTION_NOT_FOUND, advice.NO_ACTION)
         for header, parameter in _REQUIRED.items():
             if not headers.get(header):
                 raise gateway_errors.missing(parameter)

@@ -149,23 +149,26 @@ async def check_signature_method(context: Context) -> None:
 async def read_timestamp(context: Context) -> None:
     """Reads `YYYY-MM-DDThh:mm:ssZ`."""
     assert context.public is not None
-    text, kind = context.public.timestamp, gateway_errors.TIMESTAMP_FORMAT
-    malformed = ApiError(kind, advice.sentence(kind, advice.TIMESTAMP_FORMAT))
-    if not _TIMESTAMP.fullmatch(text):
-        raise malformed
-    try:
-        signed_at = datetime.fromisoformat(text)
-    except ValueError:
-        raise malformed from None
+    signed_at = _moment(context.public.timestamp)
+    if signed_at is None:
+        raise advice.refusal(gateway_errors.TIMESTAMP_FORMAT, advice.TIMESTAMP_FORMAT)
     context.timestamp_ms = int(signed_at.timestamp()) * 1_000
+
+
+def _moment(text: str) -> datetime | None:
+    if not _TIMESTAMP.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 async def check_window(context: Context) -> None:
     """The timestamp is near the server's clock: old requests must not come again (§1.7)."""
     now_ms, window_ms = context.received_ms, context.environment.limits.window_ms
     if abs(now_ms - context.timestamp_ms) > window_ms:
-        kind = gateway_errors.TIMESTAMP_EXPIRED
-        raise ApiError(kind, advice.sentence(kind, advice.on_timestamp(now_ms, window_ms)))
+        raise advice.refusal(gateway_errors.TIMESTAMP_EXPIRED, advice.on_timestamp(now_ms, window_ms))
 
 
 async def verify_signature(context: Context) -> None:
@@ -193,11 +196,11 @@ async def use_nonce(context: Context) -> None:
 async def check_version(context: Context) -> None:
     """The version is one that is served."""
     assert context.public is not None
-    environment, kind = context.environment, gateway_errors.INVALID_VERSION
+    environment = context.environment
     if context.public.version not in environment.versions:
         operation = environment.operations.get(context.public.action)
         told = advice.on_version(environment.versions if operation is None else operation.versions)
-        raise ApiError(kind, advice.sentence(kind, told))
+        raise advice.refusal(gateway_errors.INVALID_VERSION, told)
 
 
 async def find_operation(context: Context) -> None:
@@ -206,8 +209,8 @@ async def find_operation(context: Context) -> None:
     assert public is not None
     operation = operations.get(public.action)
     if operation is None or public.version not in operation.versions or context.http.method not in operation.methods:
-        kind = gateway_errors.ACTION_NOT_FOUND
-        raise ApiError(kind, advice.sentence(kind, advice.on_action(operations, public.action, public.version)))
+        told = advice.on_action(operations, public.action, public.version)
+        raise advice.refusal(gateway_errors.ACTION_NOT_FOUND, told)
     context.operation = operation
 
 
@@ -227,9 +230,8 @@ async def authorise(context: Context) -> None:
             "AuthPrincipalOwnerId": principal.account_uid,
             "AuthPrincipalDisplayName": principal.name,
         }
-        kind = gateway_errors.NO_PERMISSION
         told = advice.on_denial(principal, denial, wanted.action, operator=operation.operator)
-        raise ApiError(kind, advice.sentence(kind, told), data={"AccessDeniedDetail": detail})
+        raise advice.refusal(gateway_errors.NO_PERMISSION, told, data={"AccessDeniedDetail": detail})
 
 
 def denial_of(context: Context, wanted: AccessRequest) -> Denial | None:
@@ -272,9 +274,8 @@ async def throttle(context: Context) -> None:
         context.principal.account_id, operation.name, limit, now_ms=context.received_ms
     )
     if wait_ms is not None:
-        kind = gateway_errors.THROTTLING_USER
         told = advice.on_quota(operation.name, limit)
-        raise ApiError(kind, advice.sentence(kind, told), retry_after_ms=wait_ms)
+        raise advice.refusal(gateway_errors.THROTTLING_USER, told, retry_after_ms=wait_ms)
 
 
 async def find_instance(context: Context) -> None:
@@ -287,8 +288,7 @@ async def find_instance(context: Context) -> None:
     else:
         context.instance = context.principal.default_instance
     if context.instance is None:
-        kind = gateway_errors.INSTANCE_NOT_FOUND
-        raise ApiError(kind, advice.sentence(kind, advice.on_instance(context.principal.instances)))
+        raise advice.refusal(gateway_errors.INSTANCE_NOT_FOUND, advice.on_instance(context.principal.instances))
 
 
 async def parse(context: Context) -> None:

@@ -15,7 +15,7 @@ from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from skyferry import error_codes as codes
-from skyferry.errors import ApiError, ErrorKind
+from skyferry.errors import ApiError, ErrorKind, either
 from skyferry.search.syntax import (
     Belonging,
     Condition,
@@ -111,12 +111,8 @@ def _parse(text: str, start: str) -> Any:
 
 def _in_words(terminals: Iterable[str]) -> str:
     """What the grammar calls by these names, as it is written; what may follow a condition when there is no name."""
-    *others, last = sorted({_TERMINALS.get(name, name.removeprefix("_")) for name in terminals}) or [
-        "AND",
-        "OR",
-        "the end",
-    ]
-    return f"{', '.join(others)} or {last}" if others else last
+    names = sorted({_TERMINALS.get(name, name.removeprefix("_")) for name in terminals})
+    return either(names or ["AND", "OR", "the end"])
 
 
 @dataclass(frozen=True, slots=True)
